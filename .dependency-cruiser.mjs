@@ -1,0 +1,75 @@
+// The arrows of the architecture (docs/architecture.md, "Layers"): a module may import only what stands left of it.
+//   kernel <- domain <- {policy, store, jobs, auth} <- {api/*, control/*} <- {app, cli}
+const no = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
+
+export default {
+  forbidden: [
+    no('no-cycles', {}, { circular: true }, 'a cycle hides which module owns a thing'),
+    no(
+      'kernel-is-leaf',
+      { path: '^src/kernel/' },
+      { path: '^src/(?!kernel/)' },
+      'kernel imports nothing of ours',
+    ),
+    no(
+      'domain-on-kernel',
+      { path: '^src/domain/' },
+      { path: '^src/(?!kernel/|domain/)' },
+      'domain declares ports; others implement them',
+    ),
+    no(
+      'domain-has-no-io',
+      { path: '^src/(domain|policy)/', pathNot: '\\.test\\.ts$' },
+      { path: '^(node:)?(fs|net|http|https|http2|tls|dgram|child_process)(/|$)|^(kysely|pg|fastify)$' },
+      'domain and policy are free of I/O',
+    ),
+    no(
+      'policy-is-pure',
+      { path: '^src/policy/' },
+      { path: '^src/(?!kernel/|domain/model/|policy/)' },
+      'policy sees plain models only',
+    ),
+    no(
+      'store-below-api',
+      { path: '^src/(store|jobs|auth)/' },
+      { path: '^src/(api|control|app|cli)(/|\\.ts$)' },
+      'lower layers do not know the edges',
+    ),
+    no(
+      'api-not-store',
+      { path: '^src/api/' },
+      { path: '^src/(store|control|app|cli)(/|\\.ts$)' },
+      'a dialect calls domain services only',
+    ),
+    no(
+      'dialects-apart',
+      { path: '^src/api/([^/]+)/' },
+      { path: '^src/api/(?!$1/|shared/)' },
+      'a dialect never imports another',
+    ),
+    no(
+      'control-not-api',
+      { path: '^src/control/' },
+      { path: '^src/(api|store|app|cli)(/|\\.ts$)' },
+      'control and api meet in domain services and the change feed',
+    ),
+    no(
+      'wire-is-leaf',
+      { path: '^src/control/wire/' },
+      { path: '^src/(?!control/wire/)' },
+      'wire types hold no logic',
+    ),
+    no(
+      'src-not-tests',
+      { path: '^src/', pathNot: '\\.test\\.ts$' },
+      { path: '^(tests|bench)/' },
+      'the product does not lean on its tests',
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js'] },
+  },
+};
