@@ -1,0 +1,59 @@
+/**
+ * HuJSON: JSON with `//` and block comments and trailing commas, lossless.
+ *
+ *   parse(text)        -> Node; throws HujsonError (line, column, offset)
+ *   print(node)        -> text; print(parse(x)) === x
+ *   format(text)       -> the canonical layout; the ETag of a policy file is SHA-256 of it
+ *   standardize(text)  -> plain JSON text with every character in its old place
+ *   parseValue(text)   -> plain JSON value
+ *   setValue, insertValue, removeValue, replaceValue (text, path, …) -> text with one span changed
+ */
+import { type JsonValue, toValue } from './ast.ts';
+import { formatNode } from './format.ts';
+import { parse } from './parse.ts';
+import { print, standardizeNode } from './print.ts';
+
+export {
+  type ArrayNode,
+  isContainer,
+  type JsonValue,
+  type LiteralNode,
+  type Member,
+  type Node,
+  type ObjectNode,
+  stringValue,
+  toValue,
+} from './ast.ts';
+export { HujsonError, type Position, parse, positionAt } from './parse.ts';
+export {
+  applyEdit,
+  type Edit,
+  insertEdit,
+  insertValue,
+  nodeAt,
+  type Path,
+  PathError,
+  removeEdit,
+  removeValue,
+  replaceEdit,
+  replaceValue,
+  setValue,
+} from './patch.ts';
+export { isStandard, print } from './print.ts';
+
+/** The canonical layout. Throws HujsonError on bad syntax. */
+export function format(text: string): string {
+  const root = parse(text);
+  formatNode(root);
+  return print(root);
+}
+
+/** Plain JSON with comments and trailing commas blanked. Throws HujsonError on bad syntax. */
+export function standardize(text: string): string {
+  const root = parse(text);
+  standardizeNode(root);
+  return print(root);
+}
+
+/** The value of a HuJSON text. Throws HujsonError on bad syntax. */
+export const parseValue = (text: string): JsonValue => toValue(parse(text));
