@@ -1,0 +1,46 @@
+// Installs node_modules as package-lock.json says, when they are missing or of another lock file.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { runNpm, withInstallLock } from './cache.mjs';
+
+/**
+ * @param {string} root of the checkout
+ * @param {string} node a Node that is new enough
+ * @param {'production' | 'all'} extent with or without the development dependencies
+ */
+export async function ensureDependencies(root, node, extent) {
+  if (areInstalled(root, extent)) return;
+  await withInstallLock(root, async () => {
+    if (areInstalled(root, extent)) return;
+    const what = extent === 'all' ? 'dependencies and development tools' : 'dependencies';
+    process.stderr.write(`holdfast: installing ${what} through npm\n`);
+    const selection = extent === 'all' ? '--include=dev' : '--omit=dev';
+    // `npm ci` begins by deleting node_modules, which a server running from this checkout still loads from; adding what
+    // is missing by the same lock file leaves it in peace.
+    const fresh = !existsSync(path.join(root, 'node_modules'));
+    const command = fresh ? ['ci', selection] : ['install', '--no-save', '--include=dev'];
+    await runNpm(node, command, root, `installing ${what}`);
+  });
+}
+
+/** Compares the lock file with npm's own record of what it installed, which it writes last. */
+function areInstalled(root, extent) {
+  const wanted = readPackages(path.join(root, 'package-lock.json'));
+  const installed = readPackages(path.join(root, 'node_modules', '.package-lock.json'));
+  if (installed === undefined) return false;
+  return Object.entries(wanted ?? {}).every(([place, { version, dev, optional }]) => {
+    if (place === '' || (dev && extent === 'production')) return true;
+    // Binaries for other platforms are optional and not installed here.
+    if (optional && installed[place] === undefined) return true;
+    return installed[place]?.version === version;
+  });
+}
+
+/** @returns {Record<string, { version?: string, dev?: boolean, optional?: boolean }> | undefined} */
+function readPackages(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages;
+  } catch {
+    return undefined;
+  }
+}
