@@ -1,5 +1,5 @@
 // Installs node_modules as package-lock.json says, when they are missing or of another lock file.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { runNpm, withInstallLock } from './cache.mjs';
 
@@ -14,12 +14,10 @@ export async function ensureDependencies(root, node, extent) {
     if (areInstalled(root, extent)) return;
     const what = extent === 'all' ? 'dependencies and development tools' : 'dependencies';
     process.stderr.write(`holdfast: installing ${what} through npm\n`);
+    // Not `npm ci`: it begins by deleting node_modules, which a server running from this checkout still loads from, and it
+    // refuses a lock file that leaves out other platforms' optional binaries. This obeys the lock file too.
     const selection = extent === 'all' ? '--include=dev' : '--omit=dev';
-    // `npm ci` begins by deleting node_modules, which a server running from this checkout still loads from; adding what
-    // is missing by the same lock file leaves it in peace.
-    const fresh = !existsSync(path.join(root, 'node_modules'));
-    const command = fresh ? ['ci', selection] : ['install', '--no-save', '--include=dev'];
-    await runNpm(node, command, root, `installing ${what}`);
+    await runNpm(node, ['install', '--no-save', selection], root, `installing ${what}`);
   });
 }
 
