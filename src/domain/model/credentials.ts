@@ -1,0 +1,72 @@
+import { boolean, byColumns, entity, integer, json, nullable, type RowOf, text, time } from './spec.ts';
+
+/** What each kind may be used for is in `domain/credentials/kinds.ts`. */
+export const CREDENTIAL_KINDS = [
+  'api',
+  'pat',
+  'session',
+  'oauth-client',
+  'federated',
+  'sa-credential',
+  'access',
+  'auth-key',
+  'connector-access',
+  'connector-refresh',
+  'service-key',
+] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
+export type CredentialOwnerKind = 'membership' | 'service_account' | 'organization' | 'gateway';
+
+/** What a workload's token must say for a federated identity to take it. */
+export interface FederationRules {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience: string;
+  readonly claims: Readonly<Record<string, string>>;
+}
+
+export const credential = entity(
+  {
+    id: integer(),
+    nano: nullable(text()),
+    kind: text<CredentialKind>(),
+    ownerKind: text<CredentialOwnerKind>(),
+    owner: integer(),
+    name: text(),
+    description: text(),
+    /** The public part of the token, by which it is found. */
+    publicId: text(),
+    /** SHA-256 of the secret part, hex. */
+    secretHash: nullable(text()),
+    publicKey: nullable(text()),
+    scopes: json<readonly string[]>(),
+    tags: json<readonly string[]>(),
+    reusable: boolean(),
+    ephemeral: boolean(),
+    preauthorized: boolean(),
+    expirySeconds: nullable(integer()),
+    createdAt: time(),
+    updatedAt: nullable(time()),
+    expiresAt: nullable(time()),
+    consumedAt: nullable(time()),
+    revokedAt: nullable(time()),
+    /** Generation of a gateway's tokens: a new pair ends the older ones. */
+    generation: integer(),
+    /** The credential that this one was minted from, or 0. */
+    parent: integer(),
+    federation: nullable(json<FederationRules>()),
+    ...byColumns,
+  },
+  {
+    unique: [{ columns: ['publicId'], global: true }, ['nano']],
+    indexes: [['kind'], ['ownerKind', 'owner'], ['parent']],
+  },
+);
+export type Credential = RowOf<typeof credential.columns>;
+
+/** When a credential was last used: written in batches, not audited. */
+export const credentialSeen = entity(
+  { credential: integer(), lastUsed: time() },
+  { key: ['credential'], volatile: true },
+);

@@ -1,0 +1,216 @@
+import { boolean, byColumns, entity, integer, json, nullable, type RowOf, text, time } from './spec.ts';
+
+export type DeviceOwnerKind = 'membership' | 'tags' | 'service_account' | 'gateway';
+
+/** What a device says of itself, as its client sends it (wire names kept: it is passed on to other devices). */
+export type HostFacts = Readonly<Record<string, unknown>>;
+
+export const device = entity(
+  {
+    id: integer(),
+    machineKey: text(),
+    nodeKey: text(),
+    ownerKind: text<DeviceOwnerKind>(),
+    /** The membership, service account or gateway; 0 for devices owned by their tags. */
+    owner: integer(),
+    /** The membership whose act or key brought the device in; 0 if none. */
+    registeredBy: integer(),
+    /** Edge-only devices (connector tokens, service keys) are outside the policy file's wildcards. */
+    class: text<'normal' | 'edge-only'>(),
+    osHostname: text(),
+    givenName: nullable(text()),
+    /** The MagicDNS label, unique among devices and services. */
+    label: text(),
+    os: text(),
+    clientVersion: text(),
+    capver: integer(),
+    createdAt: time(),
+    keyExpiresAt: nullable(time()),
+    expiryDisabled: boolean(),
+    authorizedAt: nullable(time()),
+    blockedAt: nullable(time()),
+    archivedAt: nullable(time()),
+    trustedAt: nullable(time()),
+    ephemeral: boolean(),
+    serials: json<readonly string[]>(),
+    /** The credential it joined with, or 0. */
+    credential: integer(),
+    ...byColumns,
+  },
+  {
+    unique: [['machineKey', 'ownerKind', 'owner'], { columns: ['nodeKey'], global: true }, ['label']],
+    indexes: [['ownerKind', 'owner'], ['machineKey'], ['ephemeral']],
+  },
+);
+export type Device = RowOf<typeof device.columns>;
+
+/** What a device reports while it runs: batched, off the audit chain. */
+export const deviceLive = entity(
+  {
+    device: integer(),
+    discoKey: text(),
+    endpoints: json<readonly string[]>(),
+    endpointTypes: json<readonly number[]>(),
+    /** Home relay region; 0 when not known. */
+    homeDerp: integer(),
+    hostinfo: json<HostFacts>(),
+    netInfo: nullable(json<HostFacts>()),
+    shieldsUp: boolean(),
+    updatedAt: time(),
+  },
+  { key: ['device'], volatile: true },
+);
+export type DeviceLive = RowOf<typeof deviceLive.columns>;
+
+/** Which replica holds a device's stream. `since` is when it last came online or went offline. */
+export const presence = entity(
+  { device: integer(), replica: text(), online: boolean(), since: time(), lastSeen: time() },
+  { key: ['device'], indexes: [['replica']], volatile: true },
+);
+export type Presence = RowOf<typeof presence.columns>;
+
+export const deviceTag = entity(
+  { device: integer(), tag: text(), source: text<'admin' | 'key' | 'client'>() },
+  { key: ['device', 'tag'], indexes: [['tag']] },
+);
+export type DeviceTag = RowOf<typeof deviceTag.columns>;
+
+export type AttributeValue = string | number | boolean;
+
+export const deviceAttribute = entity(
+  {
+    device: integer(),
+    keyLower: text(),
+    key: text(),
+    value: json<AttributeValue>(),
+    expiresAt: nullable(time()),
+    source: text(),
+    updatedAt: time(),
+  },
+  { key: ['device', 'keyLower'], indexes: [['expiresAt']] },
+);
+export type DeviceAttribute = RowOf<typeof deviceAttribute.columns>;
+
+/** The type that the first write of an attribute fixed for the organization. */
+export const attributeType = entity(
+  { keyLower: text(), key: text(), type: text<'string' | 'number' | 'boolean'>() },
+  { key: ['keyLower'] },
+);
+
+/** An address has one holder, whatever its kind. `ip` in canonical text. */
+export const address = entity(
+  {
+    ip: text(),
+    family: integer<4 | 6>(),
+    holderKind: text<'device' | 'service' | 'ext-client'>(),
+    holder: integer(),
+  },
+  { key: ['ip'], indexes: [['holderKind', 'holder']] },
+);
+export type Address = RowOf<typeof address.columns>;
+
+/**
+ * A prefix that a device advertises, or that somebody enabled on it (also beforehand). Effective = advertised and enabled.
+ * The layer that resources put on top is derived, never stored.
+ */
+export const route = entity(
+  {
+    device: integer(),
+    prefix: text(),
+    advertised: boolean(),
+    manualAt: nullable(time()),
+    /** The membership that enabled it, or 0. */
+    manualBy: integer(),
+    /** Enabled by the policy's autoApprovers. */
+    auto: boolean(),
+  },
+  { key: ['device', 'prefix'], indexes: [['prefix']] },
+);
+export type Route = RowOf<typeof route.columns>;
+
+/** Which device carries a prefix; `network` 0 for routes outside any network. */
+export const routePrimary = entity(
+  { network: integer(), prefix: text(), device: integer(), since: time() },
+  { key: ['network', 'prefix'], indexes: [['device']], volatile: true },
+);
+export type RoutePrimary = RowOf<typeof routePrimary.columns>;
+
+export const service = entity(
+  {
+    id: integer(),
+    /** With its prefix, `svc:`. */
+    name: text(),
+    displayName: text(),
+    ports: json<readonly string[]>(),
+    tags: json<readonly string[]>(),
+    comment: text(),
+    annotations: json<Readonly<Record<string, string>>>(),
+    createdAt: time(),
+    updatedAt: time(),
+  },
+  { unique: [['name']] },
+);
+export type Service = RowOf<typeof service.columns>;
+
+export const serviceHost = entity(
+  {
+    service: integer(),
+    device: integer(),
+    approval: text<'not-approved' | 'approved:auto' | 'approved:manual'>(),
+  },
+  { key: ['service', 'device'], indexes: [['device']] },
+);
+
+export const deviceShare = entity(
+  {
+    id: integer(),
+    device: integer(),
+    sharer: integer(),
+    multiUse: boolean(),
+    exitNode: boolean(),
+    email: nullable(text()),
+    epoch: integer(),
+    createdAt: time(),
+    lastSent: nullable(time()),
+    ...byColumns,
+  },
+  { indexes: [['device']] },
+);
+
+export const shareAccept = entity(
+  { share: integer(), acceptorOrg: integer(), membership: integer(), acceptedAt: time() },
+  { key: ['share', 'acceptorOrg'] },
+);
+
+/** In the acceptor's organization: a device of another organization that is visible here. */
+export const sharedDevice = entity(
+  {
+    homeOrg: integer(),
+    device: integer(),
+    share: integer(),
+    membership: integer(),
+    exitNode: boolean(),
+    since: time(),
+  },
+  { key: ['homeOrg', 'device'] },
+);
+
+export const serialNumber = entity(
+  { id: integer(), serial: text(), createdAt: time() },
+  { unique: [['serial']] },
+);
+
+export const postureIntegration = entity(
+  {
+    id: integer(),
+    provider: text(),
+    cloudId: text(),
+    clientId: text(),
+    tenantId: text(),
+    secretSealed: text(),
+    configUpdated: time(),
+    status: nullable(json<unknown>()),
+    ...byColumns,
+  },
+  { unique: [['provider']] },
+);

@@ -1,0 +1,233 @@
+import { boolean, byColumns, entity, integer, json, nullable, type RowOf, text, time } from './spec.ts';
+
+/** A named segment that is reached through gateways. `slug` never changes: ids of other systems hold it. */
+export const network = entity(
+  {
+    id: integer(),
+    name: text(),
+    nameKey: text(),
+    slug: text(),
+    kind: text<'regular' | 'exit'>(),
+    active: boolean(),
+    clientPool4: nullable(text()),
+    clientPool6: nullable(text()),
+    createdAt: time(),
+    updatedAt: time(),
+    ...byColumns,
+  },
+  { unique: [['nameKey'], ['slug']] },
+);
+export type Network = RowOf<typeof network.columns>;
+
+export const networkTwingate = entity({ network: integer(), location: text() }, { key: ['network'] });
+export const networkNetmaker = entity(
+  { network: integer(), settings: json<Readonly<Record<string, unknown>>>() },
+  { key: ['network'] },
+);
+
+/** A place in a network for a device that serves it; it may exist before its device. */
+export const gateway = entity(
+  {
+    id: integer(),
+    network: integer(),
+    device: nullable(integer()),
+    name: text(),
+    nameKey: text(),
+    tokenGeneration: integer(),
+    /** The generation of the token that its device joined with; older than `tokenGeneration`: unbound. */
+    boundGeneration: integer(),
+    createdAt: time(),
+    updatedAt: time(),
+    ...byColumns,
+  },
+  {
+    unique: [
+      ['network', 'device'],
+      ['network', 'nameKey'],
+    ],
+    indexes: [['device']],
+  },
+);
+export type Gateway = RowOf<typeof gateway.columns>;
+
+export const gatewayTwingate = entity(
+  { gateway: integer(), statusNotifications: boolean() },
+  { key: ['gateway'] },
+);
+export const gatewayNetmaker = entity(
+  { gateway: integer(), metadata: text(), mtu: integer(), dns: text() },
+  { key: ['gateway'] },
+);
+
+/** One protocol's ports of a resource. `policy` RESTRICTED without ports closes the protocol. */
+export interface PortRules {
+  readonly policy: 'allow-all' | 'restricted';
+  readonly ports: readonly { readonly start: number; readonly end: number }[];
+}
+export interface ResourceProtocols {
+  readonly allowIcmp: boolean;
+  readonly tcp: PortRules;
+  readonly udp: PortRules;
+}
+
+export type AccessMode = 'manual' | 'auto-lock' | 'access-request';
+
+export const resource = entity(
+  {
+    id: integer(),
+    network: integer(),
+    kind: text<'network' | 'kubernetes' | 'ssh' | 'web' | 'egress'>(),
+    name: text(),
+    addressText: text(),
+    addressKind: text<'ip' | 'cidr' | 'dns'>(),
+    /** First and last address of an IP or CIDR resource, in canonical text; null for names. */
+    lowAddress: nullable(text()),
+    highAddress: nullable(text()),
+    alias: nullable(text()),
+    protocols: json<ResourceProtocols>(),
+    active: boolean(),
+    bypass: boolean(),
+    /** Also reached by those who hold a role on the whole network. */
+    networkWide: boolean(),
+    securityPolicy: nullable(integer()),
+    accessMode: nullable(text<AccessMode>()),
+    accessSeconds: nullable(integer()),
+    approvalMode: nullable(text<'automatic' | 'manual'>()),
+    proxy: nullable(integer()),
+    createdAt: time(),
+    updatedAt: time(),
+    ...byColumns,
+  },
+  { indexes: [['network'], ['alias'], ['name']] },
+);
+export type Resource = RowOf<typeof resource.columns>;
+
+export const resourceTwingate = entity(
+  {
+    resource: integer(),
+    isVisible: boolean(),
+    browserShortcut: boolean(),
+    details: json<Readonly<Record<string, unknown>>>(),
+  },
+  { key: ['resource'] },
+);
+
+export const resourceLabel = entity(
+  { resource: integer(), key: text(), value: text() },
+  { key: ['resource', 'key'] },
+);
+export const resourceApprover = entity(
+  { resource: integer(), group: integer() },
+  { key: ['resource', 'group'], indexes: [['group']] },
+);
+
+/** What Twingate calls a Gateway: an endpoint that ends TLS or SSH for resources behind it. */
+export const proxy = entity(
+  {
+    id: integer(),
+    network: integer(),
+    address: text(),
+    x509Ca: nullable(integer()),
+    sshCa: nullable(integer()),
+    createdAt: time(),
+    updatedAt: time(),
+  },
+  { indexes: [['network']] },
+);
+
+export const certificateAuthority = entity(
+  {
+    id: integer(),
+    kind: text<'x509' | 'ssh'>(),
+    name: text(),
+    material: text(),
+    fingerprint: text(),
+    createdAt: time(),
+    updatedAt: time(),
+  },
+  { unique: [['name']] },
+);
+
+/** Opens one resource to one principal. Null columns take the resource's value. */
+export const accessEdge = entity(
+  {
+    id: integer(),
+    resource: integer(),
+    principalKind: text<'group' | 'service_account'>(),
+    principal: integer(),
+    securityPolicy: nullable(integer()),
+    expiresAt: nullable(time()),
+    accessMode: nullable(text<AccessMode>()),
+    accessSeconds: nullable(integer()),
+    approvalMode: nullable(text<'automatic' | 'manual'>()),
+    createdAt: time(),
+    ...byColumns,
+  },
+  {
+    unique: [['resource', 'principalKind', 'principal']],
+    indexes: [['principalKind', 'principal'], ['expiresAt']],
+  },
+);
+export type AccessEdge = RowOf<typeof accessEdge.columns>;
+
+export const accessLock = entity(
+  {
+    edge: integer(),
+    membership: integer(),
+    lastUsed: nullable(time()),
+    lockedAt: nullable(time()),
+    openUntil: nullable(time()),
+  },
+  { key: ['edge', 'membership'], indexes: [['membership']] },
+);
+
+export const accessRequest = entity(
+  {
+    id: integer(),
+    membership: integer(),
+    resource: integer(),
+    reason: text(),
+    status: text<'pending' | 'approved' | 'rejected' | 'expired'>(),
+    requestedAt: time(),
+    decidedAt: nullable(time()),
+    decidedBy: nullable(text()),
+    accessUntil: nullable(time()),
+  },
+  { indexes: [['membership'], ['resource']] },
+);
+
+export const securityPolicy = entity(
+  {
+    id: integer(),
+    name: text(),
+    type: text<'default' | 'resource'>(),
+    conditions: json<readonly string[]>(),
+    createdAt: time(),
+    updatedAt: time(),
+  },
+  { unique: [['name']] },
+);
+export type SecurityPolicy = RowOf<typeof securityPolicy.columns>;
+
+/** A plain WireGuard peer of a gateway. */
+export const extClient = entity(
+  {
+    id: integer(),
+    clientId: text(),
+    gateway: integer(),
+    ownerKind: text<'membership' | 'organization'>(),
+    owner: integer(),
+    publicKey: text(),
+    privateKeySealed: nullable(text()),
+    enabled: boolean(),
+    deviceId: nullable(text()),
+    racId: nullable(text()),
+    extraAllowedIps: json<readonly string[]>(),
+    dns: text(),
+    createdAt: time(),
+    updatedAt: time(),
+    ...byColumns,
+  },
+  { unique: [['clientId'], ['publicKey']], indexes: [['gateway'], ['ownerKind', 'owner']] },
+);
+export type ExtClient = RowOf<typeof extClient.columns>;

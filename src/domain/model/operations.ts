@@ -1,0 +1,127 @@
+import { entity, integer, json, nullable, type RowOf, text, time } from './spec.ts';
+
+/**
+ * Who did something: a person, a service account, a device, a credential of the organization, or the program itself.
+ * Kept as text, so that it outlives what it names.
+ */
+export interface By {
+  readonly kind: 'membership' | 'service_account' | 'device' | 'credential' | 'system' | 'cli';
+  readonly id: string;
+  readonly name: string;
+}
+
+export type AuditOrigin =
+  | 'tailscale-api'
+  | 'twingate-api'
+  | 'netmaker-api'
+  | 'keycard-api'
+  | 'native-api'
+  | 'control'
+  | 'cli'
+  | 'system';
+
+export const AUDIT_VERBS = [
+  'create',
+  'update',
+  'delete',
+  'revoke',
+  'approve',
+  'suspend',
+  'restore',
+  'enable',
+  'disable',
+  'accept',
+  'expire',
+  'login',
+  'logout',
+  'join',
+  'resend',
+  'verify',
+  'consume',
+] as const;
+export type AuditVerb = (typeof AUDIT_VERBS)[number];
+
+/** The tables that the store keeps for itself; they are written with every change and never through an entity call. */
+
+export const auditEvent = entity(
+  {
+    seq: integer(),
+    prevHash: text(),
+    hash: text(),
+    at: time(),
+    byKind: text(),
+    byId: text(),
+    byName: text(),
+    origin: text<AuditOrigin>(),
+    verb: text<AuditVerb>(),
+    objectKind: text(),
+    objectId: text(),
+    objectName: text(),
+    field: nullable(text()),
+    before: nullable(text()),
+    after: nullable(text()),
+    network: nullable(integer()),
+    details: nullable(text()),
+  },
+  { key: ['seq'], indexes: [['at']] },
+);
+export type AuditEvent = RowOf<typeof auditEvent.columns>;
+
+/** The change feed. `before` and `after` are the coded row as JSON text; volatile kinds keep no `before`. */
+export const change = entity(
+  {
+    seq: integer(),
+    kind: text(),
+    key: text(),
+    before: nullable(text()),
+    after: nullable(text()),
+    at: time(),
+  },
+  { key: ['seq'], indexes: [['kind', 'key']] },
+);
+
+/** The head of an organization's feed and audit chain: its row is the lock under which the organization is written. */
+export const organizationHead = entity(
+  { seq: integer(), auditSeq: integer(), auditHash: text() },
+  { key: [] },
+);
+
+export const outbox = entity(
+  {
+    id: integer(),
+    kind: text<'webhook' | 'mail' | 'log-stream'>(),
+    target: text(),
+    payload: json<unknown>(),
+    createdAt: time(),
+  },
+  { indexes: [['kind', 'target']], volatile: true },
+);
+
+export const job = entity(
+  {
+    id: integer(),
+    kind: text(),
+    payload: json<unknown>(),
+    runAt: time(),
+    attempt: integer(),
+    maxAttempts: integer(),
+    lockedBy: nullable(text()),
+    lockedUntil: nullable(time()),
+    dead: nullable(time()),
+    lastError: nullable(text()),
+  },
+  { indexes: [['runAt']], volatile: true },
+);
+
+/** A named right that one holder has until it expires. Lives in organization 0. */
+export const lease = entity(
+  { name: text(), holder: text(), fence: integer(), expiresAt: time(), data: text() },
+  { key: ['name'], volatile: true },
+);
+export type Lease = RowOf<typeof lease.columns>;
+
+/** Facts of the installation: keys of the server (sealed or file-kept), first-run state. Lives in organization 0. */
+export const installation = entity({ name: text(), value: text() }, { key: ['name'] });
+
+/** Integer ids are handed out in blocks, so that making one costs no round trip. */
+export const idAllocator = entity({ next: integer() }, { key: [] });
