@@ -1,6 +1,15 @@
-// What both installers share: the checkout's cache directory, a lock between launches, and running npm.
+// The checkout's cache directory: a lock between launches, running npm, and packages kept there as npm carries them.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 
 /** Git-ignored; everything in it can be deleted at any time while nothing runs. */
@@ -53,6 +62,45 @@ function isAlive(pid) {
     return true;
   } catch (error) {
     return error.code === 'EPERM';
+  }
+}
+
+/**
+ * Keeps one package, pinned by version and by content, in the cache; gets it through npm when it is not there yet.
+ * @param {string} root of the checkout
+ * @param {{ name: string, version: string, integrity: string }} wanted
+ * @param {{ announce: string, failing: string, prepare?: (directory: string) => void }} how the progress line; the
+ *   subject of "… failed"; what makes the unpacked package usable or throws
+ * @returns {Promise<string>} the package's directory
+ */
+export async function ensurePackage(root, wanted, { announce, failing, prepare }) {
+  const cache = path.join(root, CACHE_DIRECTORY);
+  const home = path.join(cache, `${wanted.name.replace('/', '-')}-${wanted.version}`);
+  const inside = path.join('node_modules', wanted.name);
+  if (existsSync(home)) return path.join(home, inside);
+  await withInstallLock(root, async () => {
+    if (existsSync(home)) return;
+    process.stderr.write(`holdfast: ${announce}\n`);
+    const temporary = mkdtempSync(path.join(cache, 'install-'));
+    try {
+      writeFileSync(path.join(temporary, 'package.json'), '{"private":true}\n');
+      await runNpm(process.execPath, ['install', `${wanted.name}@${wanted.version}`], temporary, failing);
+      checkIntegrity(wanted, temporary);
+      prepare?.(path.join(temporary, inside));
+      renameSync(temporary, home);
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  });
+  return path.join(home, inside);
+}
+
+function checkIntegrity(wanted, directory) {
+  const lock = JSON.parse(readFileSync(path.join(directory, 'package-lock.json'), 'utf8'));
+  if (lock.packages?.[`node_modules/${wanted.name}`]?.integrity !== wanted.integrity) {
+    throw new LaunchError(
+      `the ${wanted.name} ${wanted.version} that npm got is not the known one; it was removed`,
+    );
   }
 }
 

@@ -1,8 +1,7 @@
 // Gets the Node that the sources need when the running one is too old.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CACHE_DIRECTORY, LaunchError, runNpm, withInstallLock } from './cache.mjs';
+import { ensurePackage, LaunchError } from './cache.mjs';
 
 /** node:sqlite without a flag, type stripping, zstd and argon2 are all there from here on. */
 const OLDEST = [24, 7];
@@ -55,46 +54,13 @@ export async function ensureNode(root) {
   const wanted = PACKAGES[platform];
   if (wanted === undefined)
     throw new LaunchError(`${needed}; for ${platform} install it from nodejs.org and try again`);
-  const home = path.join(root, CACHE_DIRECTORY, `${wanted.name}-${wanted.version}`);
-  const binary = path.join(
-    home,
-    'node_modules',
-    wanted.name,
-    'bin',
-    process.platform === 'win32' ? 'node.exe' : 'node',
-  );
-  if (existsSync(binary)) return binary;
-  await withInstallLock(root, async () => {
-    if (existsSync(binary)) return;
-    process.stderr.write(`holdfast: ${needed}; getting Node ${wanted.version} through npm, once\n`);
-    await install(wanted, home, path.relative(home, binary), needed);
+  const binary = path.join('bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const directory = await ensurePackage(root, wanted, {
+    announce: `${needed}; getting Node ${wanted.version} through npm, once`,
+    failing: `${needed}, and getting it through npm`,
+    prepare: (unpacked) => checkRuns(path.join(unpacked, binary), wanted.version),
   });
-  return binary;
-}
-
-async function install(wanted, home, binary, needed) {
-  const parent = path.dirname(home);
-  mkdirSync(parent, { recursive: true });
-  const temporary = mkdtempSync(path.join(parent, 'node-install-'));
-  try {
-    writeFileSync(path.join(temporary, 'package.json'), '{"private":true}\n');
-    const spec = `${wanted.name}@${wanted.version}`;
-    await runNpm(process.execPath, ['install', spec], temporary, `${needed}, and getting it through npm`);
-    checkIntegrity(wanted, temporary);
-    checkRuns(path.join(temporary, binary), wanted.version);
-    renameSync(temporary, home);
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
-  }
-}
-
-function checkIntegrity(wanted, directory) {
-  const lock = JSON.parse(readFileSync(path.join(directory, 'package-lock.json'), 'utf8'));
-  if (lock.packages?.[`node_modules/${wanted.name}`]?.integrity !== wanted.integrity) {
-    throw new LaunchError(
-      `the ${wanted.name} ${wanted.version} that npm got is not the known one; it was removed`,
-    );
-  }
+  return path.join(directory, binary);
 }
 
 function checkRuns(binary, version) {
