@@ -38,6 +38,11 @@ export function createStore({ engine, clock }: { readonly engine: Engine; readon
     engine: engine.name,
     ...createReader(engine, statements, builder),
 
+    newId: async () => {
+      await ids.reserve(1);
+      return ids.take();
+    },
+
     write: async (context, work) => {
       for (let attempt = 1; ; attempt += 1) {
         await ids.reserve(context.ids ?? IDS_PER_WRITE);

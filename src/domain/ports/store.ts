@@ -145,6 +145,8 @@ export interface ChangeFeed {
 export interface Store extends Reader {
   readonly engine: 'sqlite' | 'postgres';
   readonly feed: ChangeFeed;
+  /** An id for a thing that must be known before its write, such as a new organization. */
+  newId(): Promise<number>;
   write<T>(context: WriteContext, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Organizations by a unique name of theirs. */
   organizationBy(

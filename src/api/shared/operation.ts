@@ -1,0 +1,68 @@
+/**
+ * The registry of operations. A dialect is a list of them; each declares what it requires of its caller, and nothing is
+ * mounted that does not. Tests walk the lists.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Actor } from '../../domain/access/actor.ts';
+import { authorize, type Requirement } from '../../domain/access/authorize.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+interface OperationBase {
+  /** Dialect and operation, for logs, metrics and tests: `tailscale.devices.list`. */
+  readonly id: string;
+  readonly method: Method;
+  /** In the router's notation: `/api/v2/device/:deviceId`. */
+  readonly path: string;
+}
+
+export interface CallContext {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+export interface GuardedOperation extends OperationBase {
+  readonly requires: Exclude<Requirement, 'public'>;
+  /** What it resolves with is the answer's body. */
+  readonly handle: (context: CallContext & { readonly actor: Actor }) => Promise<unknown>;
+}
+
+export interface PublicOperation extends OperationBase {
+  readonly requires: 'public';
+  readonly handle: (context: CallContext) => Promise<unknown>;
+}
+
+export type Operation = GuardedOperation | PublicOperation;
+
+/** How a dialect finds the actor of a request; throws `unauthenticated` when there is none. */
+export type Identify = (request: FastifyRequest) => Promise<Actor>;
+
+const isPublic = (operation: Operation): operation is PublicOperation => operation.requires === 'public';
+
+/** Puts operations on a server (inside the dialect's own encapsulated plugin, which has its error handler). */
+export function mountOperations(
+  server: FastifyInstance,
+  operations: readonly Operation[],
+  identify: Identify,
+): void {
+  for (const operation of operations) {
+    server.route({
+      method: operation.method,
+      url: operation.path,
+      config: { operation: operation.id },
+      handler: async (request, reply) => {
+        if (isPublic(operation)) return operation.handle({ request, reply });
+        const actor = await identify(request);
+        authorize(actor, operation.requires);
+        return operation.handle({ request, reply, actor });
+      },
+    });
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation's id, for metrics and logs. */
+    operation?: string;
+  }
+}

@@ -1,0 +1,83 @@
+/** Who is asking. An actor belongs to one organization and can do nothing in another. */
+import type { CredentialKind } from '../model/credentials.ts';
+import type { AuditOrigin, By } from '../model/operations.ts';
+import type { Role } from '../model/people.ts';
+import type { WriteContext } from '../ports/store.ts';
+import { type Permission, permissionsOfRole } from './permissions.ts';
+import { permissionsOfScopes } from './scopes.ts';
+
+export interface ActorCredential {
+  readonly id: number;
+  readonly kind: CredentialKind;
+  readonly scopes: readonly string[];
+  readonly tags: readonly string[];
+}
+
+export type Actor =
+  | {
+      readonly kind: 'member';
+      readonly org: number;
+      readonly membership: number;
+      readonly name: string;
+      readonly role: Role;
+      readonly credential: ActorCredential | null;
+      readonly permissions: ReadonlySet<Permission>;
+    }
+  | {
+      readonly kind: 'service-account';
+      readonly org: number;
+      readonly serviceAccount: number;
+      readonly name: string;
+      readonly credential: ActorCredential;
+      readonly permissions: ReadonlySet<Permission>;
+    }
+  /** An OAuth client or a federated identity: it belongs to the organization, not to a person. */
+  | {
+      readonly kind: 'client';
+      readonly org: number;
+      readonly name: string;
+      readonly credential: ActorCredential;
+      readonly permissions: ReadonlySet<Permission>;
+    }
+  /** The program itself, and whoever runs its commands on the machine. */
+  | {
+      readonly kind: 'system';
+      readonly org: number;
+      readonly name: string;
+      readonly permissions: ReadonlySet<Permission>;
+    };
+
+/** What a member may do with a credential: what the role allows and the scopes leave. A person's own things need no scope. */
+export function memberPermissions(role: Role, scopes: readonly string[] | null): ReadonlySet<Permission> {
+  const own = permissionsOfRole(role);
+  if (scopes === null || scopes.includes('all')) return own;
+  const scoped = permissionsOfScopes(scopes);
+  return new Set([...own].filter((permission) => scoped.has(permission)));
+}
+
+export function byOf(actor: Actor): By {
+  switch (actor.kind) {
+    case 'member':
+      return { kind: 'membership', id: String(actor.membership), name: actor.name };
+    case 'service-account':
+      return { kind: 'service_account', id: String(actor.serviceAccount), name: actor.name };
+    case 'client':
+      return { kind: 'credential', id: String(actor.credential.id), name: actor.name };
+    case 'system':
+      return { kind: 'system', id: '', name: actor.name };
+  }
+}
+
+/** The columns that record an actor on a row. */
+export function byColumnsOf(actor: Actor): { byKind: string; byId: string; byName: string } {
+  const by = byOf(actor);
+  return { byKind: by.kind, byId: by.id, byName: by.name };
+}
+
+/** The context of a write to the actor's own organization. */
+export const contextOf = (actor: Actor, origin: AuditOrigin, ids?: number): WriteContext => ({
+  orgs: [actor.org],
+  by: byOf(actor),
+  origin,
+  ...(ids === undefined ? {} : { ids }),
+});

@@ -1,0 +1,270 @@
+/** Making organizations, with everything that one has from its first moment. */
+import { type Clock, DAY } from '../../kernel/clock.ts';
+import { AppError, invalid } from '../../kernel/errors.ts';
+import { sha256Hex } from '../../kernel/hash.ts';
+import { format } from '../../kernel/hujson/index.ts';
+import { type Random, randomNanoId } from '../../kernel/random.ts';
+import { normalizeKey } from '../../kernel/text.ts';
+import { createToken } from '../credentials/token.ts';
+import type { AuditOrigin, By } from '../model/operations.ts';
+import type { Membership, Organization } from '../model/people.ts';
+import { DEFAULT_POLICY } from '../policy-file/default-policy.ts';
+import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
+const NANO_ID = /^[a-z0-9]{26}$/u;
+const DOMAIN =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/u;
+const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,189}$/u;
+/** How long the first token of an owner is good for. */
+const FIRST_TOKEN_DAYS = 90;
+const TAILNET_SUFFIX_LENGTH = 6;
+
+export interface NewOrganization {
+  readonly label: string;
+  readonly name?: string;
+  /** A mail domain of the organization; the tailnet is named for it when no other has that name. */
+  readonly domain?: string;
+  readonly owner: { readonly email: string; readonly passwordHash?: string };
+}
+
+export interface CreatedOrganization {
+  readonly organization: Organization;
+  readonly owner: Membership;
+  /** The owner's first API token, shown once. */
+  readonly apiToken: string;
+}
+
+export interface OrganizationService {
+  /** Errors: `invalid` (label, domain, owner), `taken` (label). */
+  create(input: NewOrganization, by: By, origin: AuditOrigin): Promise<CreatedOrganization>;
+}
+
+export interface OrganizationServiceParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+function check(input: NewOrganization): void {
+  // A label of digits or of the form of an external id would be ambiguous wherever both are accepted.
+  if (!LABEL.test(input.label) || /^[0-9]+$/u.test(input.label) || NANO_ID.test(input.label)) {
+    throw invalid('the label must be 1 to 63 of a-z, 0-9 and hyphen, not digits alone', 'label');
+  }
+  if (input.domain !== undefined && !DOMAIN.test(input.domain)) {
+    throw invalid('the domain must be a domain name in lower case, such as example.com', 'domain');
+  }
+  if (!EMAIL.test(input.owner.email)) throw invalid('the owner must be an e-mail address', 'owner');
+}
+
+export function createOrganizationService({ store, random }: OrganizationServiceParts): OrganizationService {
+  return {
+    create: async (input, by, origin) => {
+      check(input);
+      if ((await store.organizationBy('label', input.label)) !== undefined) {
+        throw new AppError('taken', `an organization with the label ${input.label} exists`, {
+          field: 'label',
+        });
+      }
+      const wanted = input.domain ?? `${input.label}.internal`;
+      const nameTaken = (await store.organizationBy('tailnetName', wanted)) !== undefined;
+      const tailnetName = nameTaken
+        ? `${input.label}-${randomNanoId(random).slice(0, TAILNET_SUFFIX_LENGTH)}.internal`
+        : wanted;
+      const id = await store.newId();
+      return store.write({ orgs: [INSTALLATION, id], by, origin }, async (tx) => {
+        const stamp = { byKind: by.kind, byId: by.id, byName: by.name };
+        const organization: Organization = await tx.insert('organization', {
+          org: INSTALLATION,
+          id,
+          nano: randomNanoId(random),
+          label: input.label,
+          name: input.name ?? input.label,
+          tailnetName,
+          domains: input.domain === undefined ? [] : [input.domain],
+          zoneNano: randomNanoId(random),
+          createdAt: tx.now,
+          ...stamp,
+        });
+        tx.audit(INSTALLATION, {
+          verb: 'create',
+          objectKind: 'organization',
+          objectId: id,
+          objectName: input.label,
+        });
+        const owner = await insertOwner(tx, random, organization, input.owner, stamp);
+        const apiToken = await insertFirstToken(tx, random, organization, owner, stamp);
+        await insertDefaults(tx, random, organization, stamp);
+        tx.audit(id, { verb: 'create', objectKind: 'organization', objectId: id, objectName: input.label });
+        return { organization, owner, apiToken };
+      });
+    },
+  };
+}
+
+type Stamp = { byKind: string; byId: string; byName: string };
+
+async function insertOwner(
+  tx: Tx,
+  random: Random,
+  organization: Organization,
+  input: NewOrganization['owner'],
+  stamp: Stamp,
+): Promise<Membership> {
+  const account = await tx.insert('account', {
+    org: INSTALLATION,
+    id: tx.newId(),
+    claimed: input.passwordHash !== undefined,
+    createdAt: tx.now,
+  });
+  const email = input.email.trim();
+  const owner = await tx.insert('membership', {
+    org: organization.id,
+    id: tx.newId(),
+    nano: randomNanoId(random),
+    account: account.id,
+    username: email,
+    usernameKey: normalizeKey(email),
+    email,
+    emailKey: normalizeKey(email),
+    displayName: null,
+    givenName: null,
+    familyName: null,
+    avatarUrl: null,
+    role: 'owner',
+    createdAt: tx.now,
+    joinedAt: tx.now,
+    approvedAt: tx.now,
+    suspendedAt: null,
+    keepClients: false,
+    managedBy: 'none',
+    externalId: null,
+    ...stamp,
+  });
+  if (input.passwordHash !== undefined) {
+    // Bound to this organization: a password given by whoever runs the installation opens nothing else.
+    await tx.insert('identity', {
+      org: organization.id,
+      id: tx.newId(),
+      account: account.id,
+      kind: 'password',
+      issuer: 'password',
+      subject: String(account.id),
+      email,
+      emailVerified: false,
+      secretHash: input.passwordHash,
+      sealed: null,
+      data: {},
+      createdAt: tx.now,
+      lastUsed: null,
+    });
+  }
+  tx.audit(organization.id, {
+    verb: 'create',
+    objectKind: 'membership',
+    objectId: owner.id,
+    objectName: email,
+    after: { role: 'owner' },
+  });
+  return owner;
+}
+
+async function insertFirstToken(
+  tx: Tx,
+  random: Random,
+  organization: Organization,
+  owner: Membership,
+  stamp: Stamp,
+): Promise<string> {
+  const id = tx.newId();
+  const { token, publicId, secretHash, kind } = createToken(random, 'api', id);
+  await tx.insert('credential', {
+    org: organization.id,
+    id,
+    nano: null,
+    kind,
+    ownerKind: 'membership',
+    owner: owner.id,
+    name: 'first token',
+    description: 'first token',
+    publicId,
+    secretHash,
+    publicKey: null,
+    scopes: ['all'],
+    tags: [],
+    reusable: true,
+    ephemeral: false,
+    preauthorized: false,
+    expirySeconds: FIRST_TOKEN_DAYS * (DAY / 1000),
+    createdAt: tx.now,
+    updatedAt: null,
+    expiresAt: tx.now + FIRST_TOKEN_DAYS * DAY,
+    consumedAt: null,
+    revokedAt: null,
+    generation: 0,
+    parent: 0,
+    federation: null,
+    ...stamp,
+  });
+  tx.audit(organization.id, {
+    verb: 'create',
+    objectKind: 'credential',
+    objectId: id,
+    objectName: 'first token',
+  });
+  return token;
+}
+
+async function insertDefaults(
+  tx: Tx,
+  random: Random,
+  organization: Organization,
+  stamp: Stamp,
+): Promise<void> {
+  const org = organization.id;
+  await tx.insert('policyVersion', {
+    org,
+    id: tx.newId(),
+    version: 1,
+    text: DEFAULT_POLICY,
+    etag: sha256Hex(format(DEFAULT_POLICY)),
+    isDefault: true,
+    createdAt: tx.now,
+    ...stamp,
+  });
+  await tx.insert('dnsConfig', {
+    org,
+    id: tx.newId(),
+    nameservers: [],
+    split: {},
+    searchPaths: [],
+    magicDns: true,
+    overrideLocal: false,
+  });
+  await tx.insert('group', {
+    org,
+    id: tx.newId(),
+    name: 'Everyone',
+    key: 'everyone',
+    kind: 'system',
+    systemKey: 'everyone',
+    active: true,
+    originId: null,
+    securityPolicy: null,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+    ...stamp,
+  });
+  await tx.insert('serviceAccount', {
+    org,
+    id: tx.newId(),
+    nano: randomNanoId(random),
+    name: 'Organization credentials',
+    description: 'Owner of OAuth clients and federated identities',
+    role: 'none',
+    system: true,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+    ...stamp,
+  });
+}
