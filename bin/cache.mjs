@@ -1,6 +1,7 @@
 // The checkout's cache directory: a lock between launches, running npm, and packages kept there as npm carries them.
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -75,7 +76,7 @@ function isAlive(pid) {
  */
 export async function ensurePackage(root, wanted, { announce, failing, prepare }) {
   const cache = path.join(root, CACHE_DIRECTORY);
-  const home = path.join(cache, `${wanted.name.replace('/', '-')}-${wanted.version}`);
+  const home = path.join(cache, `${wanted.name.replace(/\W+/g, '-')}-${wanted.version}`);
   const inside = path.join('node_modules', wanted.name);
   if (existsSync(home)) return path.join(home, inside);
   await withInstallLock(root, async () => {
@@ -87,6 +88,7 @@ export async function ensurePackage(root, wanted, { announce, failing, prepare }
       await runNpm(process.execPath, ['install', `${wanted.name}@${wanted.version}`], temporary, failing);
       checkIntegrity(wanted, temporary);
       prepare?.(path.join(temporary, inside));
+      chmodSync(temporary, 0o755); // another user of this checkout may run it too
       renameSync(temporary, home);
     } finally {
       rmSync(temporary, { recursive: true, force: true });

@@ -1,0 +1,32 @@
+// What tests use of PostgreSQL. Nothing needs to be set up: the programs are the machine's, or come through npm.
+import { request } from 'node:http';
+import { inject } from 'vitest';
+
+export { type Postgres, startPostgres } from './postgres-cluster.ts';
+
+/**
+ * A new, empty database in the cluster that all test files of this run share (made for speed: nothing in it survives a
+ * crash; `startPostgres({ fsync: true })` gives a cluster of one's own that does).
+ * @returns its connection URL
+ */
+export async function createTestDatabase(): Promise<string> {
+  const { status, body } = await ask(inject('postgresBroker'));
+  if (status !== 200) throw new Error(body);
+  return body;
+}
+
+function ask(socketPath: string): Promise<{ status: number | undefined; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, method: 'POST', path: '/' }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+      response.on('error', reject);
+    });
+    asking.on('error', reject);
+    asking.end();
+  });
+}
