@@ -76,7 +76,7 @@ function isAlive(pid) {
  */
 export async function ensurePackage(root, wanted, { announce, failing, prepare }) {
   const cache = path.join(root, CACHE_DIRECTORY);
-  const home = path.join(cache, `${wanted.name.replace(/\W+/g, '-')}-${wanted.version}`);
+  const home = path.join(cache, `${wanted.name.replace('@', '').replace('/', '-')}-${wanted.version}`);
   const inside = path.join('node_modules', wanted.name);
   if (existsSync(home)) return path.join(home, inside);
   await withInstallLock(root, async () => {
