@@ -1,0 +1,48 @@
+// A small program that tests start inside a network namespace, where they are not themselves:
+//   echo PORT                answers each TCP connection with what it gets
+//   dial HOST PORT TEXT      sends TEXT to an echo server and prints the answer
+//   forward SOCKET HOST PORT lets through connections from a Unix socket, which namespaces do not separate, to TCP
+import { connect, createServer } from 'node:net';
+
+const DIAL_TIMEOUT_MS = 10_000;
+
+const [mode, ...args] = process.argv.slice(2);
+switch (mode) {
+  case 'echo':
+    createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(Number(args[0]));
+    break;
+  case 'dial':
+    dial(args[0] ?? '', Number(args[1]), args[2] ?? '');
+    break;
+  case 'forward':
+    forward(args[0] ?? '', args[1] ?? '', Number(args[2]));
+    break;
+  default:
+    console.error(`there is no mode ${mode}`);
+    process.exitCode = 2;
+}
+
+function dial(host: string, port: number, text: string): void {
+  const socket = connect({ host, port });
+  let answer = '';
+  socket.setTimeout(DIAL_TIMEOUT_MS, () => socket.destroy(new Error('timed out')));
+  socket.on('connect', () => socket.end(text));
+  socket.on('data', (chunk) => {
+    answer += chunk;
+  });
+  socket.on('end', () => console.log(answer));
+  socket.on('error', (error) => {
+    console.error(`${host}:${port}: ${error.message}`);
+    process.exitCode = 1;
+  });
+}
+
+function forward(path: string, host: string, port: number): void {
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ host, port, allowHalfOpen: true });
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+    near.pipe(far).pipe(near);
+  });
+  server.listen(path);
+}
