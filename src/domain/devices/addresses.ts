@@ -1,0 +1,86 @@
+/**
+ * Addresses of devices. IPv4 from 100.64.0.0/10 at random; IPv6 is the same 24 low bits under the 4-to-6 prefix, so that
+ * one free address means two.
+ *
+ * Ranges that are never given out: 100.100.0.0/24 and 100.100.100.0/24 (the resolver that clients build in),
+ * 100.115.92.0/23 (ChromeOS), 100.101.102.103 (contracts of the REST API, "Addresses"). 100.127.0.0/16 is for edge-only
+ * devices, which the policy file's wildcards leave out.
+ */
+
+import { AppError } from '../../kernel/errors.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { Device } from '../model/devices.ts';
+import type { Tx } from '../ports/store.ts';
+
+const POOL_START = ipv4Number(100, 64, 0, 0);
+const EDGE_START = ipv4Number(100, 127, 0, 0);
+const EDGE_BITS = 16;
+const POOL_END = EDGE_START;
+
+const RESERVED: readonly (readonly [number, number])[] = [
+  [ipv4Number(100, 100, 0, 0), ipv4Number(100, 100, 0, 255)],
+  [ipv4Number(100, 100, 100, 0), ipv4Number(100, 100, 100, 255)],
+  [ipv4Number(100, 101, 102, 103), ipv4Number(100, 101, 102, 103)],
+  [ipv4Number(100, 115, 92, 0), ipv4Number(100, 115, 93, 255)],
+];
+
+function ipv4Number(a: number, b: number, c: number, d: number): number {
+  return ((a * 256 + b) * 256 + c) * 256 + d;
+}
+
+const ipv4Text = (value: number): string =>
+  [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+
+/** fd7a:115c:a1e0:ab12:4843:cd96:62xx:xxxx, the low 24 bits being those of the IPv4 address. */
+function ipv6Text(value: number): string {
+  const low = value % 2 ** 24;
+  const high = 0x6200 + Math.floor(low / 2 ** 16);
+  return `fd7a:115c:a1e0:ab12:4843:cd96:${high.toString(16)}:${(low % 2 ** 16).toString(16)}`;
+}
+
+const isReserved = (value: number): boolean =>
+  RESERVED.some(([first, last]) => value >= first && value <= last);
+
+function draw(random: Random, deviceClass: Device['class']): number {
+  const bytes = random.bytes(4);
+  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+  return deviceClass === 'edge-only'
+    ? EDGE_START + (value % 2 ** EDGE_BITS)
+    : POOL_START + (value % (POOL_END - POOL_START));
+}
+
+const MAX_TRIES = 200;
+
+export interface AddressPair {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+/** Two free addresses. `conflict` when the pool is as good as full. */
+export async function allocateAddresses(
+  tx: Tx,
+  random: Random,
+  org: number,
+  deviceClass: Device['class'],
+): Promise<AddressPair> {
+  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
+    const value = draw(random, deviceClass);
+    if (isReserved(value)) continue;
+    const pair = { ipv4: ipv4Text(value), ipv6: ipv6Text(value) };
+    const used = await tx.find('address', org, { ip: [pair.ipv4, pair.ipv6] });
+    if (used.length === 0) return pair;
+  }
+  throw new AppError('conflict', 'no address is free in the pool');
+}
+
+/** Writes a pair as a device's. */
+export const insertAddresses = (
+  tx: Tx,
+  org: number,
+  device: number,
+  { ipv4, ipv6 }: AddressPair,
+): Promise<void> =>
+  tx.insertAll('address', [
+    { org, ip: ipv4, family: 4, holderKind: 'device', holder: device },
+    { org, ip: ipv6, family: 6, holderKind: 'device', holder: device },
+  ]);

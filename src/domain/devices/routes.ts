@@ -1,0 +1,51 @@
+/** What a device advertises, against what is stored of it. */
+import type { Route } from '../model/devices.ts';
+import type { Tx } from '../ports/store.ts';
+
+export const EXIT_PREFIXES: readonly string[] = ['0.0.0.0/0', '::/0'];
+export const isExitPrefix = (prefix: string): boolean => EXIT_PREFIXES.includes(prefix);
+
+/** A route carries traffic when the device offers it and somebody, or the policy, enabled it. */
+export const isEffective = (route: Pick<Route, 'advertised' | 'manualAt' | 'auto'>): boolean =>
+  route.advertised && (route.manualAt !== null || route.auto);
+
+/** Which of a device's prefixes the policy approves by itself. */
+export type AutoApprove = (prefixes: readonly string[]) => ReadonlySet<string>;
+
+/**
+ * Brings the stored routes in line with the advertised prefixes. What was enabled stays enabled, also while it is not
+ * advertised; a new prefix may be approved by the policy. Returns whether anything changed.
+ */
+export async function syncAdvertised(
+  tx: Tx,
+  org: number,
+  device: number,
+  advertised: readonly string[],
+  autoApprove: AutoApprove,
+): Promise<boolean> {
+  const known = new Map((await tx.find('route', org, { device })).map((route) => [route.prefix, route]));
+  const wanted = new Set(advertised);
+  const fresh = [...wanted].filter((prefix) => known.get(prefix)?.advertised !== true);
+  const approved = fresh.length === 0 ? new Set<string>() : autoApprove(fresh);
+  let changed = false;
+  for (const prefix of fresh) {
+    const before = known.get(prefix);
+    await tx.put('route', {
+      org,
+      device,
+      prefix,
+      advertised: true,
+      manualAt: before?.manualAt ?? null,
+      manualBy: before?.manualBy ?? 0,
+      auto: (before?.auto ?? false) || approved.has(prefix),
+    });
+    changed = true;
+  }
+  for (const [prefix, route] of known) {
+    if (wanted.has(prefix) || !route.advertised) continue;
+    if (route.manualAt === null && !route.auto) await tx.remove('route', org, { device, prefix });
+    else await tx.put('route', { ...route, advertised: false });
+    changed = true;
+  }
+  return changed;
+}

@@ -1,0 +1,28 @@
+import type { Organization } from '../model/people.ts';
+
+/** `.internal` is reserved for private use, so no public name is ever hidden by a network's own. */
+const MAGIC_DNS_BASE = 'holdfast.internal';
+
+/** The domain under which an organization's devices have names: `<device>.<label>.holdfast.internal`. */
+export const magicDnsSuffix = (organization: Pick<Organization, 'label'>): string =>
+  `${organization.label}.${MAGIC_DNS_BASE}`;
+
+/** The full name of a device, without trailing dot. */
+export const deviceFqdn = (organization: Pick<Organization, 'label'>, deviceLabel: string): string =>
+  `${deviceLabel}.${magicDnsSuffix(organization)}`;
+
+/** The login of a member as dialects and policies see it; one without e-mail is nobody outside. */
+export const loginName = (member: { readonly email: string | null; readonly username: string }): string =>
+  member.email ?? `${member.username}@local`;
+
+/** The name that a person is shown by. */
+export function displayName(member: {
+  readonly displayName: string | null;
+  readonly givenName: string | null;
+  readonly familyName: string | null;
+  readonly email: string | null;
+  readonly username: string;
+}): string {
+  const full = [member.givenName, member.familyName].filter(Boolean).join(' ');
+  return member.displayName || full || loginName(member);
+}
