@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Program } from './program.ts';
 
 const execute = promisify(execFile);
 
@@ -27,15 +28,6 @@ echo ready
 read -r _ || true
 rm -rf "$1"`;
 
-export interface NamespaceProcess {
-  /** As seen from here, for signals; under it runs the program itself, with no wrapper between. */
-  readonly pid: number;
-  /** Resolves with the exit code, or the signal's name. */
-  readonly ended: Promise<number | string>;
-  /** What the program has written so far, both streams. */
-  readonly log: () => string;
-}
-
 export interface World {
   /** A directory for state and logs, reachable from inside and outside alike; removed with the world. */
   readonly directory: string;
@@ -46,11 +38,7 @@ export interface World {
   /** Runs a short command to its end in a host; throws with what it wrote when it fails. */
   readonly run: (host: string, command: readonly string[], options?: RunOptions) => Promise<string>;
   /** Starts a program in a host and leaves it running. */
-  readonly start: (
-    host: string,
-    command: readonly string[],
-    options?: StartOptions,
-  ) => Promise<NamespaceProcess>;
+  readonly start: (host: string, command: readonly string[], options?: StartOptions) => Promise<Program>;
   /** Kills everything in the world and removes its directory. */
   readonly end: () => Promise<void>;
 }

@@ -40,15 +40,18 @@ export interface PostgresOptions {
   readonly source?: 'any' | 'machine' | 'package';
 }
 
+export interface DatabaseOptions {
+  /** Over a Unix socket, which network namespaces do not separate, instead of TCP on the loopback address. */
+  readonly overSocket?: boolean;
+}
+
 export interface Postgres {
   /** Connection URL of the maintenance database, over TCP on the loopback address. */
   readonly url: string;
-  /** The same over a Unix socket, which network namespaces do not separate. */
-  readonly socketUrl: string;
   /** Of the postmaster; changes with `restart`. */
   readonly pid: () => number;
   /** Adds an empty database; returns its connection URL. */
-  readonly createDatabase: () => Promise<string>;
+  readonly createDatabase: (options?: DatabaseOptions) => Promise<string>;
   /** SIGKILL to the postmaster; resolves when its backends are gone too. */
   readonly kill9: () => Promise<void>;
   /** Starts again on the same files and port after `kill9`; resolves when it accepts connections. */
@@ -72,7 +75,6 @@ export async function startPostgres({ fsync, source = 'any' }: PostgresOptions):
     await initialise(binaries, directory, user, password);
     const port = await freePort();
     const url = `postgres://${ROLE}:${password}@127.0.0.1:${port}/postgres`;
-    const socketUrl = `postgres://${ROLE}:${password}@localhost:${port}/postgres?host=${encodeURIComponent(directory)}`;
     const start = async () => {
       const command = serverCommand(binaries, directory, port, fsync);
       guard = spawn('sh', ['-c', GUARD, 'guard', directory, ...command], {
@@ -89,9 +91,12 @@ export async function startPostgres({ fsync, source = 'any' }: PostgresOptions):
     await start();
     return {
       url,
-      socketUrl,
       pid: () => postmaster,
-      createDatabase: () => createDatabase(url),
+      createDatabase: async ({ overSocket = false } = {}) => {
+        const created = await createDatabase(url);
+        if (overSocket) created.searchParams.set('host', directory);
+        return created.href;
+      },
       kill9: async () => {
         const backends = childrenOf(postmaster);
         process.kill(postmaster, 'SIGKILL');
@@ -191,12 +196,12 @@ async function untilReady(url: string, postmaster: number, directory: string): P
   }
 }
 
-async function createDatabase(url: string): Promise<string> {
+async function createDatabase(url: string): Promise<URL> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE template0`));
   const created = new URL(url);
   created.pathname = `/${name}`;
-  return created.href;
+  return created;
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

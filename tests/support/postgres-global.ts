@@ -15,12 +15,15 @@ declare module 'vitest' {
   }
 }
 
+/** Path to ask for a URL over a Unix socket; any other gets one over TCP. */
+export const OVER_SOCKET = '/over-socket';
+
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   let cluster: Promise<Postgres> | undefined;
-  const server = createServer((_request, response) => {
+  const server = createServer((request, response) => {
     cluster ??= startPostgres({ fsync: false });
     cluster
-      .then((postgres) => postgres.createDatabase())
+      .then((postgres) => postgres.createDatabase({ overSocket: request.url === OVER_SOCKET }))
       .then((url) => response.end(url))
       .catch((error: unknown) => response.writeHead(500).end(describe(error)));
   });

@@ -32,7 +32,9 @@ describe('a cluster of its own', () => {
   });
 
   test('is reached over its socket as well', async () => {
-    expect(await query(postgres.socketUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect(await query(await postgres.createDatabase({ overSocket: true }), 'SELECT 1 AS one')).toEqual([
+      { one: 1 },
+    ]);
   });
 });
 

@@ -1,6 +1,8 @@
 // What tests use of PostgreSQL. Nothing needs to be set up: the programs are the machine's, or come through npm.
 import { request } from 'node:http';
 import { inject } from 'vitest';
+import type { DatabaseOptions } from './postgres-cluster.ts';
+import { OVER_SOCKET } from './postgres-global.ts';
 
 export { type Postgres, startPostgres } from './postgres-cluster.ts';
 
@@ -9,15 +11,15 @@ export { type Postgres, startPostgres } from './postgres-cluster.ts';
  * crash; `startPostgres({ fsync: true })` gives a cluster of one's own that does).
  * @returns its connection URL
  */
-export async function createTestDatabase(): Promise<string> {
-  const { status, body } = await ask(inject('postgresBroker'));
+export async function createTestDatabase({ overSocket = false }: DatabaseOptions = {}): Promise<string> {
+  const { status, body } = await ask(inject('postgresBroker'), overSocket ? OVER_SOCKET : '/');
   if (status !== 200) throw new Error(body);
   return body;
 }
 
-function ask(socketPath: string): Promise<{ status: number | undefined; body: string }> {
+function ask(socketPath: string, path: string): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, method: 'POST', path: '/' }, (response) => {
+    const asking = request({ socketPath, method: 'POST', path }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (text: string) => {

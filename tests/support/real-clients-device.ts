@@ -5,7 +5,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import type { NamespaceProcess, World } from './namespaces.ts';
+import type { World } from './namespaces.ts';
+import type { Program } from './program.ts';
 import type { RealClients } from './real-clients.ts';
 
 const execute = promisify(execFile);
@@ -71,7 +72,7 @@ export async function startDevice(world: World, clients: RealClients, host: stri
   const directory = path.join(world.directory, `device-${host}`);
   mkdirSync(directory, { recursive: true });
   const socket = path.join(directory, 'socket');
-  let daemon: NamespaceProcess | undefined;
+  let daemon: Program | undefined;
 
   const cli = async (...args: string[]) => {
     const options = { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
@@ -121,11 +122,7 @@ export async function startDevice(world: World, clients: RealClients, host: stri
   return device;
 }
 
-async function untilAnswering(
-  socket: string,
-  cli: RealDevice['cli'],
-  daemon: NamespaceProcess,
-): Promise<void> {
+async function untilAnswering(socket: string, cli: RealDevice['cli'], daemon: Program): Promise<void> {
   const deadline = performance.now() + SOCKET_TIMEOUT_MS;
   while (true) {
     try {

@@ -1,20 +1,19 @@
 // A real relay (derper) with STUN in a host of the world, and the map that tells clients of it.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { NamespaceProcess, World } from './namespaces.ts';
+import type { World } from './namespaces.ts';
+import { type Program, untilLogged } from './program.ts';
 import type { RealClients } from './real-clients.ts';
 
 const PORT = 3340;
 const STUN_PORT = 3478;
 const REGION_ID = 900;
 const START_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
 
 export interface Relay {
   /** A DERPMap with this relay only, as JSON has it. */
   readonly derpMap: unknown;
-  readonly process: NamespaceProcess;
+  readonly process: Program;
 }
 
 /**
@@ -37,7 +36,8 @@ export async function startRelay(
     ...tls,
     ...listen,
   ]);
-  const certName = await announcedCertificate(relay);
+  // derper logs the `CertName` to use for a certificate that it made for an address.
+  const [certName] = await untilLogged(relay, /sha256-raw:[0-9a-f]{64}/, START_TIMEOUT_MS);
   return {
     process: relay,
     derpMap: {
@@ -63,15 +63,4 @@ export async function startRelay(
       },
     },
   };
-}
-
-/** derper logs the `CertName` to use for a certificate that it made for an address. */
-async function announcedCertificate(relay: NamespaceProcess): Promise<string> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const found = /sha256-raw:[0-9a-f]{64}/.exec(relay.log());
-    if (found !== null) return found[0];
-    await sleep(POLL_MS);
-  }
-  throw new Error(`the relay did not start:\n${relay.log().slice(-2000)}`);
 }

@@ -1,0 +1,102 @@
+// The network in which real clients meet the server:
+//
+//   inet 10.99.0.1 (server, relay, STUN) ─┬─ laptop 10.99.1.2
+//                                         └─ router 10.99.2.2 ── printer 10.77.0.2, which runs no client
+//
+// inet routes between the others, but knows nothing of the printer's network.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { initialise, type Server, serve } from '../support/holdfast.ts';
+import { createWorld, type World } from '../support/namespaces.ts';
+import { type RealClients, realClients } from '../support/real-clients.ts';
+import { startRelay } from '../support/real-clients-relay.ts';
+import { createRest, type Rest } from '../support/rest.ts';
+
+const AGENT = path.resolve(import.meta.dirname, '..', 'support', 'namespace-agent.ts');
+const SERVER_ADDRESS = '10.99.0.1';
+const SERVER_PORT = 8080;
+const ECHO_PORT = '7';
+const POLL_MS = 20;
+
+export const LOGIN_SERVER = `http://${SERVER_ADDRESS}:${SERVER_PORT}`;
+export const LAN = '10.77.0.0/24';
+export const PRINTER = '10.77.0.2';
+
+export interface Network {
+  readonly world: World;
+  readonly clients: RealClients;
+  readonly databaseFlags: readonly string[];
+  /** `holdfast init`, for an organization of that label. */
+  readonly initialise: (label: string) => ReturnType<typeof initialise>;
+  readonly startServer: () => Promise<Server>;
+  readonly rest: (token: string) => Rest;
+  /** Sends TCP from a host to an echo server and resolves with the answer; throws when none comes. */
+  readonly dial: (from: string, address: string) => Promise<string>;
+  readonly end: () => Promise<void>;
+}
+
+/** @param databaseUrl of PostgreSQL; without it the embedded database is used */
+export async function createNetwork(databaseUrl?: string): Promise<Network> {
+  const clients = await realClients();
+  const world = await createWorld();
+  try {
+    await world.addHost('inet', { forwarding: true });
+    await world.run('inet', ['ip', 'address', 'add', `${SERVER_ADDRESS}/32`, 'dev', 'lo']);
+    await world.addHost('laptop');
+    await world.addHost('router', { forwarding: true });
+    await world.addHost('printer');
+    await attach(world, 'laptop', 'inet', '10.99.1');
+    await attach(world, 'router', 'inet', '10.99.2');
+    await attach(world, 'printer', 'router', '10.77.0');
+    for (const host of ['laptop', 'router', 'printer']) {
+      await world.start(host, [process.execPath, AGENT, 'echo', ECHO_PORT], { name: 'echo' });
+    }
+    const { derpMap } = await startRelay(world, clients, 'inet', SERVER_ADDRESS);
+    const derpFile = path.join(world.directory, 'derp-map.json');
+    await writeFile(derpFile, JSON.stringify(derpMap));
+    const restSocket = path.join(world.directory, 'rest.sock');
+    await world.start('inet', [
+      process.execPath,
+      AGENT,
+      'forward',
+      restSocket,
+      SERVER_ADDRESS,
+      String(SERVER_PORT),
+    ]);
+    while (!existsSync(restSocket)) await sleep(POLL_MS);
+
+    const databaseFlags =
+      databaseUrl === undefined
+        ? ['--data', path.join(world.directory, 'data')]
+        : ['--database-url', databaseUrl];
+    const listen = ['--listen', `${SERVER_ADDRESS}:${SERVER_PORT}`, '--public-url', LOGIN_SERVER];
+    return {
+      world,
+      clients,
+      databaseFlags,
+      initialise: (label) => initialise(databaseFlags, label),
+      startServer: () =>
+        serve(
+          (command) => world.start('inet', command, { name: 'holdfast' }),
+          ...[...databaseFlags, ...listen, '--derp-map', derpFile],
+        ),
+      rest: (token) => createRest({ url: LOGIN_SERVER, token, socketPath: restSocket }),
+      dial: async (from, address) => {
+        const answer = await world.run(from, [process.execPath, AGENT, 'dial', address, ECHO_PORT, 'hello']);
+        return answer.trim();
+      },
+      end: world.end,
+    };
+  } catch (error) {
+    await world.end();
+    throw error;
+  }
+}
+
+/** Cables a host to its router, which takes the first address of the /24 and leaves it the second. */
+async function attach(world: World, host: string, router: string, network: string): Promise<void> {
+  await world.link({ host: router, address: `${network}.1/24` }, { host, address: `${network}.2/24` });
+  await world.run(host, ['ip', 'route', 'add', 'default', 'via', `${network}.1`]);
+}
