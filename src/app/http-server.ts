@@ -1,0 +1,76 @@
+/** The one origin: Fastify over node's own HTTP/1.1 server, whose upgrades go to the control plane. */
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import type { Logger } from 'pino';
+import { toAppError } from '../kernel/errors.ts';
+import type { ControlPlane } from './control-slot.ts';
+import type { TlsFiles } from './tls.ts';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const MAX_HEADER_BYTES = 32 * 1024;
+/** Whole request, headers to the end of the body; streams of answers may last longer. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+const KEEP_ALIVE_MS = 75_000;
+const MAX_PARAMETER_LENGTH = 1024;
+
+export interface HttpServerParts {
+  readonly log: Logger;
+  readonly tls: TlsFiles | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly control: ControlPlane;
+}
+
+export function createHttpServer({ log, tls, trustedProxies, control }: HttpServerParts): FastifyInstance {
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    noDelay: true,
+  };
+  const server = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT_BYTES,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    serverFactory: (handler) => {
+      // Devices upgrade HTTP/1.1, so nothing else is offered over TLS either.
+      const listener =
+        tls === undefined
+          ? createServer(options, handler)
+          : createTlsServer({ ...options, ...tls.read(), ALPNProtocols: ['http/1.1'] }, handler);
+      listener.on('upgrade', (request, socket, head) => {
+        if (pathOf(request.url) === '/ts2021') control.handleUpgrade(request, socket, head);
+        else {
+          socket.on('error', () => socket.destroy());
+          socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        }
+      });
+      return listener;
+    },
+  });
+  server.get('/key', async (request, reply) => {
+    const { v } = request.query as Readonly<Record<string, unknown>>;
+    const answer = control.keyResponse(typeof v === 'string' ? v : undefined);
+    return reply.code(answer.status).headers(answer.headers).send(answer.body);
+  });
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ code: 'not_found', message: 'not found' }),
+  );
+  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) {
+      log.error({ err: error, operation: request.routeOptions.config.operation }, 'a request failed');
+      return reply.code(500).send({ code: 'internal', message: toAppError(undefined).message });
+    }
+    return reply.code(status).send({ code: error.code ?? 'invalid', message: error.message });
+  });
+  return server;
+}
+
+const pathOf = (url: string | undefined): string => url?.split('?', 1)[0] ?? '';

@@ -1,0 +1,51 @@
+/** The services that the edges share, made once a process. */
+import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
+import {
+  createOrganizationService,
+  type OrganizationService,
+} from '../domain/organizations/organization-service.ts';
+import type { Follower } from '../domain/ports/follower.ts';
+import type { InstallationFacts } from '../domain/ports/installation-facts.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Random } from '../kernel/random.ts';
+import { createFollower } from '../store/follower.ts';
+import { createInstallationFacts } from '../store/installation-facts.ts';
+import type { Installation } from './installation.ts';
+
+export interface Services {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly follower: Follower;
+  readonly facts: InstallationFacts;
+  readonly authenticator: Authenticator;
+  readonly organizations: OrganizationService;
+  close(): void;
+}
+
+export interface ServicesParts {
+  readonly installation: Installation;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onError: (error: unknown) => void;
+}
+
+export function createServices({ installation, clock, random, onError }: ServicesParts): Services {
+  const { store, engine } = installation;
+  const follower = createFollower({ feed: store.feed, onError });
+  const authenticator = createAuthenticator({ store, follower, clock });
+  return {
+    clock,
+    random,
+    store,
+    follower,
+    facts: createInstallationFacts(engine),
+    authenticator,
+    organizations: createOrganizationService({ store, clock, random }),
+    close: () => {
+      authenticator.close();
+      follower.close();
+    },
+  };
+}

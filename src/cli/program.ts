@@ -1,0 +1,37 @@
+/** The command line: names, arguments and options. Each command's work is in a file of its own, loaded when it is called. */
+import { Command } from 'commander';
+import { locationOptions, type OptionName, serveOptions } from '../config/options.ts';
+import type { CommandContext } from './command-context.ts';
+import { addSettings, type ParsedOptions } from './command-options.ts';
+
+const LOCATION = Object.keys(locationOptions) as OptionName[];
+const SERVE = [...LOCATION, ...(Object.keys(serveOptions) as OptionName[])];
+
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('holdfast')
+    .description('Self-hosted control plane for private networks')
+    .exitOverride()
+    // Errors are told once, as a sentence, by runProgram.
+    .configureOutput({ writeErr: () => undefined, writeOut: (text) => context.print(text.trimEnd()) })
+    .showHelpAfterError(false);
+
+  addSettings(program.command('serve').description('run the server'), SERVE).action(
+    async (options: ParsedOptions) => (await import('./serve.ts')).serve(context, options),
+  );
+
+  addSettings(program.command('init').description('create an organization and its owner'), LOCATION)
+    .requiredOption('--org <LABEL>', 'label of the organization: a-z, 0-9 and hyphen')
+    .requiredOption('--owner <EMAIL>', 'e-mail address of the owner')
+    .option('--domain <DOMAIN>', 'mail domain of the organization, such as example.com')
+    .option('--name <NAME>', 'name of the organization; default its label')
+    .option('--password-file <FILE>', 'file with the first password of the owner')
+    .action(async (options: ParsedOptions) => (await import('./init.ts')).init(context, options));
+
+  program
+    .command('version')
+    .description('print the version')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: ParsedOptions) => (await import('./version.ts')).version(context, options));
+
+  return program;
+}

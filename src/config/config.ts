@@ -1,0 +1,103 @@
+/** The settings of a command as checked values. */
+import { join } from 'node:path';
+import { ConfigError } from './config-error.ts';
+import { assertNoExampleSecret } from './example-secrets.ts';
+import { allOptions, type OptionName, type OptionValue } from './options.ts';
+import { collectSettings, type Environment, type Flags, type Settings } from './sources.ts';
+import type { HostPort, LogLevel } from './values.ts';
+
+export type DatabaseLocation =
+  | { readonly kind: 'sqlite'; readonly directory: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly notify: boolean };
+
+export interface InstallationConfig {
+  readonly database: DatabaseLocation;
+  readonly sealingKeyFile: string | undefined;
+}
+
+export interface ServeConfig extends InstallationConfig {
+  readonly listen: HostPort;
+  /** Undefined: the origin that a request or the listener itself shows. */
+  readonly publicUrl: string | undefined;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly metricsListen: HostPort | undefined;
+  readonly logLevel: LogLevel;
+  readonly derp: boolean;
+  readonly stun: HostPort | undefined;
+  readonly derpMapFile: string | undefined;
+}
+
+export interface ConfigInput {
+  readonly flags: Flags;
+  readonly environment: Environment;
+  /** The program's own directory; the default data directory is in it. */
+  readonly programDirectory: string;
+}
+
+export const DEFAULT_LISTEN: HostPort = { host: '127.0.0.1', port: 8484 };
+const DATA_DIRECTORY = 'data';
+
+function read<N extends OptionName>(settings: Settings, name: N): OptionValue<N> | undefined {
+  const given = settings.get(name);
+  if (given === undefined) return undefined;
+  // The table pairs each name with its parser; TypeScript loses that pairing in an indexed access.
+  return allOptions[name].parse(given.name, given.text) as OptionValue<N>;
+}
+
+function locationOf(settings: Settings, defaultData: string): DatabaseLocation {
+  const url = read(settings, 'database-url');
+  const directory = read(settings, 'data');
+  if (url !== undefined && directory !== undefined) {
+    throw new ConfigError('give either --data or --database-url, not both');
+  }
+  if (url === undefined) return { kind: 'sqlite', directory: directory ?? defaultData };
+  assertNoExampleSecret('the password in --database-url', decodeURIComponent(new URL(url).password));
+  return { kind: 'postgres', url, notify: read(settings, 'notify') ?? true };
+}
+
+function tlsOf(settings: Settings): ServeConfig['tls'] {
+  const certFile = read(settings, 'tls-cert');
+  const keyFile = read(settings, 'tls-key');
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
+    throw new ConfigError('--tls-cert and --tls-key belong together: give both or neither');
+  }
+  return { certFile, keyFile };
+}
+
+function installationOf(settings: Settings, defaultData: string): InstallationConfig {
+  return { database: locationOf(settings, defaultData), sealingKeyFile: read(settings, 'sealing-key-file') };
+}
+
+/** Throws `ConfigError`. */
+export function loadInstallationConfig({
+  flags,
+  environment,
+  programDirectory,
+}: ConfigInput): InstallationConfig {
+  const defaultData = join(programDirectory, DATA_DIRECTORY);
+  return installationOf(collectSettings(flags, environment, defaultData), defaultData);
+}
+
+/** Throws `ConfigError`. */
+export function loadServeConfig({ flags, environment, programDirectory }: ConfigInput): ServeConfig {
+  const defaultData = join(programDirectory, DATA_DIRECTORY);
+  const settings = collectSettings(flags, environment, defaultData);
+  const proxies = read(settings, 'trusted-proxies') ?? '';
+  return {
+    ...installationOf(settings, defaultData),
+    listen: read(settings, 'listen') ?? DEFAULT_LISTEN,
+    publicUrl: read(settings, 'public-url'),
+    tls: tlsOf(settings),
+    trustedProxies: proxies
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
+    metricsListen: read(settings, 'metrics-listen'),
+    logLevel: read(settings, 'log-level') ?? 'info',
+    derp: read(settings, 'derp') ?? false,
+    stun: read(settings, 'stun'),
+    derpMapFile: read(settings, 'derp-map'),
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * Every setting, once: its flag, its variable (`HOLDFAST_` and the flag in capitals), its key in the file (the flag in
+ * camel case), and how its text is read.
+ */
+import {
+  parseBoolean,
+  parseDatabaseUrl,
+  parseHostPort,
+  parseLogLevel,
+  parseOrigin,
+  parseText,
+} from './values.ts';
+
+interface OptionSpec<T> {
+  /** What stands for the value in help; without it the setting is a switch. */
+  readonly value?: string;
+  readonly help: string;
+  readonly parse: (name: string, text: string) => T;
+}
+
+const option = <T>(value: string, help: string, parse: (name: string, text: string) => T): OptionSpec<T> => ({
+  value,
+  help,
+  parse,
+});
+const flag = (help: string): OptionSpec<boolean> => ({ help, parse: parseBoolean });
+
+/** Where an installation is: taken by every command that reads one. */
+export const locationOptions = {
+  data: option('DIR', 'directory of the embedded database', parseText),
+  'database-url': option('URL', 'PostgreSQL database, postgres://…, instead of --data', parseDatabaseUrl),
+  'sealing-key-file': option(
+    'FILE',
+    'file with the key that seals stored secrets, 32 bytes in base64; without it the installation keeps one',
+    parseText,
+  ),
+} as const;
+
+export const serveOptions = {
+  listen: option('HOST:PORT', 'where to listen; default 127.0.0.1:8484', parseHostPort),
+  'public-url': option('URL', 'the origin under which devices and people reach this server', parseOrigin),
+  'tls-cert': option('FILE', 'certificate chain in PEM; read again on SIGHUP', parseText),
+  'tls-key': option('FILE', 'private key of the certificate in PEM', parseText),
+  'trusted-proxies': option(
+    'LIST',
+    'addresses and prefixes of proxies whose X-Forwarded-For is believed, separated by commas',
+    parseText,
+  ),
+  'metrics-listen': option('HOST:PORT', 'where to offer /metrics; off without it', parseHostPort),
+  'log-level': option('LEVEL', 'trace, debug, info, warn, error or silent; default info', parseLogLevel),
+  derp: flag('run the embedded relay'),
+  stun: option('HOST:PORT', 'where to answer STUN', parseHostPort),
+  'derp-map': option('FILE', 'relay map offered to devices, JSON or HuJSON', parseText),
+  notify: flag('use LISTEN and NOTIFY of PostgreSQL; default true'),
+} as const;
+
+export const allOptions = { ...locationOptions, ...serveOptions } as const;
+
+export type OptionName = keyof typeof allOptions;
+export type OptionValue<N extends OptionName> = ReturnType<(typeof allOptions)[N]['parse']>;
+
+export const optionNames = Object.keys(allOptions) as readonly OptionName[];
+
+export const variableOf = (name: string): string => `HOLDFAST_${name.replaceAll('-', '_').toUpperCase()}`;
+
+export const fileKeyOf = (name: string): string =>
+  name.replace(/-([a-z])/gu, (_, letter: string) => letter.toUpperCase());

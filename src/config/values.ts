@@ -1,0 +1,71 @@
+/** Turns the text of a setting into its value. Each throws `ConfigError` with a sentence about `name`. */
+import { ConfigError } from './config-error.ts';
+
+/** Where to listen, or where something listens. Port 0 asks the system for a free one. */
+export interface HostPort {
+  /** Without brackets, also for IPv6. */
+  readonly host: string;
+  readonly port: number;
+}
+
+const MAX_PORT = 65_535;
+const HOST_PORT = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]*)):(\d{1,5})$/u;
+
+export function parseHostPort(name: string, text: string): HostPort {
+  const match = HOST_PORT.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > MAX_PORT) {
+    throw new ConfigError(`${name} must be HOST:PORT, such as 127.0.0.1:8484 or [::1]:8484, not "${text}"`);
+  }
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+}
+
+export const formatHostPort = ({ host, port }: HostPort): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** An http or https origin, without a path. */
+export function parseOrigin(name: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const fits =
+    (url?.protocol === 'http:' || url?.protocol === 'https:') &&
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '';
+  if (url === undefined || !fits) {
+    throw new ConfigError(
+      `${name} must be an http or https URL without a path, such as https://net.example.com`,
+    );
+  }
+  return url.origin;
+}
+
+export function parseDatabaseUrl(name: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // The text itself may hold a password, so the sentence does not repeat it.
+  if (url === undefined || (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:')) {
+    throw new ConfigError(`${name} must be a URL such as postgres://user@host:5432/holdfast`);
+  }
+  return text;
+}
+
+export function parseBoolean(name: string, text: string): boolean {
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw new ConfigError(`${name} must be true or false, not "${text}"`);
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export function parseLogLevel(name: string, text: string): LogLevel {
+  const level = LOG_LEVELS.find((one) => one === text);
+  if (level === undefined)
+    throw new ConfigError(`${name} must be one of ${LOG_LEVELS.join(', ')}, not "${text}"`);
+  return level;
+}
+
+export function parseText(name: string, text: string): string {
+  if (text.trim() === '') throw new ConfigError(`${name} must not be empty`);
+  return text;
+}
