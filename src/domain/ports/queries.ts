@@ -1,0 +1,91 @@
+/**
+ * Lists that join several kinds, or select only the columns that an answer needs: SQL behind them, so that no list loads
+ * an organization into memory. Reads of single kinds go through the store's reader.
+ */
+
+import type { PolicyVersion } from '../model/configuration.ts';
+import type { Device, DeviceOwnerKind, HostFacts } from '../model/devices.ts';
+
+/** What a device list may be narrowed by; each compares exactly. Times are in whole seconds since 1970. */
+export type DeviceFilter =
+  | {
+      readonly on:
+        | 'label'
+        | 'hostname'
+        | 'os'
+        | 'clientVersion'
+        | 'machineKey'
+        | 'nodeKey'
+        /** The owner's login, or the empty text for devices that no person stands behind. */
+        | 'login'
+        | 'tag'
+        | 'address'
+        | 'enabledRoute'
+        | 'advertisedRoute';
+      readonly value: string;
+    }
+  | { readonly on: 'id' | 'owner' | 'createdSecond' | 'lastSeenSecond'; readonly value: number }
+  | { readonly on: 'expiresSecond'; readonly value: number | null }
+  | {
+      readonly on: 'authorized' | 'expiryDisabled' | 'ephemeral' | 'online' | 'blocksIncoming' | 'ssh';
+      readonly value: boolean;
+    };
+
+export interface DeviceListQuery {
+  readonly filters: readonly DeviceFilter[];
+  /** With routes and what the device reports of itself. */
+  readonly detailed: boolean;
+  readonly now: number;
+}
+
+export interface DeviceRow
+  extends Pick<
+    Device,
+    | 'id'
+    | 'label'
+    | 'osHostname'
+    | 'os'
+    | 'clientVersion'
+    | 'machineKey'
+    | 'nodeKey'
+    | 'createdAt'
+    | 'keyExpiresAt'
+    | 'expiryDisabled'
+    | 'ephemeral'
+  > {
+  readonly ownerKind: DeviceOwnerKind;
+  readonly owner: number;
+  /** Authorized and not blocked. */
+  readonly authorized: boolean;
+  /** The person who owns it or brought it in; null when there is none. */
+  readonly person: { readonly email: string | null; readonly username: string } | null;
+  /** Connected to a process that is alive. */
+  readonly online: boolean;
+  /** Null when it was never connected. */
+  readonly lastSeen: number | null;
+  readonly blocksIncoming: boolean;
+  /** IPv4 first. */
+  readonly addresses: readonly string[];
+  readonly tags: readonly string[];
+  readonly details: DeviceDetails | undefined;
+}
+
+export interface DeviceDetails {
+  readonly serials: readonly string[];
+  readonly endpoints: readonly string[];
+  readonly homeDerp: number;
+  readonly hostinfo: HostFacts;
+  readonly netInfo: HostFacts | null;
+  readonly routes: readonly {
+    readonly prefix: string;
+    readonly advertised: boolean;
+    readonly enabled: boolean;
+  }[];
+}
+
+export interface Queries {
+  /** In order of their ids. */
+  devices(org: number, query: DeviceListQuery): Promise<DeviceRow[]>;
+  /** The version of the policy file that is in force, or undefined when there never was one. */
+  currentPolicy(org: number): Promise<PolicyVersion | undefined>;
+}

@@ -1,0 +1,174 @@
+/** The device list: one query for the devices and one for each list that hangs on them, with no column that is not shown. */
+import type { HostFacts } from '../../domain/model/devices.ts';
+import type { DeviceDetails, DeviceListQuery, DeviceRow } from '../../domain/ports/queries.ts';
+import type { Engine } from '../engine.ts';
+import type { StoredRow, StoredValue } from '../rows.ts';
+import { deviceCondition } from './device-filters.ts';
+import { sqlValues } from './sql-text.ts';
+
+const REPLICA_LEASE = 'replica:';
+/** Up to this many devices the lists are asked for by id, beyond it for the whole organization. */
+const MAX_BY_ID = 50;
+
+const COLUMNS = [
+  ...['id', 'label', 'osHostname', 'os', 'clientVersion', 'machineKey', 'nodeKey', 'createdAt'],
+  ...['keyExpiresAt', 'expiryDisabled', 'ephemeral', 'ownerKind', 'owner', 'authorizedAt', 'blockedAt'],
+].map((name) => `d."${name}"`);
+const JOINED = [
+  'm."id" AS "person"',
+  'm."email" AS "email"',
+  'm."username" AS "username"',
+  'p."online" AS "online"',
+  'p."replica" AS "replica"',
+  'p."lastSeen" AS "lastSeen"',
+  'l."shieldsUp" AS "shieldsUp"',
+];
+const DETAILS = [
+  'd."serials" AS "serials"',
+  'l."endpoints" AS "endpoints"',
+  'l."homeDerp" AS "homeDerp"',
+  'l."hostinfo" AS "hostinfo"',
+  'l."netInfo" AS "netInfo"',
+];
+// A person stands behind a device that is theirs, and behind one that they brought in before it was tagged.
+const FROM = `FROM "device" d
+  LEFT JOIN "membership" m ON m."org" = d."org"
+    AND m."id" = CASE d."ownerKind" WHEN 'membership' THEN d."owner" WHEN 'tags' THEN d."registeredBy" ELSE 0 END
+  LEFT JOIN "presence" p ON p."org" = d."org" AND p."device" = d."id"
+  LEFT JOIN "deviceLive" l ON l."org" = d."org" AND l."device" = d."id"`;
+
+export function createDevicesQuery(
+  engine: Engine,
+): (org: number, query: DeviceListQuery) => Promise<DeviceRow[]> {
+  const liveReplicas = async (now: number): Promise<ReadonlySet<string>> => {
+    const { values, mark } = sqlValues(engine.placeholder);
+    const sql = `SELECT "name" FROM "lease" WHERE "org" = 0 AND "name" LIKE ${mark(`${REPLICA_LEASE}%`)} AND "expiresAt" > ${mark(now)}`;
+    const rows = await engine.run(sql, values);
+    return new Set(rows.map(({ name }) => String(name).slice(REPLICA_LEASE.length)));
+  };
+
+  const mainRows = (org: number, query: DeviceListQuery, live: ReadonlySet<string>): Promise<StoredRow[]> => {
+    const { values, mark } = sqlValues(engine.placeholder);
+    const columns = [...COLUMNS, ...JOINED, ...(query.detailed ? DETAILS : [])].join(', ');
+    const replicas = [...live];
+    const alive = (add: typeof mark): string =>
+      replicas.length === 0
+        ? '1 = 0'
+        : `COALESCE(p."online", 0) = 1 AND p."replica" IN (${replicas.map((replica) => add(replica)).join(', ')})`;
+    const conditions = [
+      `d."org" = ${mark(org)}`,
+      ...query.filters.map((filter) => `(${deviceCondition(filter, mark, alive)})`),
+    ];
+    return engine.run(`SELECT ${columns} ${FROM} WHERE ${conditions.join(' AND ')} ORDER BY d."id"`, values);
+  };
+
+  /** The rows of a table that hang on some devices, by device. */
+  const hanging = async <T>(
+    org: number,
+    ids: readonly number[],
+    table: Hanging,
+    map: (row: StoredRow) => T,
+  ): Promise<ReadonlyMap<StoredValue, T[]>> => {
+    const { values, mark } = sqlValues(engine.placeholder);
+    const scope = `WHERE "org" = ${mark(org)}${table.condition}`;
+    const some =
+      ids.length > MAX_BY_ID ? '' : ` AND "${table.holder}" IN (${ids.map((id) => mark(id)).join(', ')})`;
+    const rows = await engine.run(`${table.sql} ${scope}${some} ORDER BY ${table.order}`, values);
+    const found = new Map<StoredValue, T[]>();
+    for (const row of rows) {
+      const key = row[table.holder] ?? null;
+      const list = found.get(key);
+      if (list === undefined) found.set(key, [map(row)]);
+      else list.push(map(row));
+    }
+    return found;
+  };
+
+  return async (org, query) => {
+    const live = await liveReplicas(query.now);
+    const rows = await mainRows(org, query, live);
+    if (rows.length === 0) return [];
+    const ids = rows.length > MAX_BY_ID ? rows.map(() => 0) : rows.map(({ id }) => Number(id));
+    const [addresses, tags, routes] = await Promise.all([
+      hanging(org, ids, ADDRESSES, ({ ip }) => String(ip)),
+      hanging(org, ids, TAGS, ({ tag }) => String(tag)),
+      query.detailed ? hanging(org, ids, ROUTES, routeOf) : undefined,
+    ]);
+    return rows.map((row): DeviceRow => {
+      const id = row.id ?? null;
+      return {
+        id: Number(id),
+        label: String(row.label),
+        osHostname: String(row.osHostname),
+        os: String(row.os),
+        clientVersion: String(row.clientVersion),
+        machineKey: String(row.machineKey),
+        nodeKey: String(row.nodeKey),
+        createdAt: Number(row.createdAt),
+        keyExpiresAt: row.keyExpiresAt === null ? null : Number(row.keyExpiresAt),
+        expiryDisabled: row.expiryDisabled === 1,
+        ephemeral: row.ephemeral === 1,
+        ownerKind: row.ownerKind as DeviceRow['ownerKind'],
+        owner: Number(row.owner),
+        authorized: row.authorizedAt !== null && row.blockedAt === null,
+        person: row.person === null ? null : { email: textOrNull(row.email), username: String(row.username) },
+        online: row.online === 1 && live.has(String(row.replica)),
+        lastSeen: row.lastSeen === null || row.lastSeen === 0 ? null : Number(row.lastSeen),
+        blocksIncoming: row.shieldsUp === 1,
+        addresses: addresses.get(id) ?? [],
+        tags: tags.get(id) ?? [],
+        details: routes === undefined ? undefined : detailsOf(row, routes.get(id) ?? []),
+      };
+    });
+  };
+}
+
+interface Hanging {
+  readonly sql: string;
+  /** The column that holds the device. */
+  readonly holder: string;
+  readonly condition: string;
+  readonly order: string;
+}
+
+// Rows come in the order of an index, so that the database sorts as little as it can.
+const ADDRESSES: Hanging = {
+  sql: `SELECT "holder", "ip" FROM "address"`,
+  condition: ` AND "holderKind" = 'device'`,
+  holder: 'holder',
+  order: '"holder", "family", "ip"',
+};
+const TAGS: Hanging = {
+  sql: `SELECT "device", "tag" FROM "deviceTag"`,
+  condition: '',
+  holder: 'device',
+  order: '"device", "tag"',
+};
+const ROUTES: Hanging = {
+  condition: '',
+  sql: `SELECT "device", "prefix", "advertised", "manualAt", "auto" FROM "route"`,
+  holder: 'device',
+  order: '"device", "prefix"',
+};
+
+const textOrNull = (value: StoredValue | undefined): string | null =>
+  typeof value === 'string' ? value : null;
+
+const routeOf = (row: StoredRow): DeviceDetails['routes'][number] => ({
+  prefix: String(row.prefix),
+  advertised: row.advertised === 1,
+  enabled: row.manualAt !== null || row.auto === 1,
+});
+
+const NO_FACTS: HostFacts = {};
+const parsed = <T>(value: StoredValue | undefined, otherwise: T): T =>
+  typeof value === 'string' ? (JSON.parse(value) as T) : otherwise;
+
+const detailsOf = (row: StoredRow, routes: DeviceDetails['routes']): DeviceDetails => ({
+  serials: parsed<readonly string[]>(row.serials, []),
+  endpoints: parsed<readonly string[]>(row.endpoints, []),
+  homeDerp: Number(row.homeDerp ?? 0),
+  hostinfo: parsed(row.hostinfo, NO_FACTS),
+  netInfo: parsed<HostFacts | null>(row.netInfo, null),
+  routes,
+});
