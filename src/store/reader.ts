@@ -14,10 +14,12 @@ import {
   SqliteQueryCompiler,
   sql,
 } from 'kysely';
-import type { EntityKind, Row } from '../domain/model/entities.ts';
-import type { Filter, ListOptions, Reader, Where } from '../domain/ports/store.ts';
+import type { EntityKind } from '../domain/model/entities.ts';
+import type { ListOptions, Reader } from '../domain/ports/store.ts';
 import { AppError } from '../kernel/errors.ts';
+import { createConditionCompiler, whereFilters } from './conditions.ts';
 import type { Connection, Engine } from './engine.ts';
+import { createRelatedReads } from './related.ts';
 import {
   columnOf,
   columnsOf,
@@ -58,49 +60,8 @@ export async function runBuilt(connection: Connection, query: Compilable): Promi
   return connection.run(compiled.sql, compiled.parameters as readonly StoredValue[]);
 }
 
-const escapeLike = (value: string): string => value.toLowerCase().replace(/[\\%_]/gu, (char) => `\\${char}`);
-
 type Eb = ExpressionBuilder<Tables, string>;
-type Condition = ExpressionWrapper<Tables, string, SqlBool>;
-
-function condition<K extends EntityKind>(kind: K, eb: Eb, filter: Filter<K>): Condition {
-  const column = columnOf(kind, filter.column);
-  const value = (): StoredValue => encodeValue(column, filter.value);
-  const values = (): StoredValue[] =>
-    (Array.isArray(filter.value) ? filter.value : [filter.value]).map((one) => encodeValue(column, one));
-  const like = (pattern: string): Condition =>
-    eb(sql`lower(${sql.ref(filter.column)})`, 'like', sql<string>`${pattern} escape '\\'`);
-  const text = (): string => escapeLike(String(filter.value ?? ''));
-  switch (filter.operator) {
-    case 'contains':
-      return like(`%${text()}%`);
-    case 'starts-with':
-      return like(`${text()}%`);
-    case 'ends-with':
-      return like(`%${text()}`);
-    case 'is-null':
-      return eb(filter.column, 'is', null);
-    case 'not-null':
-      return eb(filter.column, 'is not', null);
-    case 'in':
-      return values().length === 0 ? eb(sql`1`, '=', 0) : eb(filter.column, 'in', values());
-    case 'not-in':
-      return values().length === 0 ? eb(sql`1`, '=', 1) : eb(filter.column, 'not in', values());
-    default:
-      return eb(filter.column, filter.operator, value());
-  }
-}
-
-function whereFilters<K extends EntityKind>(where: Where<K> | undefined): Filter<K>[] {
-  return Object.entries(where ?? {})
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]): Filter<K> => {
-      const name = column as keyof Row<K> & string;
-      if (value === null) return { column: name, operator: 'is-null' };
-      if (Array.isArray(value)) return { column: name, operator: 'in', value };
-      return { column: name, operator: '=', value: value as string | number | boolean };
-    });
-}
+type ColumnCondition = ExpressionWrapper<Tables, string, SqlBool>;
 
 /** Rows after a position, for orders of mixed direction: (a > x) or (a = x and b > y) or ... */
 function afterPosition<K extends EntityKind>(
@@ -108,7 +69,7 @@ function afterPosition<K extends EntityKind>(
   eb: Eb,
   orders: readonly Order[],
   after: readonly StoredValue[],
-): Condition {
+): ColumnCondition {
   const alternatives = orders.map((order, depth) =>
     eb.and([
       ...orders
@@ -129,23 +90,32 @@ function orderKey(kind: EntityKind, name: string) {
     : sql<StoredValue>`coalesce(${sql.ref(name)}, 0)`;
 }
 
-export function createReader(connection: Connection, statements: Statements, builder: Builder): Reader {
+export function createReader(
+  engine: Engine['name'],
+  connection: Connection,
+  statements: Statements,
+  builder: Builder,
+): Reader {
+  const conditions = createConditionCompiler(engine);
   const filtered = <K extends EntityKind>(
     kind: K,
     org: number,
-    options: Pick<ListOptions<K>, 'where' | 'filters' | 'anyOf'>,
+    options: Pick<ListOptions<K>, 'where' | 'filters' | 'anyOf' | 'condition'>,
   ) => {
-    const all = [...whereFilters(options.where), ...(options.filters ?? [])];
     let query = builder.selectFrom(kind as string).where('org', '=', org);
-    for (const filter of all) query = query.where((eb) => condition(kind, eb, filter));
-    const anyOf = options.anyOf;
-    if (anyOf !== undefined && anyOf.length > 0) {
-      query = query.where((eb) => eb.or(anyOf.map((filter) => condition(kind, eb, filter))));
+    for (const filter of [...whereFilters(options.where), ...(options.filters ?? [])]) {
+      query = query.where(conditions.compile(kind, kind, filter));
     }
+    const { anyOf, condition } = options;
+    if (anyOf !== undefined && anyOf.length > 0) {
+      query = query.where(conditions.compile(kind, kind, { anyOf }));
+    }
+    if (condition !== undefined) query = query.where(conditions.compile(kind, kind, condition));
     return query;
   };
 
   return {
+    ...createRelatedReads(connection, builder, conditions),
     get: async (kind, org, key) => {
       const rows = await connection.run(statements.selectByKey(kind), [org, ...keyValues(kind, key)]);
       return rows[0] === undefined ? undefined : decodeRow(kind, rows[0]);

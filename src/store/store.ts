@@ -6,6 +6,7 @@ import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts'
 import type { Clock } from '../kernel/clock.ts';
 import type { Engine } from './engine.ts';
 import { createIdAllocator } from './id-allocator.ts';
+import { createQueries } from './queries/index.ts';
 import { createBuilder, createReader, runBuilt } from './reader.ts';
 import { decodeRow, type StoredRow } from './rows.ts';
 import { createStatements } from './statements.ts';
@@ -36,7 +37,8 @@ export function createStore({ engine, clock }: { readonly engine: Engine; readon
 
   return {
     engine: engine.name,
-    ...createReader(engine, statements, builder),
+    ...createReader(engine.name, engine, statements, builder),
+    queries: createQueries(engine),
 
     newId: async () => {
       await ids.reserve(1);

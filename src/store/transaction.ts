@@ -79,7 +79,7 @@ export async function runWork<T>(
       throw new AppError('taken', `${field} is already in use`, { field, cause: error });
     }
   };
-  const reader = createReader(connection, statements, parts.builder);
+  const reader = createReader(engine.name, connection, statements, parts.builder);
 
   const insertAll = async <K extends EntityKind>(kind: K, rows: readonly Row<K>[]): Promise<void> => {
     for (let from = 0; from < rows.length; from += ROWS_PER_INSERT) {

@@ -7,6 +7,7 @@
  */
 import type { EntityKind, IdentifiedKind, KeyOf, Row } from '../model/entities.ts';
 import type { AuditEvent, AuditOrigin, AuditVerb, By } from '../model/operations.ts';
+import type { Queries } from './queries.ts';
 
 /** Organization 0: the installation itself. */
 export const INSTALLATION = 0;
@@ -33,12 +34,48 @@ export interface Filter<K extends EntityKind> {
     | 'contains'
     | 'starts-with'
     | 'ends-with'
+    /** Like the three before, and upper and lower case differ. */
+    | 'contains-exact'
+    | 'starts-with-exact'
+    | 'ends-with-exact'
+    /** The value is an expression of kernel/pattern. */
+    | 'matches'
+    /** The value is the name of another column of the row, to be equal to this one. */
+    | 'same-as'
     | 'is-null'
     | 'not-null'
     | 'in'
     | 'not-in';
   readonly value?: Scalar | readonly Scalar[];
+  /** A column of text that is null counts as '' (else nothing is true of it but `is-null`). */
+  readonly emptyForNull?: boolean;
 }
+
+/** Conditions compose. An empty `allOf` holds, an empty `anyOf` does not. */
+export type Condition<K extends EntityKind> =
+  | Filter<K>
+  | { readonly allOf: readonly Condition<K>[] }
+  | { readonly anyOf: readonly Condition<K>[] }
+  | { readonly not: Condition<K> }
+  | Exists<K>;
+
+/** Some row of another kind belongs to this one: each column named in `on` equals this row's column. */
+export interface Exists<K extends EntityKind> {
+  readonly exists: EntityKind;
+  readonly on: Readonly<Record<string, keyof Row<K> & string>>;
+  readonly condition?: unknown;
+}
+
+/** Names the columns of both kinds under the eyes of the compiler. */
+export const exists = <K extends EntityKind, Other extends EntityKind>(
+  other: Other,
+  on: { readonly [C in keyof Row<Other>]?: keyof Row<K> & string },
+  condition?: Condition<Other>,
+): Exists<K> => ({
+  exists: other,
+  on: on as Readonly<Record<string, keyof Row<K> & string>>,
+  ...(condition === undefined ? {} : { condition }),
+});
 
 export interface ListOptions<K extends EntityKind> {
   readonly where?: Where<K>;
@@ -46,11 +83,44 @@ export interface ListOptions<K extends EntityKind> {
   readonly filters?: readonly Filter<K>[];
   /** At least one must hold. */
   readonly anyOf?: readonly Filter<K>[];
+  readonly condition?: Condition<K>;
   /** The id is always the last order, so that the order is total. Default: by id. */
   readonly orderBy?: readonly { readonly column: keyof Row<K> & string; readonly descending?: boolean }[];
   /** Values of the order columns, id last, of the row after which to go on. */
   readonly after?: readonly Scalar[];
   /** At most this many rows; every list has a bound. */
+  readonly limit: number;
+}
+
+/** How rows of `K` hang on their parents: by a column of their own, or through rows of a link. */
+export type Relation<K extends EntityKind> =
+  | { readonly parent: keyof Row<K> & string }
+  | { readonly link: EntityKind; readonly parent: string; readonly child: string; readonly where?: object };
+
+/** Names the columns of a link under the eyes of the compiler. */
+export const through = <L extends EntityKind>(
+  link: L,
+  parent: keyof Row<L> & string,
+  child: keyof Row<L> & string,
+  where?: Where<L>,
+): { readonly link: L; readonly parent: string; readonly child: string; readonly where?: object } => ({
+  link,
+  parent,
+  child,
+  ...(where === undefined ? {} : { where }),
+});
+
+export interface RelatedOptions<K extends EntityKind> {
+  readonly relation: Relation<K>;
+  /** Ids of the parents. */
+  readonly parents: readonly number[];
+  readonly condition?: Condition<K>;
+  /** Only rows with a greater id, a lower id. */
+  readonly afterId?: number;
+  readonly beforeId?: number;
+  /** From the highest id down. */
+  readonly descending?: boolean;
+  /** At most this many rows for each parent. */
   readonly limit: number;
 }
 
@@ -63,8 +133,20 @@ export interface Reader {
   count<K extends EntityKind>(
     kind: K,
     org: number,
-    options?: Pick<ListOptions<K>, 'where' | 'filters' | 'anyOf'>,
+    options?: Pick<ListOptions<K>, 'where' | 'filters' | 'anyOf' | 'condition'>,
   ): Promise<number>;
+  /** A page for each of many parents in one question, in order of the rows' ids. */
+  listRelated<K extends IdentifiedKind>(
+    kind: K,
+    org: number,
+    options: RelatedOptions<K>,
+  ): Promise<{ readonly parent: number; readonly row: Row<K> }[]>;
+  /** How many rows each parent has; parents without any are absent. */
+  countRelated<K extends IdentifiedKind>(
+    kind: K,
+    org: number,
+    options: Pick<RelatedOptions<K>, 'relation' | 'parents' | 'condition'>,
+  ): Promise<ReadonlyMap<number, number>>;
   /** By a key that is unique in the installation: the caller must hold the result against its own organization. */
   lookup(kind: 'credential', column: 'publicId', value: string): Promise<Row<'credential'> | undefined>;
   lookup(kind: 'device', column: 'nodeKey', value: string): Promise<Row<'device'> | undefined>;
@@ -145,6 +227,7 @@ export interface ChangeFeed {
 export interface Store extends Reader {
   readonly engine: 'sqlite' | 'postgres';
   readonly feed: ChangeFeed;
+  readonly queries: Queries;
   /** An id for a thing that must be known before its write, such as a new organization. */
   newId(): Promise<number>;
   write<T>(context: WriteContext, work: (tx: Tx) => Promise<T>): Promise<T>;

@@ -94,7 +94,8 @@ export function openPostgres(options: PostgresOptions): Engine {
     name: 'postgres',
     placeholder: postgresPlaceholder,
     forUpdate: ' FOR UPDATE',
-    types: { integer: 'BIGINT', real: 'DOUBLE PRECISION', text: 'TEXT' },
+    // One order of text everywhere, whatever the database was made with: the order of its bytes, as SQLite has it.
+    types: { integer: 'BIGINT', real: 'DOUBLE PRECISION', text: 'TEXT COLLATE "C"' },
     run: connectionOf(pool).run,
     transaction,
     violatedColumns: (error) => {

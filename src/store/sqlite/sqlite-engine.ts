@@ -1,5 +1,6 @@
 /** SQLite through `node:sqlite`: write-ahead log, every commit synced to disk. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { createPattern, type Pattern } from '../../kernel/pattern.ts';
 import type { Connection, Engine } from '../engine.ts';
 import type { StoredRow, StoredValue } from '../rows.ts';
 import { sqlitePlaceholder } from '../statements.ts';
@@ -14,6 +15,16 @@ interface PreparedConnection extends Connection {
   close(): void;
 }
 
+/** What the operator REGEXP calls, with the expression first. */
+function createRegexp(): (source: unknown, subject: unknown) => number | null {
+  let last: { readonly source: string; readonly pattern: Pattern } | undefined;
+  return (source, subject) => {
+    if (typeof source !== 'string' || typeof subject !== 'string') return null;
+    if (last?.source !== source) last = { source, pattern: createPattern(source) };
+    return last.pattern.matches(subject) ? 1 : 0;
+  };
+}
+
 function openConnection(file: string): PreparedConnection {
   const database = new DatabaseSync(file);
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -21,6 +32,7 @@ function openConnection(file: string): PreparedConnection {
   // FULL: a commit returns when it is on disk. NORMAL would lose acknowledged commits when the power fails.
   database.exec('PRAGMA synchronous = FULL');
   database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  database.function('regexp', { deterministic: true }, createRegexp());
   const prepared = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     const known = prepared.get(sql);
