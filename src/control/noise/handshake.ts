@@ -122,7 +122,11 @@ export function initiate(
     if (type === FRAME_ERROR) {
       throw new NoiseError('refused', `server error: ${bytes.toString('utf8', HEADER_BYTES)}`);
     }
-    if (type !== FRAME_RESPONSE || bytes.length !== RESPONSE_BYTES) {
+    if (
+      type !== FRAME_RESPONSE ||
+      bytes.length !== RESPONSE_BYTES ||
+      bytes.readUInt16BE(1) !== RESPONSE_BYTES - HEADER_BYTES
+    ) {
       throw new NoiseError('malformed', 'not a handshake response');
     }
     const theirEphemeralRaw = bytes.subarray(HEADER_BYTES, HEADER_BYTES + KEY_BYTES);

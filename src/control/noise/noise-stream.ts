@@ -65,13 +65,12 @@ export class NoiseStream extends Duplex {
     if (plaintext.length > 0 && !this.push(plaintext)) this.#socket.pause();
   }
 
-  /** The peer sends no more; nothing it could still want is worth keeping a half-open connection for. */
+  /** The peer sends no more. Once what it sent is read, this end closes too: half-open connections are of no use here. */
   #ended(): void {
     if (this.#frames.isWithinFrame()) {
       this.destroy(new NoiseError('truncated', 'the connection ended within a record'));
     } else {
       this.push(null);
-      this.destroy();
     }
   }
 

@@ -44,7 +44,9 @@ export function createSymmetricState(prologue: string, responderPublic: Uint8Arr
   }
 
   function derive(input: Uint8Array): readonly [Uint8Array, Uint8Array] {
-    const output = new Uint8Array(hkdfSync(HASH, createSecretKey(input), chainingKey, NOTHING, 2 * HASH_BYTES));
+    const output = new Uint8Array(
+      hkdfSync(HASH, createSecretKey(input), chainingKey, NOTHING, 2 * HASH_BYTES),
+    );
     return [output.subarray(0, HASH_BYTES), output.subarray(HASH_BYTES)];
   }
 
