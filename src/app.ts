@@ -72,6 +72,8 @@ export async function startApp({ config, clock, random, log }: AppParts): Promis
         done();
       });
     }
+    await services.replica.start();
+    cleanup.add('the replica lease', services.replica.close);
     await control.start();
     cleanup.add('the listener', () => server.close());
     cleanup.add('the control plane', control.close);

@@ -1,7 +1,7 @@
 /** The one origin: Fastify over node's own HTTP/1.1 server, whose upgrades go to the control plane. */
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { toAppError } from '../kernel/errors.ts';
 import type { ControlPlane } from './control-slot.ts';
@@ -32,7 +32,7 @@ export function createHttpServer({ log, tls, trustedProxies, control }: HttpServ
   };
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },

@@ -11,7 +11,9 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createFollower } from '../store/follower.ts';
 import { createInstallationFacts } from '../store/installation-facts.ts';
+import { createReplicaLeases } from '../store/replica-leases.ts';
 import type { Installation } from './installation.ts';
+import { createReplica, type Replica } from './replica.ts';
 
 export interface Services {
   readonly clock: Clock;
@@ -21,6 +23,7 @@ export interface Services {
   readonly facts: InstallationFacts;
   readonly authenticator: Authenticator;
   readonly organizations: OrganizationService;
+  readonly replica: Replica;
   close(): void;
 }
 
@@ -43,6 +46,12 @@ export function createServices({ installation, clock, random, onError }: Service
     facts: createInstallationFacts(engine),
     authenticator,
     organizations: createOrganizationService({ store, clock, random }),
+    replica: createReplica({
+      leases: createReplicaLeases({ engine, clock }),
+      random,
+      alone: engine.name === 'sqlite',
+      onError,
+    }),
     close: () => {
       authenticator.close();
       follower.close();
