@@ -1,7 +1,13 @@
 // Installs node_modules as package-lock.json says, when they are missing or of another lock file.
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runNpm, withInstallLock } from './cache.mjs';
+
+/** Says what was installed last: the lock file's hash and the extent. */
+const STAMP = path.join('node_modules', '.holdfast-installed');
+/** npm's own record, which it believes; but `npm install --package-lock-only` rewrites it and installs nothing. */
+const NPM_RECORD = path.join('node_modules', '.package-lock.json');
 
 /**
  * @param {string} root of the checkout
@@ -12,33 +18,36 @@ export async function ensureDependencies(root, node, extent) {
   if (areInstalled(root, extent)) return;
   await withInstallLock(root, async () => {
     if (areInstalled(root, extent)) return;
-    const what = extent === 'all' ? 'dependencies and development tools' : 'dependencies';
+    // A start of the product does not take development tools away that are there.
+    const all = extent === 'all' || readStamp(root).extent === 'all';
+    const what = all ? 'dependencies and development tools' : 'dependencies';
     process.stderr.write(`holdfast: installing ${what} through npm\n`);
     // Not `npm ci`: it begins by deleting node_modules, which a server running from this checkout still loads from, and it
     // refuses a lock file that leaves out other platforms' optional binaries. This obeys the lock file too.
-    const selection = extent === 'all' ? '--include=dev' : '--omit=dev';
+    const selection = all ? '--include=dev' : '--omit=dev';
+    const hash = lockHash(root);
+    rmSync(path.join(root, NPM_RECORD), { force: true });
     await runNpm(node, ['install', '--no-save', selection], root, `installing ${what}`);
+    writeFileSync(path.join(root, STAMP), `${hash} ${all ? 'all' : 'production'}\n`);
   });
 }
 
-/** Compares the lock file with npm's own record of what it installed, which it writes last. */
 function areInstalled(root, extent) {
-  const wanted = readPackages(path.join(root, 'package-lock.json'));
-  const installed = readPackages(path.join(root, 'node_modules', '.package-lock.json'));
-  if (installed === undefined) return false;
-  return Object.entries(wanted ?? {}).every(([place, { version, dev, optional }]) => {
-    if (place === '' || (dev && extent === 'production')) return true;
-    // Binaries for other platforms are optional and not installed here.
-    if (optional && installed[place] === undefined) return true;
-    return installed[place]?.version === version;
-  });
+  const installed = readStamp(root);
+  return installed.hash === lockHash(root) && (installed.extent === 'all' || extent === 'production');
 }
 
-/** @returns {Record<string, { version?: string, dev?: boolean, optional?: boolean }> | undefined} */
-function readPackages(file) {
+function lockHash(root) {
+  return createHash('sha256')
+    .update(readFileSync(path.join(root, 'package-lock.json')))
+    .digest('hex');
+}
+
+function readStamp(root) {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')).packages;
+    const [hash, extent] = readFileSync(path.join(root, STAMP), 'utf8').trim().split(' ');
+    return { hash, extent };
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWorld, type World, whyNoNamespaces } from './namespaces.ts';
+import { isRunning } from './program.ts';
 import { unless } from './requirements.ts';
 
 const AGENT = path.join(import.meta.dirname, 'namespace-agent.ts');
@@ -63,7 +64,7 @@ test(
     const [pid, directory = ''] = line.trim().split(' ');
     expect(existsSync(directory)).toBe(true);
     maker.kill('SIGKILL');
-    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => isRunning(Number(pid)), { timeout: 5_000 }).toBe(false);
     await expect.poll(() => existsSync(directory), { timeout: 5_000 }).toBe(false);
   },
 );

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { findPostgres } from './postgres-binaries.ts';
 import { type UnixUser, unprivilegedUser } from './postgres-user.ts';
+import { isRunning } from './program.ts';
 
 const run = promisify(execFile);
 
@@ -189,7 +190,8 @@ async function untilReady(url: string, postmaster: number, directory: string): P
       await withClient(url, (client) => client.query('SELECT 1'));
       return;
     } catch (error) {
-      if (!isAlive(postmaster)) throw new Error(`the server ended:\n${readLog(directory)}`, { cause: error });
+      if (!isRunning(postmaster))
+        throw new Error(`the server ended:\n${readLog(directory)}`, { cause: error });
       if (performance.now() > deadline) throw error;
     }
     await sleep(POLL_MS);
@@ -224,21 +226,10 @@ function childrenOf(pid: number): number[] {
 /** Backends notice by themselves that the postmaster is gone; until the last has, a new one refuses to start. */
 async function untilGone(pids: readonly number[]): Promise<void> {
   const deadline = performance.now() + BACKENDS_GONE_TIMEOUT_MS;
-  while (pids.some(isAlive)) {
+  while (pids.some(isRunning)) {
     if (performance.now() > deadline) throw new Error('backends of a killed postmaster did not end');
     await sleep(POLL_MS);
   }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  // A zombie is as good as gone, and in a container nobody may collect it.
-  const stat = `/proc/${pid}/stat`;
-  return !existsSync(stat) || !/^\d+ \(.*\) Z/.test(readFileSync(stat, 'utf8'));
 }
 
 async function endGuard(guard: Guard | undefined, lastWord = ''): Promise<void> {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type Postgres, startPostgres } from './postgres.ts';
+import { isRunning } from './program.ts';
 
 describe('a test database', () => {
   test('is empty and apart from every other one', async () => {
@@ -50,7 +51,7 @@ test('a cluster ends, and leaves no files, when the process that started it is k
   const directory = readFileSync(`/proc/${pid}/cwd/postmaster.pid`, 'utf8').split('\n')[1] ?? '';
   expect(existsSync(directory)).toBe(true);
   runner.kill('SIGKILL');
-  await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   await expect.poll(() => existsSync(directory), { timeout: 10_000 }).toBe(false);
 });
 

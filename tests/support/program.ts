@@ -1,6 +1,6 @@
 // A program that a test started and lets run.
 import { spawn } from 'node:child_process';
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 10;
@@ -56,4 +56,15 @@ export async function endProgram(program: Program, signal: NodeJS.Signals): Prom
     // It has ended by itself.
   }
   return program.ended;
+}
+
+/** Whether a process runs. A zombie does not: in a container it may stay long, as nobody collects it. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    const stat = `/proc/${pid}/stat`;
+    return !existsSync(stat) || !/^\d+ \(.*\) Z/s.test(readFileSync(stat, 'utf8'));
+  } catch {
+    return false;
+  }
 }
