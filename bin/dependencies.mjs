@@ -1,6 +1,6 @@
 // Installs node_modules as package-lock.json says, when they are missing or of another lock file.
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runNpm, withInstallLock } from './cache.mjs';
 
@@ -18,8 +18,7 @@ export async function ensureDependencies(root, node, extent) {
   if (areInstalled(root, extent)) return;
   await withInstallLock(root, async () => {
     if (areInstalled(root, extent)) return;
-    // A start of the product does not take development tools away that are there.
-    const all = extent === 'all' || readStamp(root).extent === 'all';
+    const all = extent === 'all' || hasDevelopmentTools(root);
     const what = all ? 'dependencies and development tools' : 'dependencies';
     process.stderr.write(`holdfast: installing ${what} through npm\n`);
     // Not `npm ci`: it begins by deleting node_modules, which a server running from this checkout still loads from, and it
@@ -35,6 +34,12 @@ export async function ensureDependencies(root, node, extent) {
 function areInstalled(root, extent) {
   const installed = readStamp(root);
   return installed.hash === lockHash(root) && (installed.extent === 'all' || extent === 'production');
+}
+
+/** npm would take them away when it is asked for the product's dependencies only. */
+function hasDevelopmentTools(root) {
+  const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
+  return Object.entries(packages).some(([place, { dev }]) => dev && existsSync(path.join(root, place)));
 }
 
 function lockHash(root) {
