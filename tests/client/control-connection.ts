@@ -17,6 +17,8 @@ const EARLY_HEADER_BYTES = EARLY_MAGIC.length + 4;
 export interface ControlConnection {
   readonly socket: Socket;
   readonly http2: ClientHttp2Session;
+  /** What HTTP/2 runs on, for tests that misbehave on it. */
+  readonly plain: NoiseStream;
   /** The JSON a server sent before HTTP/2, if it did. */
   readonly early: unknown;
   /** Cuts the connection without a goodbye, as a lost network does. */
@@ -68,7 +70,7 @@ export async function dialControl(options: DialOptions): Promise<ControlConnecti
     // The scheme inside Noise is https, over plain HTTP too.
     const http2 = connectHttp2(`https://${url.hostname}`, { createConnection: () => stream });
     http2.on('error', () => {});
-    return { socket, http2, early, cut: () => socket.destroy() };
+    return { socket, http2, plain: stream, early, cut: () => socket.destroy() };
   } catch (error) {
     socket.destroy();
     throw error;

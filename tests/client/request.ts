@@ -49,15 +49,13 @@ export async function request(http2: ClientHttp2Session, options: RequestOptions
 function readAll(stream: ClientHttp2Stream, path: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    let ended = false;
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.once('end', () => {
-      ended = true;
-      resolve(Buffer.concat(chunks));
-    });
-    stream.once('close', () => {
-      if (!ended || stream.rstCode !== 0)
-        reject(new Error(`${path}: the answer broke off (code ${stream.rstCode})`));
-    });
+    // 'end' comes for a broken stream too; only how it was closed tells.
+    const settle = (): void => {
+      if (stream.rstCode === 0 && !stream.aborted) resolve(Buffer.concat(chunks));
+      else reject(new Error(`${path}: the answer broke off (code ${stream.rstCode})`));
+    };
+    if (stream.destroyed) settle();
+    else stream.once('close', settle);
   });
 }

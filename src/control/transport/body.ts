@@ -68,6 +68,11 @@ export function createBodyReader(limits: Partial<BodyLimits> = {}): BodyReader {
         else chunks.push(chunk);
       }
       function onEnd(): void {
+        // node:http2 also ends the readable side of a stream whose connection broke in the middle of its body.
+        if (stream.aborted || stream.destroyed) {
+          onClose();
+          return;
+        }
         settle();
         resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size));
       }

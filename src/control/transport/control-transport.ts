@@ -151,7 +151,8 @@ export function createControlTransport(options: ControlTransportOptions): Contro
       log.warn({ path: headers[':path'], error }, 'a control request failed');
       if (request.destroyed || request.closed) return;
       if (request.headersSent) {
-        request.destroy();
+        // Not close(): that ends the answer properly first, and half of one would look whole.
+        request.destroy(new Error('the handler failed'));
       } else {
         request.respond({ ':status': 500 }, { endStream: true });
       }
