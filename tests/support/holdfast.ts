@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { endProgram, type Program, untilLogged } from './program.ts';
+import { endProgram, type Program, programEnvironment, untilLogged } from './program.ts';
 
 const execute = promisify(execFile);
 
@@ -19,7 +19,10 @@ export function holdfastCommand(...args: readonly string[]): string[] {
 /** Runs a command to its end and returns what it printed; throws with its error output when it fails. */
 export async function holdfast(...args: readonly string[]): Promise<string> {
   const [command = '', ...rest] = holdfastCommand(...args);
-  const { stdout } = await execute(command, rest, { timeout: COMMAND_TIMEOUT_MS });
+  const { stdout } = await execute(command, rest, {
+    env: programEnvironment(),
+    timeout: COMMAND_TIMEOUT_MS,
+  });
   return stdout;
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Program } from './program.ts';
+import { type Program, programEnvironment } from './program.ts';
 
 const execute = promisify(execFile);
 
@@ -136,7 +136,7 @@ export async function createWorld(): Promise<World> {
       const output = openSync(logFile, 'a');
       const child = spawn('nsenter', [...enter, 'ip', 'netns', 'exec', host, ...command], {
         cwd: directory,
-        env: { ...process.env, ...env },
+        env: { ...programEnvironment(), ...env },
         stdio: ['ignore', output, output],
       });
       return {

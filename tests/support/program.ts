@@ -14,11 +14,16 @@ export interface Program {
   readonly log: () => string;
 }
 
+/** Our environment without the variables that would configure Holdfast: tests give it flags only. */
+export function programEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_')));
+}
+
 /** Starts a program here; what runs in a namespace is started by its world. */
 export function startProgram([command = '', ...args]: readonly string[], logFile: string): Program {
   writeFileSync(logFile, '');
   const output = openSync(logFile, 'a');
-  const child = spawn(command, args, { stdio: ['ignore', output, output] });
+  const child = spawn(command, args, { env: programEnvironment(), stdio: ['ignore', output, output] });
   const ended = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'gone'));
     child.once('error', (error) => resolve(error.message));
