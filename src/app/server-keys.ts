@@ -9,7 +9,7 @@ import { ensureSealingKey } from './sealing-key.ts';
 
 export const NOISE_KEY_FACT = 'noise-private-key';
 const NOISE_KEY_BYTES = 32;
-const NOISE_KEY_PLACE: SealedPlace = {
+export const NOISE_KEY_PLACE: SealedPlace = {
   kind: 'installation',
   org: INSTALLATION,
   key: NOISE_KEY_FACT,

@@ -59,3 +59,7 @@ export const createTlsFiles = (
   files: { readonly certFile: string; readonly keyFile: string },
   clock: Clock,
 ): TlsFiles => ({ read: () => checked(files.certFile, files.keyFile, clock.now()) });
+
+/** When the certificate ends, in milliseconds. */
+export const certificateExpiry = ({ cert }: TlsMaterial): number =>
+  new X509Certificate(cert).validToDate.getTime();

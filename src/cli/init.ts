@@ -12,7 +12,7 @@ import { readPasswordFile } from './password-file.ts';
 export async function init(context: CommandContext, options: ParsedOptions): Promise<void> {
   const { clock, random } = context;
   const config = loadInstallationConfig(configInput(context, flagsOf(options)));
-  const passwordHash = await readPasswordFile(textOption(options, 'password-file'));
+  const passwordHash = await readPasswordFile(textOption(options, 'password-file'), random);
   const label = textOption(options, 'org') ?? '';
   const domain = textOption(options, 'domain');
   const name = textOption(options, 'name');

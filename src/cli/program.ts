@@ -27,6 +27,29 @@ export function createProgram(context: CommandContext): Command {
     .option('--password-file <FILE>', 'file with the first password of the owner')
     .action(async (options: ParsedOptions) => (await import('./init.ts')).init(context, options));
 
+  const token = program.command('token').description('API tokens');
+  addSettings(token.command('create').description('create an API token for a member'), LOCATION)
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .requiredOption('--user <EMAIL>', 'e-mail address or user name of the member')
+    .option('--scopes <LIST>', 'scopes separated by commas; default all that the role allows')
+    .option('--expires <DURATION>', 'lifetime, such as 30d or 12h; default 90d')
+    .option('--description <TEXT>', 'what the token is for')
+    .action(async (options: ParsedOptions) =>
+      (await import('./token-create.ts')).tokenCreate(context, options),
+    );
+
+  const audit = program.command('audit').description('the audit log');
+  addSettings(audit.command('verify').description('verify the hash chain of the audit log'), LOCATION)
+    .option('--org <LABEL>', 'label of the organization; default all of them')
+    .action(async (options: ParsedOptions) =>
+      (await import('./audit-verify.ts')).auditVerify(context, options),
+    );
+
+  addSettings(
+    program.command('doctor').description('look for what is wrong with an installation'),
+    SERVE,
+  ).action(async (options: ParsedOptions) => (await import('./doctor.ts')).doctor(context, options));
+
   program
     .command('version')
     .description('print the version')
