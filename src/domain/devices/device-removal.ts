@@ -1,18 +1,21 @@
-/** Taking a device out of the model: its own rows go with it, what others did with it stays. */
+/** Taking a device out of its organization, with everything that hangs on it. */
 import type { Device } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
 
-/** The caller writes the audit event. */
+/** Removes the device and its addresses, routes, tags, attributes, presence and shares. The audit event is the caller's. */
 export async function removeDevice(tx: Tx, device: Device): Promise<void> {
   const { org, id } = device;
-  for (const { ip } of await tx.find('address', org, { holderKind: 'device', holder: id }))
+  for (const { ip } of await tx.find('address', org, { holderKind: 'device', holder: id })) {
     await tx.remove('address', org, { ip });
-  for (const { tag } of await tx.find('deviceTag', org, { device: id }))
-    await tx.remove('deviceTag', org, { device: id, tag });
-  for (const { prefix } of await tx.find('route', org, { device: id }))
+  }
+  for (const { prefix } of await tx.find('route', org, { device: id })) {
     await tx.remove('route', org, { device: id, prefix });
+  }
   for (const { network, prefix } of await tx.find('routePrimary', org, { device: id })) {
     await tx.remove('routePrimary', org, { network, prefix });
+  }
+  for (const { tag } of await tx.find('deviceTag', org, { device: id })) {
+    await tx.remove('deviceTag', org, { device: id, tag });
   }
   for (const { keyLower } of await tx.find('deviceAttribute', org, { device: id })) {
     await tx.remove('deviceAttribute', org, { device: id, keyLower });
@@ -21,7 +24,7 @@ export async function removeDevice(tx: Tx, device: Device): Promise<void> {
     await tx.remove('serviceHost', org, { service, device: id });
   }
   for (const gateway of await tx.find('gateway', org, { device: id })) {
-    await tx.update('gateway', org, gateway.id, { device: null, boundGeneration: 0 });
+    await tx.update('gateway', org, gateway.id, { device: null, updatedAt: tx.now });
   }
   await tx.remove('presence', org, { device: id });
   await tx.remove('deviceLive', org, { device: id });
