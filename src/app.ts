@@ -1,7 +1,7 @@
 /** The composition root of the server: config, then store, then services, then listeners. */
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { noControlPlane } from './app/control-slot.ts';
+import { createControl } from './app/control.ts';
 import { type DataLock, lockDataDirectory } from './app/data-lock.ts';
 import { dialects } from './app/dialects.ts';
 import { createHttpServer } from './app/http-server.ts';
@@ -62,9 +62,9 @@ export async function startApp({ config, clock, random, log }: AppParts): Promis
     cleanup.add('the store', installation.close);
     const services = createServices({ installation, clock, random, onError });
     cleanup.add('the services', services.close);
-    await loadServerKeys({ config, facts: services.facts, random });
+    const keys = await loadServerKeys({ config, facts: services.facts, random });
 
-    const control = noControlPlane;
+    const control = createControl({ config, installation, services, keys, log });
     const server = createHttpServer({ log, tls, trustedProxies: config.trustedProxies, control });
     for (const dialect of dialects) {
       server.register((scope, _options, done) => {

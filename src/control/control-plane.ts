@@ -1,0 +1,204 @@
+/** The control plane: what devices talk to. Built from its parts here, and from nowhere else. */
+
+import type { IncomingMessage } from 'node:http';
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { ZodType } from 'zod';
+import { createJoinService } from '../domain/devices/join-service.ts';
+import type { JoinPolicy } from '../domain/devices/join-types.ts';
+import { createReportService } from '../domain/devices/report-service.ts';
+import type { Follower } from '../domain/ports/follower.ts';
+import type { PresenceQuery } from '../domain/ports/presence-query.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import { type Clock, SECOND } from '../kernel/clock.ts';
+import type { Random } from '../kernel/random.ts';
+import { createHubs } from './hubs.ts';
+import type { UpdatableView } from './map/allow-all-view.ts';
+import { createDeviceUpdates } from './map/device-updates.ts';
+import { createFirstMapQueue } from './map/first-map-queue.ts';
+import { startKeepAlives } from './map/keep-alives.ts';
+import { createMapHandler } from './map/map-handler.ts';
+import { importPrivateKey } from './noise/index.ts';
+import { createRegisterHandler } from './register/register-handler.ts';
+import { mapRequest, registerRequest } from './requests.ts';
+import { createEphemeralSweeper } from './state/ephemeral-sweeper.ts';
+import { createLiveWriter } from './state/live-writer.ts';
+import { createPresenceKeeper } from './state/presence.ts';
+import {
+  BodyError,
+  type ConnectionContext,
+  type ControlTransportLog,
+  createBodyReader,
+  createControlTransport,
+  type PlainAnswer,
+} from './transport/index.ts';
+import type { DerpMap } from './wire/index.ts';
+
+const MAINTENANCE_MS = 15 * SECOND;
+/** Streams end over this time when the server stops, so that their clients do not return in one instant. */
+const DRAIN_MS = 2 * SECOND;
+const MAX_SHOWN = 200;
+
+export interface ControlPlaneParts {
+  readonly store: Store;
+  readonly follower: Follower;
+  readonly presenceQuery: PresenceQuery;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Curve25519, 32 bytes; must survive restarts. */
+  readonly noisePrivateKey: Uint8Array;
+  readonly replica: { readonly id: string; onLost(callback: (replica: string) => Promise<void>): void };
+  readonly derpMap: () => DerpMap;
+  readonly policy: JoinPolicy;
+  readonly createView: (snapshot: Snapshot) => UpdatableView;
+  readonly log: ControlTransportLog;
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds a device has to come back before it counts as offline. */
+  readonly graceMs?: number;
+}
+
+export interface ControlPlane {
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  keyResponse(capver: string | undefined): PlainAnswer;
+  stats(): { readonly connections: number; readonly streams: number };
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const { store, follower, clock, random, policy, onError } = parts;
+  const writer = createLiveWriter({ store, onError });
+  const presence = createPresenceKeeper({
+    store,
+    query: parts.presenceQuery,
+    writer,
+    clock,
+    replica: parts.replica.id,
+    onError,
+    ...(parts.graceMs === undefined ? {} : { graceMs: parts.graceMs }),
+  });
+  const hubs = createHubs({
+    store,
+    follower,
+    clock,
+    writer,
+    derpMap: parts.derpMap,
+    createView: parts.createView,
+    onError,
+  });
+  const register = createRegisterHandler({
+    joins: createJoinService({ store, clock, random, policy }),
+    clock,
+  });
+  const updates = createDeviceUpdates({
+    reports: createReportService({ store, random, policy }),
+    writer,
+    clock,
+  });
+  const map = createMapHandler({ hubs, updates, presence, queue: createFirstMapQueue(), clock });
+  const ephemeral = createEphemeralSweeper({ store, hubs, clock });
+  const readBody = createBodyReader();
+
+  const routes: Readonly<
+    Record<string, (context: ConnectionContext, stream: ServerHttp2Stream) => Promise<void>>
+  > = {
+    'POST /machine/register': async (context, stream) => {
+      const request = await parsed(registerRequest, await readBody(stream), stream);
+      if (request !== undefined) answerJson(stream, await register(context, request));
+    },
+    'POST /machine/map': async (context, stream) => {
+      const request = await parsed(mapRequest, await readBody(stream), stream);
+      if (request === undefined) return;
+      const answer = await map(context, stream, request);
+      if (answer === 'streaming') return;
+      if (answer === 'empty') answerText(stream, constants.HTTP_STATUS_OK, '');
+      else answerText(stream, answer.status, answer.text);
+    },
+  };
+
+  const transport = createControlTransport({
+    machineKey: importPrivateKey(parts.noisePrivateKey),
+    log: parts.log,
+    onRequest: async (context, stream, headers) => {
+      const path = String(headers[':path'] ?? '').split('?')[0] ?? '';
+      const route = routes[`${headers[':method']} ${path}`];
+      if (route === undefined) return answerText(stream, constants.HTTP_STATUS_NOT_FOUND, 'not found');
+      try {
+        await route(context, stream);
+      } catch (error) {
+        if (!(error instanceof BodyError)) throw error;
+        answerText(stream, error.status, error.message);
+      }
+    },
+  });
+
+  let stopKeepAlives = (): void => undefined;
+  let maintenance: NodeJS.Timeout | undefined;
+  parts.replica.onLost(async (lost) => presence.takeOver(lost));
+
+  return {
+    handleUpgrade: transport.handleUpgrade,
+    keyResponse: (capver) => transport.keyResponse(capver),
+    stats: () => ({
+      connections: transport.stats().connections,
+      streams: [...hubs.all()].reduce((sum, hub) => sum + [...hub.streams()].length, 0),
+    }),
+    start: async () => {
+      stopKeepAlives = startKeepAlives(hubs, clock);
+      maintenance = setInterval(() => {
+        for (const hub of hubs.all()) {
+          hub.checkExpiry();
+          hub.forget();
+        }
+        hubs.sweep();
+        ephemeral.sweep().catch(onError);
+      }, MAINTENANCE_MS);
+      maintenance.unref();
+    },
+    close: async () => {
+      stopKeepAlives();
+      clearInterval(maintenance);
+      await transport.drain(DRAIN_MS);
+      transport.close();
+      presence.stop();
+      await writer.close();
+      hubs.stop();
+    },
+  };
+}
+
+async function parsed<T>(
+  schema: ZodType<T>,
+  body: Buffer,
+  stream: ServerHttp2Stream,
+): Promise<T | undefined> {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    answerText(stream, constants.HTTP_STATUS_BAD_REQUEST, 'the body is not JSON');
+    return undefined;
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  answerText(
+    stream,
+    constants.HTTP_STATUS_BAD_REQUEST,
+    `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'is not valid'}`.slice(0, MAX_SHOWN),
+  );
+  return undefined;
+}
+
+function answerText(stream: ServerHttp2Stream, status: number, text: string): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ':status': status, 'content-type': 'text/plain; charset=utf-8' });
+  stream.end(text);
+}
+
+function answerJson(stream: ServerHttp2Stream, value: unknown): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ':status': constants.HTTP_STATUS_OK, 'content-type': 'application/json' });
+  stream.end(JSON.stringify(value));
+}

@@ -1,0 +1,157 @@
+/** The organizations that have devices connected to this process, and the way from a node key to its organization. */
+import type { Follower } from '../domain/ports/follower.ts';
+import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
+import { type DeviceFacts, loadSnapshot, type Snapshot } from '../domain/snapshot/snapshot.ts';
+import { type Clock, MINUTE } from '../kernel/clock.ts';
+import type { UpdatableView } from './map/allow-all-view.ts';
+import { createOrganizationHub, type OrganizationHub } from './map/organization-hub.ts';
+import { createRouteElections } from './map/route-elections.ts';
+import type { LiveWriter } from './state/live-writer.ts';
+import type { DerpMap } from './wire/index.ts';
+
+/** How long an organization without any stream stays in memory. */
+const IDLE_MS = 10 * MINUTE;
+
+export interface Found {
+  readonly hub: OrganizationHub;
+  readonly facts: DeviceFacts;
+}
+
+export interface Hubs {
+  /** The device with this node key; undefined when there is none. */
+  find(nodeKey: string): Promise<Found | undefined>;
+  all(): Iterable<OrganizationHub>;
+  /** Lets go of what has been without streams for a while. */
+  sweep(): void;
+  stop(): void;
+}
+
+export interface HubsParts {
+  readonly store: Store;
+  readonly follower: Follower;
+  readonly clock: Clock;
+  readonly writer: LiveWriter;
+  readonly derpMap: () => DerpMap;
+  readonly createView: (snapshot: Snapshot) => UpdatableView;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Entry {
+  readonly hub: OrganizationHub;
+  readonly unfollow: () => void;
+  lastUsed: number;
+}
+
+export function createHubs(parts: HubsParts): Hubs {
+  const { store, follower, clock, writer, derpMap, createView, onError } = parts;
+  const entries = new Map<number, Promise<Entry | undefined>>();
+  const ready = new Map<number, Entry>();
+  const nodes = new Map<string, { readonly org: number; readonly device: number }>();
+
+  const index = (org: number, changes: readonly Change[]): void => {
+    for (const change of changes) {
+      if (change.kind !== 'device') continue;
+      const { before, after } = change as Change<'device'>;
+      if (before !== null && before.nodeKey !== after?.nodeKey) nodes.delete(before.nodeKey);
+      if (after !== null) nodes.set(after.nodeKey, { org, device: after.id });
+    }
+  };
+
+  const elect = (
+    snapshot: Snapshot,
+    elections: ReturnType<typeof createRouteElections>,
+    touched: ReadonlySet<number>,
+  ): void => {
+    const org = snapshot.organization.id;
+    for (const { prefix, device } of elections.after(touched)) {
+      const row = device === undefined ? null : { org, network: 0, prefix, device, since: clock.now() };
+      writer.primary(org, 0, prefix, row);
+    }
+  };
+
+  const load = async (org: number): Promise<Entry | undefined> => {
+    const organization = await store.get('organization', INSTALLATION, org);
+    if (organization === undefined) return undefined;
+    // The sequence is read first: what is committed while the snapshot loads arrives again from the feed.
+    const from = (await store.feed.heads([org])).get(org) ?? 0;
+    const snapshot = await loadSnapshot(store, organization);
+    const elections = createRouteElections(snapshot);
+    const hub = createOrganizationHub({
+      snapshot,
+      network: createView(snapshot),
+      clock,
+      derpMap,
+      onTouched: (touched) => elect(snapshot, elections, touched),
+      onError,
+    });
+    for (const { device } of snapshot.devices.values()) nodes.set(device.nodeKey, { org, device: device.id });
+    elect(snapshot, elections, new Set(snapshot.devices.keys()));
+    const unfollow = follower.follow(org, from, (changes) => {
+      index(org, changes);
+      hub.apply(changes);
+    });
+    const entry = { hub, unfollow, lastUsed: clock.now() };
+    ready.set(org, entry);
+    return entry;
+  };
+
+  const entryOf = (org: number): Promise<Entry | undefined> => {
+    let entry = entries.get(org);
+    if (entry === undefined) {
+      entry = load(org);
+      entries.set(org, entry);
+      entry.then(
+        (loaded) => {
+          if (loaded === undefined) entries.delete(org);
+        },
+        () => entries.delete(org),
+      );
+    }
+    return entry;
+  };
+
+  const within = (entry: Entry, device: number, nodeKey: string): Found | undefined => {
+    entry.lastUsed = clock.now();
+    const facts = entry.hub.snapshot.devices.get(device);
+    return facts?.device.nodeKey === nodeKey ? { hub: entry.hub, facts } : undefined;
+  };
+
+  return {
+    find: async (nodeKey) => {
+      const known = nodes.get(nodeKey);
+      const entry = known && ready.get(known.org);
+      const found = known && entry && within(entry, known.device, nodeKey);
+      if (found) return found;
+      const device = await store.lookup('device', 'nodeKey', nodeKey);
+      if (device === undefined) return undefined;
+      const loaded = await entryOf(device.org);
+      if (loaded === undefined) return undefined;
+      // Registered through another process a moment ago: what it wrote is on its way here.
+      if (!loaded.hub.snapshot.devices.has(device.id)) await follower.settled(device.org);
+      return within(loaded, device.id, nodeKey);
+    },
+    all: () => [...ready.values()].map(({ hub }) => hub),
+    sweep: () => {
+      for (const [org, entry] of ready) {
+        const busy = !entry.hub.streams()[Symbol.iterator]().next().done;
+        if (busy) entry.lastUsed = clock.now();
+        else if (clock.now() - entry.lastUsed > IDLE_MS) {
+          entry.unfollow();
+          entry.hub.stop();
+          for (const { device } of entry.hub.snapshot.devices.values()) nodes.delete(device.nodeKey);
+          ready.delete(org);
+          entries.delete(org);
+        }
+      }
+    },
+    stop: () => {
+      for (const { hub, unfollow } of ready.values()) {
+        unfollow();
+        hub.stop();
+      }
+      ready.clear();
+      entries.clear();
+      nodes.clear();
+    },
+  };
+}

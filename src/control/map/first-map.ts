@@ -1,0 +1,60 @@
+/** The first message of a stream: everything its client needs to know. */
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { type DerpMap, encodePart, joinMessage } from '../wire/index.ts';
+import type { ClassState } from './class-state.ts';
+import { type DeviceRender, renderProfile } from './device-render.ts';
+import { dnsConfigOf } from './dns-config.ts';
+import type { MapStream } from './map-stream.ts';
+import type { OwnView } from './network-view.ts';
+import type { OwnNode } from './own-node.ts';
+
+export interface FirstMapParts {
+  readonly snapshot: Snapshot;
+  readonly node: OwnNode;
+  readonly own: OwnView;
+  readonly state: ClassState;
+  readonly renders: ReadonlyMap<number, DeviceRender>;
+  readonly stream: Pick<MapStream, 'device' | 'compression'>;
+  /** The viewer's own user, which may own none of its peers. */
+  readonly user: number;
+  readonly derpMap: DerpMap;
+  readonly now: number;
+}
+
+/** The peers are the parts that the class shares; only what stands before them is made for this viewer. */
+export function buildFirstMap(parts: FirstMapParts): Buffer {
+  const { snapshot, state, renders, stream, own } = parts;
+  const users = new Set([parts.user]);
+  for (const id of state.list.ids()) {
+    const render = renders.get(id);
+    if (render !== undefined) users.add(render.user);
+  }
+  const head = [
+    `"ControlTime":${JSON.stringify(new Date(parts.now).toISOString())}`,
+    `"Node":${parts.node.json}`,
+    `"DERPMap":${JSON.stringify(parts.derpMap)}`,
+    `"DNSConfig":${JSON.stringify(dnsConfigOf(snapshot))}`,
+    `"Domain":${JSON.stringify(snapshot.organization.tailnetName)}`,
+    '"CollectServices":false',
+    filterMember(own),
+    `"SSHPolicy":${JSON.stringify(own.ssh ?? { rules: [] })}`,
+    `"UserProfiles":[${[...users].map((user) => renderProfile(snapshot, user)).join(',')}]`,
+    // Clients would send their logs to the vendor otherwise.
+    '"Debug":{"DisableLogTail":true}',
+  ];
+  const peerJson = (id: number): string => {
+    const render = renders.get(id);
+    const view = state.views.get(id);
+    if (render === undefined || view === undefined)
+      throw new Error(`device ${id} is listed without being known`);
+    return render.peer(view);
+  };
+  return joinMessage([
+    encodePart(`{${head.join(',')},"Peers":[`, stream.compression),
+    ...state.list.parts(stream.device, peerJson, stream.compression),
+    encodePart(']}', stream.compression),
+  ]);
+}
+
+export const filterMember = (own: OwnView): string =>
+  `"PacketFilters":{"base":${JSON.stringify(own.filter)}}`;

@@ -1,0 +1,96 @@
+/** `POST /machine/map`: the long poll, lite updates, and one-shot reads. */
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Found, Hubs } from '../hubs.ts';
+import type { MapInput } from '../requests.ts';
+import type { PresenceKeeper } from '../state/presence.ts';
+import type { ConnectionContext } from '../transport/index.ts';
+import { compressionOf } from '../wire/index.ts';
+import type { DeviceUpdates } from './device-updates.ts';
+import type { FirstMapQueue } from './first-map-queue.ts';
+import type { MapStream, MessageSink } from './map-stream.ts';
+
+export interface MapHandlerParts {
+  readonly hubs: Hubs;
+  readonly updates: DeviceUpdates;
+  readonly presence: PresenceKeeper;
+  readonly queue: FirstMapQueue;
+  readonly clock: Clock;
+}
+
+export type MapAnswer = { readonly status: number; readonly text: string } | 'empty' | 'streaming';
+
+const NO_CLASS = {};
+
+function sinkOf(stream: ServerHttp2Stream): MessageSink {
+  return {
+    write: (message) => stream.destroyed || stream.write(message),
+    end: () => {
+      if (!stream.destroyed) stream.end();
+    },
+  };
+}
+
+export function createMapHandler({ hubs, updates, presence, queue, clock }: MapHandlerParts) {
+  const openStream = (found: Found, stream: ServerHttp2Stream, mapStream: MapStream, once: boolean): void => {
+    const { hub, facts } = found;
+    const { org, id } = facts.device;
+    let freeSlot = (): void => undefined;
+    let closed = false;
+    stream.on('close', () => {
+      closed = true;
+      freeSlot();
+      const current = [...hub.streams()].includes(mapStream);
+      hub.close(mapStream);
+      if (!once && current) presence.disconnected(org, id);
+    });
+    stream.on('drain', () => {
+      freeSlot();
+      hub.drained(mapStream);
+    });
+    // A broken connection shows as 'close' too, which is where it is dealt with.
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': constants.HTTP_STATUS_OK, 'content-type': 'application/json' });
+    queue.enter((done) => {
+      freeSlot = done;
+      if (closed) return done();
+      hub.open(mapStream);
+      if (once) stream.end();
+      else presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
+      if (!stream.writableNeedDrain) done();
+    });
+  };
+
+  return async (
+    context: ConnectionContext,
+    stream: ServerHttp2Stream,
+    request: MapInput,
+  ): Promise<MapAnswer> => {
+    const compression = compressionOf(request.Compress ?? '');
+    if (compression === undefined) return { status: 400, text: `unknown compression: ${request.Compress}` };
+    const found = await hubs.find(request.NodeKey);
+    // One answer for both: a machine learns nothing of nodes that are not its own.
+    if (found === undefined || found.facts.device.machineKey !== context.machineKey) {
+      return { status: 404, text: 'node not found' };
+    }
+    await updates.take(found.facts, request, context.capver);
+    if (!request.Stream && request.OmitPeers) return 'empty';
+    openStream(
+      found,
+      stream,
+      {
+        device: found.facts.device.id,
+        compression,
+        sink: sinkOf(stream),
+        ready: false,
+        viewers: NO_CLASS,
+        ownText: '',
+        own: undefined,
+        backlog: undefined,
+        lastWrite: clock.now(),
+      },
+      !request.Stream,
+    );
+    return 'streaming';
+  };
+}

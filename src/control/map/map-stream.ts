@@ -1,0 +1,27 @@
+/** One device's open map stream, and what its client has been told on it. */
+import type { Compression } from '../wire/index.ts';
+import type { OwnView, ViewerClass } from './network-view.ts';
+
+/** The sending side of a stream, as the transport gives it. */
+export interface MessageSink {
+  /** False when the client is slow: what comes next should wait, and be merged. */
+  write(message: Uint8Array): boolean;
+  end(): void;
+}
+
+export interface MapStream {
+  readonly device: number;
+  readonly compression: Compression;
+  readonly sink: MessageSink;
+  /** Until its first map is written a stream gets nothing else. */
+  ready: boolean;
+  /** The class whose messages it follows. */
+  viewers: ViewerClass;
+  /** The device's own node as last sent, without what the device itself reported. */
+  ownText: string;
+  own: OwnView | undefined;
+  /** Devices that changed while the client was slow; undefined while it keeps up. */
+  backlog: Set<number> | undefined;
+  /** When a message was last written, for keep-alives. */
+  lastWrite: number;
+}

@@ -1,0 +1,42 @@
+/** A device's own node, as its client gets it. */
+import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { fixedMembers, isExpired, patchableFields } from './device-render.ts';
+import type { OwnView } from './network-view.ts';
+
+export interface OwnNode {
+  /** The whole JSON object. */
+  readonly json: string;
+  /** The part that is worth a message when it changes: not what the device itself reported. */
+  readonly text: string;
+}
+
+export function renderOwnNode(snapshot: Snapshot, facts: DeviceFacts, own: OwnView, now: number): OwnNode {
+  const fields = patchableFields(facts);
+  const text = [
+    fixedMembers(snapshot, facts, now),
+    `"Machine":${JSON.stringify(facts.device.machineKey)}`,
+    `"Key":${fields.Key}`,
+    ...(fields.KeyExpiry === '' ? [] : [`"KeyExpiry":${fields.KeyExpiry}`]),
+    `"AllowedIPs":${JSON.stringify(own.allowedIPs)}`,
+    ...(own.primaryRoutes.length > 0 ? [`"PrimaryRoutes":${JSON.stringify(own.primaryRoutes)}`] : []),
+    `"CapMap":${JSON.stringify(own.capMap)}`,
+  ].join(',');
+  const live = facts.live;
+  const reported = [
+    ...(fields.DiscoKey === '' ? [] : [`"DiscoKey":${fields.DiscoKey}`]),
+    ...(fields.HomeDERP === '' ? [] : [`"HomeDERP":${fields.HomeDERP}`]),
+    `"Hostinfo":${JSON.stringify(live?.hostinfo ?? {})}`,
+    '"Online":true',
+  ].join(',');
+  return { text, json: `{${text},${reported}}` };
+}
+
+/** An instant that is past on every client's clock. */
+const LONG_PAST = 1_000;
+
+/** The node of a device that is no more: its client signs in again, instead of going on as if nothing had happened. */
+export function renderExpiredNode(snapshot: Snapshot, facts: DeviceFacts, own: OwnView, now: number): string {
+  if (isExpired(facts, now)) return renderOwnNode(snapshot, facts, own, now).json;
+  const device = { ...facts.device, keyExpiresAt: LONG_PAST, expiryDisabled: false };
+  return renderOwnNode(snapshot, { ...facts, device }, own, now).json;
+}
