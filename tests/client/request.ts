@@ -46,7 +46,8 @@ export async function request(http2: ClientHttp2Session, options: RequestOptions
   return { status, headers, body: await readAll(stream, options.path) };
 }
 
-function readAll(stream: ClientHttp2Stream, path: string): Promise<Buffer> {
+/** The rest of an answer's body. Rejects where it breaks off. */
+export function readAll(stream: ClientHttp2Stream, path: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -12,7 +12,7 @@ import { type ControlConnection, dialControl, fetchServerKey } from './control-c
 import { plainHostinfo, randomNodeKey } from './device-reports.ts';
 import { createMessageReader } from './map-messages.ts';
 import { applyMapResponse, emptyNetmap, type Netmap } from './netmap.ts';
-import { type Answer, openRequest, request } from './request.ts';
+import { type Answer, openRequest, readAll, request } from './request.ts';
 import type {
   DeviceChanges,
   MapCounters,
@@ -124,8 +124,8 @@ export function createTestDevice(options: TestDeviceOptions): TestDevice {
       body: JSON.stringify(mapRequest('stream')),
     });
     if (opened.status !== 200) {
-      const text = await textOf(opened.stream);
-      throw new HttpStatusError('/machine/map', opened.status, text);
+      const text = await readAll(opened.stream, '/machine/map');
+      throw new HttpStatusError('/machine/map', opened.status, text.toString('utf8').trim());
     }
     netmap = emptyNetmap();
     kept = [];
@@ -251,10 +251,4 @@ export function createTestDevice(options: TestDeviceOptions): TestDevice {
       waiters.abandon(new Error(`${hostname} was closed`));
     },
   };
-}
-
-async function textOf(stream: ClientHttp2Stream): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8').trim();
 }
