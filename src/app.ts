@@ -1,15 +1,20 @@
 /** The composition root of the server: config, then store, then services, then listeners. */
 import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { type Cleanup, createCleanup } from './app/cleanup.ts';
 import { createControl } from './app/control.ts';
-import { type DataLock, lockDataDirectory } from './app/data-lock.ts';
-import { dialects } from './app/dialects.ts';
+import { lockDataDirectory } from './app/data-lock.ts';
 import { createHttpServer } from './app/http-server.ts';
-import { type Installation, openInstallation } from './app/installation.ts';
+import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
+import { createMetrics, type Metrics } from './app/metrics.ts';
+import { startMetricsListener } from './app/metrics-listener.ts';
+import { createReadiness } from './app/readiness.ts';
+import { mountRoutes } from './app/routes.ts';
 import { loadServerKeys } from './app/server-keys.ts';
 import { createServices } from './app/services.ts';
-import { createTlsFiles } from './app/tls.ts';
+import { createTlsFiles, type TlsFiles } from './app/tls.ts';
 import type { ServeConfig } from './config/config.ts';
 import { formatHostPort } from './config/values.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -20,73 +25,95 @@ export interface AppParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly version: string;
 }
 
 export interface App {
   /** The origin that the listener itself has, such as http://127.0.0.1:8484. */
   readonly origin: string;
+  /** Takes over what may change without a restart: the certificate. Keeps the old one when the new one is bad. */
+  reload(): void;
+  /** Stops accepting, lets requests end, drains the devices' streams, closes the store. */
   close(): Promise<void>;
 }
 
-/** Steps to undo, last first, when a later step fails or the server stops. */
-function createCleanup(log: Logger) {
-  const steps: (readonly [string, () => void | Promise<void>])[] = [];
-  return {
-    add: (name: string, step: () => void | Promise<void>): void => {
-      steps.push([name, step]);
-    },
-    run: async (): Promise<void> => {
-      for (const [name, step] of steps.splice(0).reverse()) {
-        try {
-          await step();
-        } catch (error) {
-          log.error({ err: error }, `stopping ${name} failed`);
-        }
-      }
-    },
-  };
-}
-
 /** Starts a server. Resolves when it accepts requests; rejects with a sentence that says what to do. */
-export async function startApp({ config, clock, random, log }: AppParts): Promise<App> {
-  const cleanup = createCleanup(log);
+export async function startApp(parts: AppParts): Promise<App> {
+  const cleanup = createCleanup(parts.log);
   try {
-    const tls = config.tls === undefined ? undefined : createTlsFiles(config.tls, clock);
-    tls?.read();
-    if (config.database.kind === 'sqlite') {
-      const lock: DataLock = lockDataDirectory(config.database.directory);
-      cleanup.add('the lock', lock.release);
-    }
-    const onError = (error: unknown): void => log.warn({ err: error }, 'a background task failed');
-    const installation: Installation = await openInstallation({ config, clock, mode: 'create', onError });
-    cleanup.add('the store', installation.close);
-    const services = createServices({ installation, clock, random, onError });
-    cleanup.add('the services', services.close);
-    const keys = await loadServerKeys({ config, facts: services.facts, random });
-
-    const control = createControl({ config, installation, services, keys, log });
-    const server = createHttpServer({ log, tls, trustedProxies: config.trustedProxies, control });
-    for (const dialect of dialects) {
-      server.register((scope, _options, done) => {
-        dialect.mount(scope, services);
-        done();
-      });
-    }
-    await services.replica.start();
-    cleanup.add('the replica lease', services.replica.close);
-    await control.start();
-    cleanup.add('the listener', () => server.close());
-    cleanup.add('the control plane', control.close);
-    try {
-      await server.listen({ host: config.listen.host, port: config.listen.port });
-    } catch (error) {
-      throw describeListenFailure('--listen', config.listen, error);
-    }
-    const { address, port } = server.server.address() as AddressInfo;
-    const origin = `${tls === undefined ? 'http' : 'https'}://${formatHostPort({ host: address, port })}`;
-    return { origin, close: cleanup.run };
+    return await start(parts, cleanup);
   } catch (error) {
     await cleanup.run();
     throw error;
+  }
+}
+
+async function start({ config, clock, random, log, version }: AppParts, cleanup: Cleanup): Promise<App> {
+  const tls = config.tls === undefined ? undefined : createTlsFiles(config.tls, clock);
+  tls?.read();
+  if (config.database.kind === 'sqlite') {
+    const lock = lockDataDirectory(config.database.directory);
+    cleanup.add('the lock', lock.release);
+  }
+  const onError = (error: unknown): void => log.warn({ err: error }, 'a background task failed');
+  const metrics = config.metricsListen === undefined ? undefined : createMetrics(version);
+  const watchEngine = metrics?.watchEngine;
+  const installation = await openInstallation({ config, clock, mode: 'create', onError, watchEngine });
+  cleanup.add('the store', installation.close);
+  const services = createServices({ installation, clock, random, onError });
+  cleanup.add('the services', services.close);
+  const keys = await loadServerKeys({ config, facts: services.facts, random });
+  const control = createControl({ config, installation, services, keys, log });
+  const readiness = createReadiness({ clock, pingDatabase: () => installation.engine.run('SELECT 1', []) });
+
+  const server = createHttpServer({ log, tls, trustedProxies: config.trustedProxies, control });
+  metrics?.watchServer(server);
+  mountRoutes({ server, services, config, readiness });
+  await services.replica.start();
+  cleanup.add('the replica lease', services.replica.close);
+  await control.start();
+  cleanup.add('the listener', async () => {
+    readiness.stop();
+    // The listener is closed when the last connection is gone, and the devices' are ended by the control plane.
+    await Promise.all([server.close(), control.close()]);
+  });
+  if (metrics !== undefined && config.metricsListen !== undefined) {
+    watchControl(metrics, control);
+    const listener = await startMetricsListener(config.metricsListen, metrics);
+    cleanup.add('the metrics listener', listener.close);
+    log.info({ port: listener.port }, 'offering metrics');
+  }
+  const origin = await listen(server, config, tls);
+  return { origin, close: cleanup.run, reload: () => reloadCertificate(server, tls, log) };
+}
+
+async function listen(
+  server: FastifyInstance,
+  config: ServeConfig,
+  tls: TlsFiles | undefined,
+): Promise<string> {
+  try {
+    await server.listen({ host: config.listen.host, port: config.listen.port });
+  } catch (error) {
+    throw describeListenFailure('--listen', config.listen, error);
+  }
+  const { address, port } = server.server.address() as AddressInfo;
+  return `${tls === undefined ? 'http' : 'https'}://${formatHostPort({ host: address, port })}`;
+}
+
+function watchControl(metrics: Metrics, control: ReturnType<typeof createControl>): void {
+  metrics.gauge('holdfast_device_connections', 'Connections of devices.', () => control.stats().connections);
+  metrics.gauge('holdfast_device_streams', 'Map streams of devices.', () => control.stats().streams);
+}
+
+function reloadCertificate(server: FastifyInstance, tls: TlsFiles | undefined, log: Logger): void {
+  const listener = server.server;
+  if (tls === undefined || !('setSecureContext' in listener)) return;
+  try {
+    // Fastify types its server as plain HTTP; with a certificate it is the TLS server that http-server.ts made.
+    (listener as unknown as { setSecureContext(material: object): void }).setSecureContext(tls.read());
+    log.info('the certificate was read again');
+  } catch (error) {
+    log.error({ err: error }, 'the new certificate cannot be used; the old one stays');
   }
 }

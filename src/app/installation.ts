@@ -27,6 +27,8 @@ export interface OpenInstallationOptions {
    */
   readonly mode: 'create' | 'existing';
   readonly onError?: (error: unknown) => void;
+  /** Puts something around the engine, such as the timing of its calls. */
+  readonly watchEngine?: ((engine: Engine) => Engine) | undefined;
 }
 
 const atWhere = ({ database }: InstallationConfig): string =>
@@ -74,7 +76,7 @@ export async function openInstallation(options: OpenInstallationOptions): Promis
     await engine?.close();
     throw describeOpenFailure(database, error);
   }
-  const opened = engine;
+  const opened = options.watchEngine?.(engine) ?? engine;
   const store = createStore({ engine: opened, clock });
   return { config, engine: opened, store, close: () => store.close() };
 }

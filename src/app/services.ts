@@ -1,5 +1,6 @@
 /** The services that the edges share, made once a process. */
 import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
+import { createUsageRecorder } from '../auth/usage-recorder.ts';
 import {
   createOrganizationService,
   type OrganizationService,
@@ -24,7 +25,7 @@ export interface Services {
   readonly authenticator: Authenticator;
   readonly organizations: OrganizationService;
   readonly replica: Replica;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface ServicesParts {
@@ -37,7 +38,8 @@ export interface ServicesParts {
 export function createServices({ installation, clock, random, onError }: ServicesParts): Services {
   const { store, engine } = installation;
   const follower = createFollower({ feed: store.feed, onError });
-  const authenticator = createAuthenticator({ store, follower, clock });
+  const usage = createUsageRecorder({ store, clock, onError });
+  const authenticator = createAuthenticator({ store, follower, clock, onUse: usage.record });
   return {
     clock,
     random,
@@ -52,7 +54,8 @@ export function createServices({ installation, clock, random, onError }: Service
       alone: engine.name === 'sqlite',
       onError,
     }),
-    close: () => {
+    close: async () => {
+      await usage.close();
       authenticator.close();
       follower.close();
     },
