@@ -1,12 +1,13 @@
 /** The device list: one query for the devices and one for each list that hangs on them, with no column that is not shown. */
 import type { HostFacts } from '../../domain/model/devices.ts';
 import type { DeviceDetails, DeviceListQuery, DeviceRow } from '../../domain/ports/queries.ts';
-import type { Engine } from '../engine.ts';
 import type { StoredRow, StoredValue } from '../rows.ts';
 import { deviceCondition } from './device-filters.ts';
+import type { QueryParts } from './query-parts.ts';
 import { sqlValues } from './sql-text.ts';
 
 const REPLICA_LEASE = 'replica:';
+const DATABASE_CLOCK = 'CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)';
 /** Up to this many devices the lists are asked for by id, beyond it for the whole organization. */
 const MAX_BY_ID = 50;
 
@@ -38,13 +39,17 @@ const FROM = `FROM "device" d
   LEFT JOIN "deviceLive" l ON l."org" = d."org" AND l."device" = d."id"`;
 
 export function createDevicesQuery(
-  engine: Engine,
+  engine: QueryParts,
 ): (org: number, query: DeviceListQuery) => Promise<DeviceRow[]> {
   const liveReplicas = async (now: number): Promise<ReadonlySet<string>> => {
     const { values, mark } = sqlValues(engine.placeholder);
-    const sql = `SELECT "name" FROM "lease" WHERE "org" = 0 AND "name" LIKE ${mark(`${REPLICA_LEASE}%`)} AND "expiresAt" > ${mark(now)}`;
+    // Leases live on the clock of the database where processes share one.
+    const clock = engine.name === 'postgres' ? DATABASE_CLOCK : mark(now);
+    const sql = `SELECT "name", "holder" FROM "lease" WHERE "org" = 0 AND "expiresAt" > ${clock} AND "name" LIKE '${REPLICA_LEASE}%'`;
     const rows = await engine.run(sql, values);
-    return new Set(rows.map(({ name }) => String(name).slice(REPLICA_LEASE.length)));
+    // A lease that another process has claimed is a lost replica's.
+    const held = rows.filter(({ name, holder }) => name === `${REPLICA_LEASE}${holder}`);
+    return new Set(held.map(({ holder }) => String(holder)));
   };
 
   const mainRows = (org: number, query: DeviceListQuery, live: ReadonlySet<string>): Promise<StoredRow[]> => {

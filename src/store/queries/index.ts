@@ -1,9 +1,13 @@
 import type { Queries } from '../../domain/ports/queries.ts';
-import type { Engine } from '../engine.ts';
+import type { Connection, Engine } from '../engine.ts';
 import { createDevicesQuery } from './devices.ts';
 import { createCurrentPolicyQuery } from './policies.ts';
+import type { QueryParts } from './query-parts.ts';
 
-export const createQueries = (engine: Engine): Queries => ({
-  devices: createDevicesQuery(engine),
-  currentPolicy: createCurrentPolicyQuery(engine),
-});
+export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, reads: Connection): Queries => {
+  const parts: QueryParts = { name: engine.name, placeholder: engine.placeholder, run: reads.run };
+  return {
+    devices: createDevicesQuery(parts),
+    currentPolicy: createCurrentPolicyQuery(parts),
+  };
+};

@@ -1,9 +1,9 @@
 import type { PolicyVersion } from '../../domain/model/configuration.ts';
-import type { Engine } from '../engine.ts';
 import { columnsOf, decodeRow } from '../rows.ts';
+import type { QueryParts } from './query-parts.ts';
 
 export function createCurrentPolicyQuery(
-  engine: Engine,
+  engine: QueryParts,
 ): (org: number) => Promise<PolicyVersion | undefined> {
   const columns = columnsOf('policyVersion')
     .map((name) => `"${name}"`)

@@ -1,0 +1,83 @@
+/** What `fields=all` adds to a device: routes, and what the client reported of itself. */
+import { routesOf } from '../../domain/devices/device-admin-routes.ts';
+import type { HostFacts } from '../../domain/model/devices.ts';
+import type { DeviceDetails } from '../../domain/ports/queries.ts';
+
+/** The name of a relay region, as a person knows it. */
+export type RegionName = (region: number) => string;
+
+const MS = 1000;
+
+/** Facts come from devices: each is taken only if it is of the kind that it should be. */
+const textOf = (facts: HostFacts, name: string): string => {
+  const value = facts[name];
+  return typeof value === 'string' ? value : '';
+};
+const booleanOf = (facts: HostFacts, name: string): boolean | null => {
+  const value = facts[name];
+  return typeof value === 'boolean' ? value : null;
+};
+
+const LATENCY_KEY = /^(\d{1,6})-v[46]$/u;
+
+/** The better of a region's two latencies, by the region's name. */
+function latencyOf(netInfo: HostFacts, homeDerp: number, regionName: RegionName): Record<string, object> {
+  const best = new Map<number, number>();
+  const reported = netInfo.DERPLatency;
+  if (reported === null || typeof reported !== 'object') return {};
+  for (const [key, seconds] of Object.entries(reported)) {
+    const region = Number(LATENCY_KEY.exec(key)?.[1] ?? 0);
+    if (region === 0 || typeof seconds !== 'number') continue;
+    best.set(region, Math.min(seconds * MS, best.get(region) ?? Number.POSITIVE_INFINITY));
+  }
+  return Object.fromEntries(
+    [...best].map(([region, latencyMs]) => [
+      regionName(region),
+      region === homeDerp ? { preferred: true, latencyMs } : { latencyMs },
+    ]),
+  );
+}
+
+function connectivityOf(details: DeviceDetails, regionName: RegionName): object {
+  const net: HostFacts = details.netInfo ?? {};
+  return {
+    endpoints: details.endpoints,
+    derp: details.homeDerp === 0 ? '' : regionName(details.homeDerp),
+    mappingVariesByDestIP: booleanOf(net, 'MappingVariesByDestIP') ?? false,
+    latency: latencyOf(net, details.homeDerp, regionName),
+    clientSupports: {
+      hairPinning: null,
+      ipv6: booleanOf(net, 'WorkingIPv6') ?? false,
+      pcp: booleanOf(net, 'PCP') ?? false,
+      pmp: booleanOf(net, 'PMP') ?? false,
+      udp: booleanOf(net, 'WorkingUDP') ?? false,
+      upnp: booleanOf(net, 'UPnP') ?? false,
+    },
+  };
+}
+
+function distroOf(facts: HostFacts): { distro?: object } {
+  const name = textOf(facts, 'Distro');
+  if (name === '') return {};
+  return {
+    distro: { name, version: textOf(facts, 'DistroVersion'), codeName: textOf(facts, 'DistroCodeName') },
+  };
+}
+
+/** The further members of the object, with a leading comma. */
+export function detailsJson(
+  details: DeviceDetails,
+  { regionName, postureIdentity }: { readonly regionName: RegionName; readonly postureIdentity: boolean },
+): string {
+  const { advertised, enabled } = routesOf(details.routes);
+  const keys = details.hostinfo.sshHostKeys;
+  const members = {
+    enabledRoutes: enabled,
+    advertisedRoutes: advertised,
+    sshEnabled: Array.isArray(keys) && keys.length > 0,
+    clientConnectivity: connectivityOf(details, regionName),
+    postureIdentity: postureIdentity ? { serialNumbers: details.serials } : { disabled: true },
+    ...distroOf(details.hostinfo),
+  };
+  return `,${JSON.stringify(members).slice(1, -1)}`;
+}

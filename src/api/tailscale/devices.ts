@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { DeviceRoutes } from '../../domain/devices/device-admin-routes.ts';
+import { magicDnsSuffix } from '../../domain/organizations/names.ts';
+import { notFound } from '../../kernel/errors.ts';
+import type { Operation } from '../shared/operation.ts';
+import { jsonBody, pathParameter, queryOf, queryValue } from './body.ts';
+import { deviceFilters } from './device-filters.ts';
+import { type DeviceWireContext, deviceJson, deviceListJson } from './device-wire.ts';
+import { DEVICE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
+import { deviceIdOf, organizationOf } from './tailnet.ts';
+
+const routesBody = z.object({ routes: z.array(z.string()).nullable() });
+const authorizedBody = z.object({ authorized: z.boolean() });
+const nameBody = z.object({ name: z.string().nullish() });
+const tagsBody = z.object({ tags: z.array(z.string()).nullish() });
+const keyBody = z.object({ keyExpiryDisabled: z.boolean().nullish() });
+const ipBody = z.object({ ipv4: z.string() });
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+const routesWire = ({ advertised, enabled }: DeviceRoutes) => ({
+  advertisedRoutes: advertised,
+  enabledRoutes: enabled,
+});
+
+/** The integer of the path's device. Malformed means: there is no such device. */
+function deviceId({ request }: GuardedCall): number {
+  const id = deviceIdOf(pathParameter(request, 'deviceId'));
+  if (id === undefined) throw notFound('device');
+  return id;
+}
+
+const isDetailed = ({ request }: GuardedCall): boolean => queryValue(request, 'fields') === 'all';
+
+export function deviceOperations({ services, regionName }: TailscaleApiParts): Operation[] {
+  const { organizations, deviceList, deviceAdmin, settings } = services;
+
+  const wireContext = async (actor: Actor, detailed: boolean): Promise<DeviceWireContext> => {
+    const organization = await organizationOf(organizations, actor);
+    const posture = detailed
+      ? await settings.get('setting', actor.org, { name: 'posture_identity_collection' })
+      : undefined;
+    return {
+      suffix: magicDnsSuffix(organization),
+      regionName: regionName ?? String,
+      postureIdentity: posture?.value === true,
+    };
+  };
+
+  return [
+    {
+      id: 'tailscale.devices.list',
+      method: 'GET',
+      path: `${TAILNET}/devices`,
+      requires: 'devices:read',
+      handle: inTailnet(organizations, async (call) => {
+        const { actor, reply, request } = call;
+        const detailed = isDetailed(call);
+        const context = await wireContext(actor, detailed);
+        const filters = deviceFilters(queryOf(request), context.suffix);
+        const devices = filters === undefined ? [] : await deviceList.list(actor, { filters, detailed });
+        void reply.header('content-type', JSON_TYPE);
+        return deviceListJson(devices, context);
+      }),
+    },
+    {
+      id: 'tailscale.devices.get',
+      method: 'GET',
+      path: DEVICE,
+      requires: 'devices:read',
+      handle: async (call) => {
+        const detailed = isDetailed(call);
+        const device = await deviceList.get(call.actor, deviceId(call), { detailed });
+        void call.reply.header('content-type', JSON_TYPE);
+        return deviceJson(device, await wireContext(call.actor, detailed));
+      },
+    },
+    {
+      id: 'tailscale.devices.delete',
+      method: 'DELETE',
+      path: DEVICE,
+      requires: 'devices:write',
+      handle: async (call) => {
+        await deviceAdmin.remove(call.actor, deviceId(call), ORIGIN);
+        return '';
+      },
+    },
+    {
+      id: 'tailscale.devices.expire',
+      method: 'POST',
+      path: `${DEVICE}/expire`,
+      requires: 'devices:write',
+      handle: async (call) => {
+        await deviceAdmin.expire(call.actor, deviceId(call), ORIGIN);
+        return '';
+      },
+    },
+    {
+      id: 'tailscale.devices.routes.get',
+      method: 'GET',
+      path: `${DEVICE}/routes`,
+      requires: 'routes:read',
+      handle: async (call) => routesWire(await deviceAdmin.routes(call.actor, deviceId(call))),
+    },
+    {
+      id: 'tailscale.devices.routes.set',
+      method: 'POST',
+      path: `${DEVICE}/routes`,
+      requires: 'routes:write',
+      handle: async (call) => {
+        const { routes } = jsonBody(call.request, routesBody);
+        return routesWire(await deviceAdmin.setRoutes(call.actor, deviceId(call), routes ?? [], ORIGIN));
+      },
+    },
+    {
+      id: 'tailscale.devices.authorized.set',
+      method: 'POST',
+      path: `${DEVICE}/authorized`,
+      requires: 'devices:write',
+      handle: async (call) => {
+        const { authorized } = jsonBody(call.request, authorizedBody);
+        await deviceAdmin.setAuthorized(call.actor, deviceId(call), authorized, ORIGIN);
+        return {};
+      },
+    },
+    {
+      id: 'tailscale.devices.name.set',
+      method: 'POST',
+      path: `${DEVICE}/name`,
+      requires: 'devices:write',
+      handle: async (call) => {
+        const { name } = jsonBody(call.request, nameBody);
+        await deviceAdmin.rename(call.actor, deviceId(call), name ?? '', ORIGIN);
+        return {};
+      },
+    },
+    {
+      id: 'tailscale.devices.tags.set',
+      method: 'POST',
+      path: `${DEVICE}/tags`,
+      requires: 'devices:write',
+      handle: async (call) => {
+        const { tags } = jsonBody(call.request, tagsBody);
+        await deviceAdmin.setTags(call.actor, deviceId(call), tags ?? [], ORIGIN);
+        return {};
+      },
+    },
+    {
+      id: 'tailscale.devices.key.set',
+      method: 'POST',
+      path: `${DEVICE}/key`,
+      requires: 'devices:write',
+      handle: async (call) => {
+        const { keyExpiryDisabled } = jsonBody(call.request, keyBody);
+        const id = deviceId(call);
+        if (typeof keyExpiryDisabled === 'boolean') {
+          await deviceAdmin.setKeyExpiryDisabled(call.actor, id, keyExpiryDisabled, ORIGIN);
+        } else {
+          await deviceList.get(call.actor, id, { detailed: false });
+        }
+        return {};
+      },
+    },
+    {
+      id: 'tailscale.devices.ip.set',
+      method: 'POST',
+      path: `${DEVICE}/ip`,
+      requires: 'devices:write',
+      handle: async (call) => {
+        const { ipv4 } = jsonBody(call.request, ipBody);
+        await deviceAdmin.setIpv4(call.actor, deviceId(call), ipv4, ORIGIN);
+        return {};
+      },
+    },
+  ];
+}

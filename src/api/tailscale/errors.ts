@@ -1,0 +1,91 @@
+/** The one error form of this dialect: `{"message": …}`, with `data` where a policy file's tests failed. */
+import type { FastifyReply } from 'fastify';
+import { type AppError, type ErrorCode, toAppError } from '../../kernel/errors.ts';
+
+const STATUS_UNSUPPORTED_MEDIA = 415;
+
+/** Codes whose answer does not depend on what happened. */
+function statusOf(code: ErrorCode): number {
+  switch (code) {
+    case 'invalid':
+    case 'taken':
+    case 'policy_invalid':
+    case 'tags_not_permitted':
+    case 'last_admin':
+      return 400;
+    case 'unauthenticated':
+      return 401;
+    case 'forbidden':
+      return 403;
+    case 'not_found':
+      return 404;
+    case 'conflict':
+      return 409;
+    case 'stale':
+      return 412;
+    case 'too_large':
+      return 413;
+    case 'rate_limited':
+      return 429;
+    case 'internal':
+      return 500;
+    case 'not_implemented':
+      return 501;
+    case 'unavailable':
+      return 503;
+  }
+}
+
+function messageOf(error: AppError): string {
+  switch (error.code) {
+    case 'unauthenticated':
+      return 'API token invalid';
+    case 'internal':
+      return 'internal server error';
+    case 'not_found':
+      return 'not found';
+    default:
+      return error.message;
+  }
+}
+
+/** What the tests of a policy file found, in the form that clients decode: always a list. */
+function dataOf(error: AppError): { data?: unknown } {
+  if (error.code !== 'policy_invalid' || error.details === null || typeof error.details !== 'object')
+    return {};
+  return 'findings' in error.details ? { data: error.details.findings } : {};
+}
+
+export interface WireError {
+  readonly status: number;
+  readonly body: { readonly message: string; readonly data?: unknown };
+}
+
+export function toWireError(thrown: unknown): WireError {
+  const framework = frameworkError(thrown);
+  if (framework !== undefined) return framework;
+  const error = toAppError(thrown);
+  return { status: statusOf(error.code), body: { message: messageOf(error), ...dataOf(error) } };
+}
+
+/** Refusals that come from below the dialect, before an operation runs: bodies that are too large or never end. */
+function frameworkError(thrown: unknown): WireError | undefined {
+  if (!(thrown instanceof Error) || !('statusCode' in thrown) || typeof thrown.statusCode !== 'number') {
+    return undefined;
+  }
+  if (thrown.statusCode === 413) return { status: 413, body: { message: 'request body is too large' } };
+  if (
+    thrown.statusCode === STATUS_UNSUPPORTED_MEDIA ||
+    (thrown.statusCode >= 400 && thrown.statusCode < 500)
+  ) {
+    return { status: 400, body: { message: 'bad request' } };
+  }
+  return undefined;
+}
+
+export function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
+  const { status, body } = toWireError(thrown);
+  // Basic first: it is what a person with curl can type.
+  if (status === 401) void reply.header('www-authenticate', 'Basic realm="api", Bearer');
+  return reply.code(status).header('content-type', 'application/json').send(JSON.stringify(body));
+}

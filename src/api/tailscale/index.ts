@@ -1,0 +1,67 @@
+/**
+ * The Tailscale API v2 (design: contract of the REST API). A plugin with its own bodies, errors and fallback, so that
+ * nothing below `/api/v2` ever answers in another form. Two paths below it belong to another dialect, which mounts them
+ * itself: `GET /api/v2/users` and `GET /api/v2/users/groups`.
+ */
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
+import { AppError, invalid } from '../../kernel/errors.ts';
+import { tokenOfAuthorization } from '../shared/credentials.ts';
+import { mountOperations, type Operation } from '../shared/operation.ts';
+import { BODY_LIMIT_BYTES } from './body.ts';
+import { deviceOperations } from './devices.ts';
+import { sendError, toWireError } from './errors.ts';
+import { mountFallback } from './fallback.ts';
+import { keyOperations } from './keys.ts';
+import { oauthOperations } from './oauth.ts';
+import type { TailscaleApiParts } from './parts.ts';
+import { policyFileOperations } from './policy-file.ts';
+import { requestId } from './request-id.ts';
+
+export type { TailscaleApiParts, TailscaleServices } from './parts.ts';
+export { createTailscaleServices, type TailscaleServicesParts } from './services.ts';
+
+/** Every operation of the dialect. */
+export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
+  ...oauthOperations(parts),
+  ...deviceOperations(parts),
+  ...keyOperations(parts),
+  ...policyFileOperations(parts),
+];
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function readBodiesAsText(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
+    (_request, body, done) => {
+      try {
+        done(null, typeof body === 'string' ? body : utf8.decode(body));
+      } catch {
+        done(invalid('request body is not valid UTF-8'));
+      }
+    },
+  );
+}
+
+export function createTailscaleApi(parts: TailscaleApiParts): FastifyPluginAsync {
+  const identify = async (request: FastifyRequest) => {
+    const token = tokenOfAuthorization(request);
+    if (token === undefined) throw new AppError('unauthenticated', 'API token invalid');
+    return parts.authenticate(token);
+  };
+  return async (server) => {
+    readBodiesAsText(server);
+    server.addHook('onRequest', async (_request, reply) => {
+      void reply.header('x-tailscale-request-id', requestId(parts));
+    });
+    server.setErrorHandler((error, request, reply) => {
+      if (toWireError(error).status === 500) parts.onError?.(error, request);
+      return sendError(reply, error);
+    });
+    const operations = tailscaleOperations(parts);
+    mountOperations(server, operations, identify);
+    mountFallback(server, operations);
+  };
+}

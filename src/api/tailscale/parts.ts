@@ -1,0 +1,59 @@
+/** What the dialect stands on. */
+import type { FastifyRequest } from 'fastify';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { ClientTokenService } from '../../domain/credentials/client-token-service.ts';
+import type { KeyList } from '../../domain/credentials/key-list.ts';
+import type { KeyService } from '../../domain/credentials/key-service.ts';
+import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
+import type { DeviceList } from '../../domain/devices/device-list.ts';
+import type { AuditOrigin } from '../../domain/model/operations.ts';
+import type { PolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { CallContext } from '../shared/operation.ts';
+import { pathParameter } from './body.ts';
+import type { RegionName } from './device-details-wire.ts';
+import { type OrganizationReader, requireTailnet } from './tailnet.ts';
+
+export interface TailscaleServices {
+  readonly organizations: OrganizationReader;
+  /** Settings of an organization. */
+  readonly settings: Pick<Store, 'get' | 'find'>;
+  readonly deviceList: DeviceList;
+  readonly deviceAdmin: DeviceAdmin;
+  readonly keys: KeyService;
+  readonly keyList: KeyList;
+  readonly clientTokens: ClientTokenService;
+  readonly policyFile: PolicyFileService;
+}
+
+export interface TailscaleApiParts {
+  readonly services: TailscaleServices;
+  /** Throws `unauthenticated`, or `forbidden` for a credential that no admin API takes. */
+  readonly authenticate: (token: string) => Promise<Actor>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Names of relay regions; their numbers where absent. */
+  readonly regionName?: RegionName;
+  /** Told of failures that are defects of this program. */
+  readonly onError?: (error: unknown, request: FastifyRequest) => void;
+}
+
+export const ORIGIN: AuditOrigin = 'tailscale-api';
+
+export const BASE = '/api/v2';
+/** Operations on the organization that `{tailnet}` names. */
+export const TAILNET = `${BASE}/tailnet/:tailnet`;
+export const DEVICE = `${BASE}/device/:deviceId`;
+
+export type GuardedCall = CallContext & { readonly actor: Actor };
+export type Handle = (call: GuardedCall) => Promise<unknown>;
+
+/** Answers for the caller's own tailnet only. */
+export const inTailnet =
+  (organizations: OrganizationReader, handle: Handle): Handle =>
+  async (call) => {
+    await requireTailnet(organizations, call.actor, pathParameter(call.request, 'tailnet'));
+    return handle(call);
+  };

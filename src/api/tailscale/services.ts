@@ -1,0 +1,36 @@
+/** The domain services behind this dialect, put together. */
+import { createClientTokenService } from '../../domain/credentials/client-token-service.ts';
+import { createKeyList } from '../../domain/credentials/key-list.ts';
+import { createKeyService } from '../../domain/credentials/key-service.ts';
+import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
+import { createDeviceList } from '../../domain/devices/device-list.ts';
+import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
+import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
+import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { TailscaleServices } from './parts.ts';
+
+export interface TailscaleServicesParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Decides which policy files may be saved. */
+  readonly checker: PolicyChecker;
+}
+
+export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
+  const { store } = parts;
+  const tagRules = createTagRules({ queries: store.queries });
+  return {
+    organizations: store,
+    settings: store,
+    deviceList: createDeviceList(parts),
+    deviceAdmin: createDeviceAdmin({ ...parts, tagRules }),
+    keys: createKeyService({ ...parts, tagRules }),
+    keyList: createKeyList(parts),
+    clientTokens: createClientTokenService({ ...parts, tagRules }),
+    policyFile: createPolicyFileService(parts),
+  };
+}

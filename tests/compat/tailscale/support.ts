@@ -1,0 +1,161 @@
+/** The dialect on a server of its own, and devices put in as the control plane puts them. */
+import type { FastifyPluginAsync } from 'fastify';
+import { createTailscaleApi, createTailscaleServices } from '../../../src/api/tailscale/index.ts';
+import type { Device } from '../../../src/domain/model/devices.ts';
+import { createAllowAllChecker, type PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
+import type { Store } from '../../../src/domain/ports/store.ts';
+import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
+
+export const tailscaleDialect =
+  (checker: (store: Store) => PolicyChecker = () => createAllowAllChecker()) =>
+  ({ store, clock, random, authenticator, onError }: ApiParts): FastifyPluginAsync[] => [
+    createTailscaleApi({
+      services: createTailscaleServices({ store, clock, random, checker: checker(store) }),
+      authenticate: authenticator.authenticate,
+      clock,
+      random,
+      onError,
+      regionName: (region) => `Region ${region}`,
+    }),
+  ];
+
+export const createTailscaleServer = (engine: EngineName): Promise<ApiServer> =>
+  createApiServer(engine, tailscaleDialect());
+
+export interface DeviceSeed {
+  readonly label: string;
+  readonly owner?: number;
+  readonly tags?: readonly string[];
+  readonly advertised?: readonly string[];
+  readonly online?: boolean;
+  readonly patch?: Partial<Device>;
+}
+
+const BY = { kind: 'system', id: '', name: 'test' } as const;
+export const REPLICA = 'r1';
+const LEASE_MS = 3_600_000;
+
+/** Devices with addresses, facts and presence. Every one that is online hangs on one replica, whose lease lives an hour. */
+export async function addDevices(
+  { store, leases }: Pick<ApiServer, 'store' | 'leases'>,
+  org: number,
+  seeds: readonly DeviceSeed[],
+): Promise<Device[]> {
+  await leases.renew(REPLICA, LEASE_MS);
+  return store.write({ orgs: [org], by: BY, origin: 'control', ids: seeds.length + 1 }, async (tx) => {
+    const made: Device[] = [];
+    for (const seed of seeds) {
+      const id = tx.newId();
+      const hex = id.toString(16).padStart(64, '0');
+      const tags = seed.tags ?? [];
+      made.push({
+        org,
+        id,
+        machineKey: `mkey:${hex}`,
+        nodeKey: `nodekey:${hex}`,
+        ownerKind: tags.length > 0 ? 'tags' : 'membership',
+        owner: tags.length > 0 ? 0 : (seed.owner ?? 0),
+        registeredBy: seed.owner ?? 0,
+        class: 'normal',
+        osHostname: seed.label,
+        givenName: null,
+        label: seed.label,
+        os: 'linux',
+        clientVersion: '1.102.5-t0123456',
+        capver: 140,
+        createdAt: tx.now,
+        keyExpiresAt: tx.now + 180 * 86_400_000,
+        expiryDisabled: tags.length > 0,
+        authorizedAt: tx.now,
+        blockedAt: null,
+        archivedAt: null,
+        trustedAt: null,
+        ephemeral: false,
+        serials: [],
+        credential: 0,
+        byKind: 'system',
+        byId: '',
+        byName: 'test',
+        ...seed.patch,
+      });
+    }
+    await tx.insertAll('device', made);
+    await tx.insertAll(
+      'address',
+      made.flatMap(({ id }) => [
+        { org, ip: ipv4Of(id), family: 4 as const, holderKind: 'device' as const, holder: id },
+        { org, ip: ipv6Of(id), family: 6 as const, holderKind: 'device' as const, holder: id },
+      ]),
+    );
+    const of = (index: number): DeviceSeed => seeds[index] ?? { label: '' };
+    await tx.insertAll(
+      'deviceTag',
+      made.flatMap(({ id }, index) =>
+        (of(index).tags ?? []).map((tag) => ({ org, device: id, tag, source: 'admin' as const })),
+      ),
+    );
+    await tx.insertAll(
+      'route',
+      made.flatMap(({ id }, index) =>
+        (of(index).advertised ?? []).map((prefix) => ({
+          org,
+          device: id,
+          prefix,
+          advertised: true,
+          manualAt: null,
+          manualBy: 0,
+          auto: false,
+        })),
+      ),
+    );
+    await tx.insertAll(
+      'presence',
+      made.map(({ id }, index) => ({
+        org,
+        device: id,
+        replica: REPLICA,
+        online: of(index).online ?? false,
+        since: tx.now,
+        lastSeen: tx.now,
+      })),
+    );
+    await tx.insertAll(
+      'deviceLive',
+      made.map(({ id }) => ({
+        org,
+        device: id,
+        discoKey: '',
+        endpoints: ['192.0.2.1:41641'],
+        endpointTypes: [1],
+        homeDerp: 1,
+        hostinfo: HOST_FACTS,
+        netInfo: NET_FACTS,
+        shieldsUp: false,
+        updatedAt: tx.now,
+      })),
+    );
+    tx.audit(org, { verb: 'join', objectKind: 'device', objectId: 0, objectName: 'devices' });
+    return made;
+  });
+}
+
+export const ipv4Of = (id: number): string => `100.64.${Math.floor(id / 250) % 250}.${1 + (id % 250)}`;
+export const ipv6Of = (id: number): string => `fd7a:115c:a1e0::${(id + 0x1000).toString(16)}`;
+
+const HOST_FACTS = {
+  OS: 'linux',
+  OSVersion: '6.1.0',
+  Distro: 'debian',
+  DistroVersion: '12',
+  DistroCodeName: 'bookworm',
+  Hostname: 'host',
+  GoArch: 'amd64',
+  Machine: 'x86_64',
+};
+const NET_FACTS = {
+  MappingVariesByDestIP: false,
+  WorkingIPv6: true,
+  WorkingUDP: true,
+  PreferredDERP: 1,
+  DERPLatency: { '1-v4': 0.0125, '2-v4': 0.08 },
+};
