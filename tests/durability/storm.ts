@@ -1,8 +1,12 @@
 // Writers that create auth keys as fast as they are answered, and keep the id of every answer.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Rest } from '../support/rest.ts';
 
 const WRITERS = 8;
+/** A writer whose request failed waits this long, so that the storm does not keep a starting server from its work. */
+const PAUSE_MS = 20;
+const POLL_MS = 10;
 
 const CreatedKey = z.looseObject({ id: z.string() });
 const KeyList = z.looseObject({ keys: z.array(CreatedKey) });
@@ -10,14 +14,15 @@ const KeyList = z.looseObject({ keys: z.array(CreatedKey) });
 export interface Storm {
   /** Lets answers under way arrive, then resolves with the ids of all keys that the server said it had created. */
   readonly stop: () => Promise<string[]>;
-  /** Answers so far. */
-  readonly acknowledged: () => number;
+  /** Resolves when so many more keys have been created; rejects with the last failure when the time is over. */
+  readonly more: (count: number, timeoutMs: number) => Promise<void>;
 }
 
 /** Each writer goes on after a failed request until the storm is stopped, since the server is killed under it. */
 export function startStorm(rest: Rest, name: string): Storm {
   const ids: string[] = [];
   let stopped = false;
+  let lastFailure = 'none failed';
   const write = async (writer: number) => {
     for (let number = 0; !stopped; number++) {
       const body = {
@@ -25,10 +30,11 @@ export function startStorm(rest: Rest, name: string): Storm {
         description: `${name}-${writer}-${number}`,
       };
       try {
-        const { status, json } = await rest.send('POST', '/api/v2/tailnet/-/keys', body);
-        if (status === 200) ids.push(CreatedKey.parse(json).id);
-      } catch {
+        ids.push(CreatedKey.parse(await rest.ask('POST', '/api/v2/tailnet/-/keys', body)).id);
+      } catch (error) {
         // Not acknowledged: it may be there afterwards, or not.
+        lastFailure = error instanceof Error ? error.message : String(error);
+        await sleep(PAUSE_MS);
       }
     }
   };
@@ -39,7 +45,18 @@ export function startStorm(rest: Rest, name: string): Storm {
       await Promise.all(writers);
       return ids;
     },
-    acknowledged: () => ids.length,
+    more: async (count, timeoutMs) => {
+      const goal = ids.length + count;
+      const deadline = performance.now() + timeoutMs;
+      while (ids.length < goal) {
+        if (performance.now() > deadline) {
+          throw new Error(
+            `${ids.length} of ${goal} keys after ${timeoutMs} ms; the last failure: ${lastFailure}`,
+          );
+        }
+        await sleep(POLL_MS);
+      }
+    },
   };
 }
 

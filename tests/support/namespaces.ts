@@ -3,7 +3,7 @@
 // we hold, so whatever way this process ends, the
 // world ends with it: the kernel kills every process in it, and nothing was ever visible outside.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -139,6 +139,7 @@ export async function createWorld(): Promise<World> {
         env: { ...programEnvironment(), ...env },
         stdio: ['ignore', output, output],
       });
+      closeSync(output);
       return {
         pid: await programUnder(child),
         ended: new Promise((resolve) =>

@@ -1,9 +1,17 @@
 // A program that a test started and lets run.
 import { spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 
 const POLL_MS = 10;
+
+/** The launcher's own way to end what it started when it is killed. */
+const WATCH_PARENT = pathToFileURL(
+  path.resolve(import.meta.dirname, '..', '..', 'bin', 'watch-parent.mjs'),
+).href;
+const PARENT_FD = 3;
 
 export interface Program {
   /** Of the program itself, with no wrapper between, for signals. */
@@ -19,11 +27,15 @@ export function programEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_')));
 }
 
-/** Starts a program here; what runs in a namespace is started by its world. */
-export function startProgram([command = '', ...args]: readonly string[], logFile: string): Program {
+/** Starts a Node program here, which ends with us; what runs in a namespace is started by its world. */
+export function startProgram([node = '', ...args]: readonly string[], logFile: string): Program {
   writeFileSync(logFile, '');
   const output = openSync(logFile, 'a');
-  const child = spawn(command, args, { env: programEnvironment(), stdio: ['ignore', output, output] });
+  const child = spawn(node, ['--import', WATCH_PARENT, ...args], {
+    env: { ...programEnvironment(), HOLDFAST_PARENT_FD: String(PARENT_FD) },
+    stdio: ['ignore', output, output, 'pipe'],
+  });
+  closeSync(output);
   const ended = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'gone'));
     child.once('error', (error) => resolve(error.message));
@@ -53,13 +65,10 @@ export async function untilLogged(
   }
 }
 
-/** Sends a signal and waits for the end. */
+/** Sends a signal, unless the program has ended by itself, and waits for the end. */
 export async function endProgram(program: Program, signal: NodeJS.Signals): Promise<number | string> {
-  try {
-    process.kill(program.pid, signal);
-  } catch {
-    // It has ended by itself.
-  }
+  const already = await Promise.race([program.ended, undefined]);
+  if (already === undefined) process.kill(program.pid, signal);
   return program.ended;
 }
 

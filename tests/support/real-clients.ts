@@ -18,7 +18,7 @@ const TOOLS = path.join(ROOT, CACHE_DIRECTORY, 'tools');
 /** Names a folder that has the three programs already. */
 const FOLDER_VARIABLE = 'HOLDFAST_CLIENT_BIN';
 
-/** Building them from nothing takes about four minutes on two cores; for the timeout of a `beforeAll`. */
+/** Building them from nothing takes about three minutes on two cores; for the timeout of a `beforeAll`. */
 export const BUILD_TIMEOUT_MS = 20 * 60_000;
 
 export interface RealClients {
