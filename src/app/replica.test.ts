@@ -134,9 +134,11 @@ describe.each(['sqlite', 'postgres'] as const)('replicas on %s', (name) => {
 
   test('presence of a replica without a lease is found at the start', async () => {
     const { engine, leases } = await open(await locations[name]());
-    await engine.run(
-      `INSERT INTO "presence" ("org", "device", "replica", "online", "since", "lastSeen") VALUES (1, 2, 'gone', 1, 0, 0)`,
-      [],
+    await engine.transaction((connection) =>
+      connection.run(
+        `INSERT INTO "presence" ("org", "device", "replica", "online", "since", "lastSeen") VALUES (1, 2, 'gone', 1, 0, 0)`,
+        [],
+      ),
     );
     const { replica, lost } = replicaOn(leases);
     await replica.start();

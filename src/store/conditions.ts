@@ -1,14 +1,27 @@
-/** Conditions of the port as SQL. */
+/**
+ * Conditions of the port as SQL that means the same on both engines.
+ *
+ * Of null nothing is known, as in SQL: no comparison holds for it and no negation of one, but `=` null means `is-null`.
+ * Text is compared by its bytes (the columns of PostgreSQL are declared COLLATE "C"); `contains` and its like fold the
+ * letters A to Z alone, because that is all the folding on which both engines agree.
+ */
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { EntityKind, Row } from '../domain/model/entities.ts';
 import type { Condition, Exists, Filter, Where } from '../domain/ports/store.ts';
+import { AppError, invalid } from '../kernel/errors.ts';
 import { createPattern } from '../kernel/pattern.ts';
 import type { Engine } from './engine.ts';
 import { columnOf, encodeValue, type StoredValue } from './rows.ts';
+import { type Lists, storedKind } from './statements.ts';
 
 export type Sql = RawBuilder<SqlBool>;
 
-const escapeLike = (value: string): string => value.toLowerCase().replace(/[\\%_]/gu, (char) => `\\${char}`);
+/** Deep chains of conditions and long patterns meet bounds of SQLite's parser (1,000 levels, 50,000 bytes). */
+const MAX_CONDITIONS = 400;
+const MAX_PATTERN_LENGTH = 4_000;
+
+const asciiLower = (value: string): string => value.replace(/[A-Z]/gu, (letter) => letter.toLowerCase());
+const escapeLike = (value: string): string => asciiLower(value).replace(/[\\%_]/gu, (char) => `\\${char}`);
 
 const TRUE = sql<SqlBool>`1 = 1`;
 const FALSE = sql<SqlBool>`1 = 0`;
@@ -19,8 +32,21 @@ const joined = (parts: readonly Sql[], word: 'and' | 'or'): Sql =>
 export const allOf = (parts: readonly Sql[]): Sql => (parts.length === 0 ? TRUE : joined(parts, 'and'));
 const anyOf = (parts: readonly Sql[]): Sql => (parts.length === 0 ? FALSE : joined(parts, 'or'));
 
-/** Compiles conditions on a kind whose table goes by `alias` in the statement. */
+/** That `ref`, a column of `kind`, is one of `values`. */
+export function oneOf(
+  lists: Lists,
+  ref: RawBuilder<unknown>,
+  kind: 'integer' | 'real' | 'text',
+  values: readonly (string | number)[],
+): Sql {
+  if (values.length === 0) return FALSE;
+  const [before, after] = lists.oneOf('', kind);
+  return sql<SqlBool>`${ref}${sql.raw(before)}${lists.encode(values)}${sql.raw(after)}`;
+}
+
+/** Compiles conditions on a kind whose table goes by `alias` in the statement. Errors: `too_large`, `invalid`. */
 export interface ConditionCompiler {
+  readonly lists: Lists;
   compile<K extends EntityKind>(kind: K, alias: string, condition: Condition<K>): Sql;
 }
 
@@ -30,67 +56,103 @@ export function whereFilters<K extends EntityKind>(where: Where<K> | undefined):
     .filter(([, value]) => value !== undefined)
     .map(([column, value]): Filter<K> => {
       const name = column as keyof Row<K> & string;
-      if (value === null) return { column: name, operator: 'is-null' };
       if (Array.isArray(value)) return { column: name, operator: 'in', value };
-      return { column: name, operator: '=', value: value as string | number | boolean };
+      return { column: name, operator: '=', value: value as string | number | boolean | null };
     });
 }
 
-export function createConditionCompiler(engine: Engine['name']): ConditionCompiler {
+function filterSql<K extends EntityKind>(
+  parts: ConditionCompilerParts,
+  kind: K,
+  alias: string,
+  filter: Filter<K>,
+): Sql {
+  const { engine, lists } = parts;
+  const { column: name, operator } = filter;
+  const column = columnOf(kind, name);
+  const bare = sql.ref(`${alias}.${name}`);
+  if (operator === 'is-null') return sql`${bare} is null`;
+  if (operator === 'not-null') return sql`${bare} is not null`;
+  if (column.kind === 'json') throw new TypeError(`${kind}.${name} holds JSON and cannot be asked for`);
+  const emptyForNull = filter.emptyForNull === true && column.kind === 'text';
+  const ref = emptyForNull ? sql`coalesce(${bare}, '')` : bare;
+  const value = (): StoredValue => encodeValue(column, filter.value, name);
+  const values = (): StoredValue[] =>
+    (Array.isArray(filter.value) ? filter.value : [filter.value]).map((one) =>
+      encodeValue(column, one, name),
+    );
+  const listed = (): Sql =>
+    oneOf(
+      lists,
+      ref,
+      storedKind(kind, name),
+      values().filter((one) => one !== null),
+    );
+  /** What is looked for in a column of text. */
+  const text = (): string => {
+    if (column.kind !== 'text') throw new TypeError(`${kind}.${name} is no text to look into`);
+    const wanted = value() ?? '';
+    if (String(wanted).length > MAX_PATTERN_LENGTH) {
+      throw invalid(`${name} is looked for by at most ${MAX_PATTERN_LENGTH} characters`, name);
+    }
+    return String(wanted);
+  };
+  const like = (pattern: string): Sql => sql`lower(${ref}) like ${pattern} escape '\\'`;
+  switch (operator) {
+    case 'contains':
+      return like(`%${escapeLike(text())}%`);
+    case 'starts-with':
+      return like(`${escapeLike(text())}%`);
+    case 'ends-with':
+      return like(`%${escapeLike(text())}`);
+    // LIKE ignores case in one engine and not in the other, so the exact forms do without it.
+    case 'contains-exact':
+      return text() === '' ? sql`${ref} is not null` : sql`replace(${ref}, ${text()}, '') <> ${ref}`;
+    case 'starts-with-exact':
+      return sql`substr(${ref}, 1, ${sql.lit([...text()].length)}) = ${text()}`;
+    case 'ends-with-exact': {
+      const length = sql.lit([...text()].length);
+      // A start before the text's own would be counted from its end by one engine.
+      return text() === ''
+        ? sql`${ref} is not null`
+        : sql`(length(${ref}) >= ${length} and substr(${ref}, length(${ref}) - ${length} + 1) = ${text()})`;
+    }
+    case 'matches': {
+      const pattern = createPattern(text());
+      return engine === 'postgres' ? sql`${ref} ~ ${pattern.postgres}` : sql`${ref} regexp ${text()}`;
+    }
+    case 'same-as': {
+      const other = String(filter.value ?? '');
+      columnOf(kind, other);
+      return sql`${ref} = ${sql.ref(`${alias}.${other}`)}`;
+    }
+    case 'in':
+      return values().includes(null) ? sql`(${listed()} or ${bare} is null)` : listed();
+    case 'not-in':
+      return values().includes(null) ? sql`(${bare} is not null and not ${listed()})` : sql`not ${listed()}`;
+    case '=':
+      return value() === null ? sql`${bare} is null` : sql`${ref} = ${value()}`;
+    case '!=':
+      return value() === null ? sql`${bare} is not null` : sql`${ref} <> ${value()}`;
+    default:
+      return sql`${ref} ${sql.raw(operator)} ${value()}`;
+  }
+}
+
+export interface ConditionCompilerParts {
+  readonly engine: Engine['name'];
+  readonly lists: Lists;
+}
+
+export function createConditionCompiler(parts: ConditionCompilerParts): ConditionCompiler {
   let aliases = 0;
 
-  const filterSql = <K extends EntityKind>(kind: K, alias: string, filter: Filter<K>): Sql => {
-    const column = columnOf(kind, filter.column);
-    const bare = sql.ref(`${alias}.${filter.column}`);
-    const ref = filter.emptyForNull === true ? sql`coalesce(${bare}, '')` : bare;
-    const text = String(filter.value ?? '');
-    const value = (): StoredValue => encodeValue(column, filter.value);
-    const values = (): RawBuilder<unknown>[] =>
-      (Array.isArray(filter.value) ? filter.value : [filter.value]).map(
-        (one) => sql`${encodeValue(column, one)}`,
-      );
-    const like = (pattern: string): Sql => sql`lower(${ref}) like ${pattern} escape '\\'`;
-    switch (filter.operator) {
-      case 'contains':
-        return like(`%${escapeLike(text)}%`);
-      case 'starts-with':
-        return like(`${escapeLike(text)}%`);
-      case 'ends-with':
-        return like(`%${escapeLike(text)}`);
-      // LIKE ignores case in one engine and not in the other, so the exact forms do without it.
-      case 'contains-exact':
-        return text === '' ? sql`${ref} is not null` : sql`replace(${ref}, ${text}, '') <> ${ref}`;
-      case 'starts-with-exact':
-        return sql`substr(${ref}, 1, ${sql.lit([...text].length)}) = ${text}`;
-      case 'ends-with-exact':
-        return text === ''
-          ? sql`${ref} is not null`
-          : sql`substr(${ref}, length(${ref}) - ${sql.lit([...text].length - 1)}) = ${text}`;
-      case 'matches': {
-        const pattern = createPattern(text);
-        return engine === 'postgres' ? sql`${ref} ~ ${pattern.postgres}` : sql`${ref} regexp ${text}`;
-      }
-      case 'same-as':
-        columnOf(kind, text);
-        return sql`${ref} = ${sql.ref(`${alias}.${text}`)}`;
-      case 'is-null':
-        return sql`${bare} is null`;
-      case 'not-null':
-        return sql`${bare} is not null`;
-      case 'in': {
-        const list = values();
-        return list.length === 0 ? FALSE : sql`${ref} in (${sql.join(list)})`;
-      }
-      case 'not-in': {
-        const list = values();
-        return list.length === 0 ? TRUE : sql`${ref} not in (${sql.join(list)})`;
-      }
-      default:
-        return sql`${ref} ${sql.raw(filter.operator)} ${value()}`;
-    }
-  };
-
-  const existsSql = <K extends EntityKind>(kind: K, alias: string, condition: Exists<K>): Sql => {
+  const existsSql = <K extends EntityKind>(
+    kind: K,
+    alias: string,
+    condition: Exists<K>,
+    count: Counter,
+  ): Sql => {
     aliases = (aliases + 1) % 1_000_000;
     const inner = `x${aliases}`;
     const pairs = Object.entries(condition.on).map(([column, outer]): Sql => {
@@ -102,17 +164,35 @@ export function createConditionCompiler(engine: Engine['name']): ConditionCompil
     const more =
       condition.condition === undefined
         ? []
-        : [compile(condition.exists, inner, condition.condition as Condition<EntityKind>)];
+        : [compile(condition.exists, inner, condition.condition as Condition<EntityKind>, count)];
     const org: Sql = sql`${sql.ref(`${inner}.org`)} = ${sql.ref(`${alias}.org`)}`;
     return sql`exists (select 1 from ${sql.table(condition.exists)} as ${sql.ref(inner)} where ${allOf([org, ...pairs, ...more])})`;
   };
 
-  function compile<K extends EntityKind>(kind: K, alias: string, condition: Condition<K>): Sql {
-    if ('allOf' in condition) return allOf(condition.allOf.map((part) => compile(kind, alias, part)));
-    if ('anyOf' in condition) return anyOf(condition.anyOf.map((part) => compile(kind, alias, part)));
-    if ('not' in condition) return sql`not (${compile(kind, alias, condition.not)})`;
-    if ('exists' in condition) return existsSql(kind, alias, condition);
-    return filterSql(kind, alias, condition);
+  function compile<K extends EntityKind>(
+    kind: K,
+    alias: string,
+    condition: Condition<K>,
+    count: Counter,
+  ): Sql {
+    count.conditions += 1;
+    if (count.conditions > MAX_CONDITIONS) {
+      throw new AppError('too_large', `more than ${MAX_CONDITIONS} conditions in one question`);
+    }
+    const all = (many: readonly Condition<K>[]): Sql[] =>
+      many.map((part) => compile(kind, alias, part, count));
+    if ('allOf' in condition) return allOf(all(condition.allOf));
+    if ('anyOf' in condition) return anyOf(all(condition.anyOf));
+    if ('not' in condition) return sql`not (${compile(kind, alias, condition.not, count)})`;
+    if ('exists' in condition) return existsSql(kind, alias, condition, count);
+    return filterSql(parts, kind, alias, condition);
   }
-  return { compile };
+  return {
+    lists: parts.lists,
+    compile: (kind, alias, condition) => compile(kind, alias, condition, { conditions: 0 }),
+  };
+}
+
+interface Counter {
+  conditions: number;
 }

@@ -8,6 +8,7 @@ const READ_LIMIT = 1_000;
 interface Subscription {
   seq: number;
   readonly listener: (changes: readonly Change[]) => void;
+  readonly onLost: () => void;
 }
 
 interface Followed {
@@ -18,9 +19,17 @@ interface Followed {
 }
 
 export interface FollowerOptions {
-  readonly feed: ChangeFeed;
+  readonly feed: Pick<ChangeFeed, 'heads' | 'page' | 'onCommit'>;
   readonly onError: (error: unknown) => void;
   readonly pollMs?: number;
+}
+
+/** A stretch of the feed: everything after `after` up to `through`. */
+interface Stretch {
+  readonly after: number;
+  readonly through: number;
+  readonly changes: readonly Change[];
+  readonly complete: boolean;
 }
 
 export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOptions): Follower {
@@ -28,57 +37,77 @@ export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOpti
   let closed = false;
   let polling = false;
 
-  const deliver = (entry: Followed, changes: readonly Change[]): void => {
-    for (const subscription of entry.subscriptions) {
-      const fresh = changes.filter((change) => change.seq > subscription.seq);
-      const last = fresh.at(-1);
-      if (last === undefined) continue;
-      subscription.seq = last.seq;
-      try {
-        subscription.listener(fresh);
-      } catch (error) {
-        // One listener's defect must not keep the others from their changes.
-        onError(error);
-      }
+  // One listener's defect must not keep the others from their changes.
+  const shielded = (call: () => void): void => {
+    try {
+      call();
+    } catch (error) {
+      onError(error);
+    }
+  };
+
+  const deliver = (entry: Followed, stretch: Stretch): void => {
+    // A copy: listeners may follow and unfollow.
+    for (const subscription of [...entry.subscriptions]) {
+      if (!entry.subscriptions.has(subscription)) continue;
+      // One that began further back, while this was being read, has to be read for again.
+      if (subscription.seq < stretch.after || subscription.seq >= stretch.through) continue;
+      const { seq } = subscription;
+      subscription.seq = stretch.through;
+      if (!stretch.complete) shielded(subscription.onLost);
+      const fresh = stretch.changes.filter((change) => change.seq > seq);
+      if (fresh.length > 0) shielded(() => subscription.listener(fresh));
     }
   };
 
   const lowest = (entry: Followed): number =>
     Math.min(...[...entry.subscriptions].map((subscription) => subscription.seq));
 
+  const isOver = (entry: Followed): boolean => closed || entry.subscriptions.size === 0;
+
   const readAll = async (org: number, entry: Followed): Promise<void> => {
-    do {
-      entry.again = false;
-      for (;;) {
-        if (closed || entry.subscriptions.size === 0) return;
-        const changes = await feed.read(org, lowest(entry), READ_LIMIT);
-        deliver(entry, changes);
-        if (changes.length < READ_LIMIT) break;
-      }
-    } while (entry.again);
+    try {
+      do {
+        entry.again = false;
+        for (let end = false; !end && !isOver(entry); ) {
+          const after = lowest(entry);
+          const page = await feed.page(org, after, READ_LIMIT);
+          if (isOver(entry)) return;
+          deliver(entry, { after, ...page });
+          end = page.end;
+        }
+      } while (entry.again && !isOver(entry));
+    } finally {
+      // In the same step as the last look at `again`: a call after this one starts a reading of its own.
+      entry.reading = undefined;
+    }
   };
 
   const catchUp = (org: number, entry: Followed): Promise<void> => {
     entry.again = true;
-    entry.reading ??= readAll(org, entry)
-      .catch(onError)
-      .finally(() => {
-        entry.reading = undefined;
-      });
+    if (entry.reading === undefined) {
+      const reading = readAll(org, entry);
+      entry.reading = reading;
+    }
     return entry.reading;
+  };
+  const catchUpSoon = (org: number, entry: Followed): void => {
+    catchUp(org, entry).catch(onError);
   };
 
   const stopHints = feed.onCommit((org, changes) => {
     const entry = followed.get(org);
     if (entry === undefined || closed) return;
     const first = changes?.[0];
+    const last = changes?.at(-1);
     const follows =
       first !== undefined &&
       entry.reading === undefined &&
       [...entry.subscriptions].every((subscription) => subscription.seq >= first.seq - 1);
     // Commits of several connections may be told out of order: a gap is filled from the database.
-    if (follows && changes !== undefined) deliver(entry, changes);
-    else void catchUp(org, entry);
+    if (follows && changes !== undefined && last !== undefined) {
+      deliver(entry, { after: first.seq - 1, through: last.seq, changes, complete: true });
+    } else catchUpSoon(org, entry);
   });
 
   const poll = async (): Promise<void> => {
@@ -87,10 +116,10 @@ export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOpti
     try {
       const heads = await feed.heads([...followed.keys()]);
       for (const [org, entry] of followed) {
-        if (entry.subscriptions.size > 0 && (heads.get(org) ?? 0) > lowest(entry)) void catchUp(org, entry);
+        if (entry.subscriptions.size > 0 && (heads.get(org) ?? 0) > lowest(entry)) catchUpSoon(org, entry);
       }
     } catch (error) {
-      onError(error);
+      if (!closed) onError(error);
     } finally {
       polling = false;
     }
@@ -99,18 +128,21 @@ export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOpti
   timer.unref();
 
   return {
-    follow: (org, afterSeq, listener) => {
+    follow: (org, afterSeq, listener, onLost) => {
       let entry = followed.get(org);
       if (entry === undefined) {
         entry = { subscriptions: new Set(), reading: undefined, again: false };
         followed.set(org, entry);
       }
-      const subscription: Subscription = { seq: afterSeq, listener };
-      entry.subscriptions.add(subscription);
-      void catchUp(org, entry);
+      const lost = (): void =>
+        onError(new Error(`changes of organization ${org} were pruned before they were followed`));
+      const subscription: Subscription = { seq: afterSeq, listener, onLost: onLost ?? lost };
+      const own = entry;
+      own.subscriptions.add(subscription);
+      catchUpSoon(org, own);
       return () => {
-        entry.subscriptions.delete(subscription);
-        if (entry.subscriptions.size === 0 && followed.get(org) === entry) followed.delete(org);
+        own.subscriptions.delete(subscription);
+        if (own.subscriptions.size === 0 && followed.get(org) === own) followed.delete(org);
       };
     },
     settled: async (org) => {

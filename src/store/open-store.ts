@@ -16,7 +16,7 @@ export type StoreLocation =
 export interface OpenStoreOptions {
   readonly location: StoreLocation;
   readonly clock: Clock;
-  /** Errors of idle connections, which belong to no call. */
+  /** Errors that belong to no call: of idle connections, of listeners to commits. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -39,5 +39,5 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     await engine.close();
     throw error;
   }
-  return createStore({ engine, clock: options.clock });
+  return createStore({ engine, clock: options.clock, onError: options.onError });
 }

@@ -1,8 +1,8 @@
 /** Pages for many parents at once, so that a list of lists is two questions and not one for each row. */
 import { type RawBuilder, sql } from 'kysely';
 import type { EntityKind, IdentifiedKind, Row } from '../domain/model/entities.ts';
-import type { Reader, RelatedOptions, Where } from '../domain/ports/store.ts';
-import { allOf, type ConditionCompiler, type Sql, whereFilters } from './conditions.ts';
+import type { Condition, Reader, RelatedOptions } from '../domain/ports/store.ts';
+import { allOf, type ConditionCompiler, oneOf, type Sql } from './conditions.ts';
 import type { Connection } from './engine.ts';
 import type { Builder } from './reader.ts';
 import { columnOf, columnsOf, decodeRow, type StoredRow, type StoredValue } from './rows.ts';
@@ -40,14 +40,15 @@ export function createRelatedReads(
       parent = sql.ref(`l.${relation.parent}`);
       from = sql`${sql.table(link)} as l join ${table} as t on t.org = l.org and t.id = ${sql.ref(`l.${relation.child}`)}`;
       parts.push(sql`l.org = ${org}`);
-      for (const filter of whereFilters(relation.where as Where<EntityKind>)) {
-        parts.push(conditions.compile(link, 'l', filter));
+      if (relation.condition !== undefined) {
+        // The port made it from a condition on that very kind.
+        parts.push(conditions.compile(link, 'l', relation.condition as Condition<EntityKind>));
       }
     } else {
       columnOf(kind, relation.parent);
       parent = sql.ref(`t.${relation.parent}`);
     }
-    parts.push(sql`${parent} in (${sql.join(options.parents.map((id) => sql`${id}`))})`);
+    parts.push(oneOf(conditions.lists, parent, 'integer', options.parents));
     if (options.condition !== undefined) parts.push(conditions.compile(kind, 't', options.condition));
     return { from, parent, condition: allOf(parts) };
   };

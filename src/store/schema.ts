@@ -31,7 +31,8 @@ export function createTable(engine: Engine, table: string, spec: EntitySpec): st
   const columns = [
     `"org" ${engine.types.integer} NOT NULL`,
     ...Object.entries(spec.columns).map(([name, column]) => `${quote(name)} ${columnType(engine, column)}`),
-    `PRIMARY KEY (${list(['org', ...spec.key])})`,
+    // Named, so that the columns of the key can be told from an error of PostgreSQL.
+    `CONSTRAINT ${quote(uniqueIndexName(table, ['org', ...spec.key]))} PRIMARY KEY (${list(['org', ...spec.key])})`,
   ];
   const unique = spec.unique.map(({ columns: names, global }) => {
     const scoped = global ? names : ['org', ...names];

@@ -1,64 +1,105 @@
 /** The store over an engine: the one door to the database. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isEntityKind } from '../domain/model/entities.ts';
 import type { AuditEvent } from '../domain/model/operations.ts';
-import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
+import { INSTALLATION, type Store, type Tx, type WriteContext } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Engine } from './engine.ts';
+import { AppError } from '../kernel/errors.ts';
+import { createChangeFeed } from './change-feed.ts';
+import type { Connection, Engine } from './engine.ts';
 import { createIdAllocator } from './id-allocator.ts';
 import { createQueries } from './queries/index.ts';
 import { createBuilder, createReader, runBuilt } from './reader.ts';
-import { decodeRow, type StoredRow } from './rows.ts';
+import { decodeRow } from './rows.ts';
 import { createStatements } from './statements.ts';
-import { type Committed, runWork } from './transaction.ts';
+import { type Done, runWork } from './transaction.ts';
+import { createWriteQueue } from './write-queue.ts';
 
 const MAX_ATTEMPTS = 8;
 const RETRY_BASE_MS = 5;
 /** Ids that a write may take without having said so. */
 const IDS_PER_WRITE = 64;
 
-type Listener = (org: number, changes: readonly Change[] | undefined) => void;
+export interface StoreParts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** Errors of listeners to commits: the commit stands, so its caller cannot be the one to hear of them. */
+  readonly onError?: (error: unknown) => void;
+}
 
 /** Over a migrated database. The store owns the engine and closes it. */
-export function createStore({ engine, clock }: { readonly engine: Engine; readonly clock: Clock }): Store {
-  const statements = createStatements(engine.placeholder);
+export function createStore({ engine, clock, onError = () => undefined }: StoreParts): Store {
+  const statements = createStatements(engine);
   const builder = createBuilder(engine);
   const ids = createIdAllocator(engine);
-  const listeners = new Set<Listener>();
+  const queue = engine.concurrentWrites === undefined ? undefined : createWriteQueue(engine.concurrentWrites);
+  const inWrite = new AsyncLocalStorage<true>();
   const mark = engine.placeholder;
 
-  const publish = ({ org, changes }: Committed): void => {
-    for (const listener of listeners) listener(org, changes);
-    engine.announce(org);
+  const translated = (error: unknown): unknown =>
+    engine.isUnavailable(error)
+      ? new AppError('unavailable', 'the database cannot be used at the moment', { cause: error })
+      : error;
+  const reads: Connection = {
+    run: async (sql, parameters) => {
+      try {
+        return await engine.run(sql, parameters);
+      } catch (error) {
+        throw translated(error);
+      }
+    },
   };
-  engine.onAnnounced((org) => {
-    for (const listener of listeners) listener(org, undefined);
-  });
+  const feed = createChangeFeed({ engine, reads, builder, onError });
+
+  /** One attempt. Whatever it threw, nothing of it stands. */
+  const attemptWrite = async <T>(
+    context: WriteContext,
+    orgs: readonly number[],
+    work: (tx: Tx) => Promise<T>,
+  ): Promise<Done<T>> => {
+    const leave = await queue?.enter(orgs);
+    try {
+      const lease = await ids.lease(context.ids ?? IDS_PER_WRITE);
+      try {
+        return await runWork({ engine, statements, builder, ids: lease, context, orgs, clock }, work);
+      } finally {
+        lease.release();
+      }
+    } finally {
+      leave?.();
+    }
+  };
+
+  const write: Store['write'] = async (context, work) => {
+    const orgs = [...new Set(context.orgs)].sort((a, b) => a - b);
+    if (orgs.length === 0) throw new Error('a write must name the organizations that it may touch');
+    // It would wait for the lock that its own caller holds, for good.
+    if (inWrite.getStore() === true)
+      throw new Error('a write began inside another write: use its transaction');
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const done = await attemptWrite(context, orgs, (tx) => inWrite.run(true, () => work(tx)));
+        for (const committed of done.committed) feed.publish(committed);
+        return done.result;
+      } catch (error) {
+        if (attempt >= MAX_ATTEMPTS || !engine.isRetryable(error)) throw translated(error);
+        await delay(RETRY_BASE_MS * 2 ** attempt);
+      }
+    }
+  };
 
   return {
     engine: engine.name,
-    ...createReader(engine.name, engine, statements, builder),
-    queries: createQueries(engine),
+    ...createReader(reads, statements, builder),
+    queries: createQueries(engine, reads),
+    write,
 
     newId: async () => {
-      await ids.reserve(1);
-      return ids.take();
-    },
-
-    write: async (context, work) => {
-      for (let attempt = 1; ; attempt += 1) {
-        await ids.reserve(context.ids ?? IDS_PER_WRITE);
-        try {
-          const now = clock.now();
-          const done = await engine.transaction((connection) =>
-            runWork({ engine, connection, statements, builder, ids, context, now }, work),
-          );
-          for (const committed of done.committed) publish(committed);
-          return done.result;
-        } catch (error) {
-          if (attempt >= MAX_ATTEMPTS || !engine.isRetryable(error)) throw error;
-          await delay(RETRY_BASE_MS * 2 ** attempt);
-        }
+      try {
+        const lease = await ids.lease(1);
+        return lease.take();
+      } catch (error) {
+        throw translated(error);
       }
     },
 
@@ -68,7 +109,7 @@ export function createStore({ engine, clock }: { readonly engine: Engine; readon
         .selectAll()
         .where('org', '=', INSTALLATION)
         .where(column, '=', value);
-      const [row] = await runBuilt(engine, query);
+      const [row] = await runBuilt(reads, query);
       return row === undefined ? undefined : decodeRow('organization', row);
     },
 
@@ -80,62 +121,18 @@ export function createStore({ engine, clock }: { readonly engine: Engine; readon
         .where('seq', '>', afterSeq)
         .orderBy('seq')
         .limit(limit);
-      return (await runBuilt(engine, query)) as unknown as AuditEvent[];
+      return (await runBuilt(reads, query)) as unknown as AuditEvent[];
     },
 
     auditHead: async (org) => {
-      const rows = await engine.run(
+      const rows = await reads.run(
         `SELECT "auditSeq", "auditHash" FROM "organizationHead" WHERE "org" = ${mark(1)}`,
         [org],
       );
       return { auditSeq: Number(rows[0]?.auditSeq ?? 0), auditHash: String(rows[0]?.auditHash ?? '') };
     },
 
-    feed: {
-      heads: async (orgs) => {
-        if (orgs.length === 0) return new Map();
-        const query = builder
-          .selectFrom('organizationHead')
-          .select(['org', 'seq'])
-          .where('org', 'in', [...orgs]);
-        const rows = await runBuilt(engine, query);
-        return new Map(rows.map((row) => [Number(row.org), Number(row.seq)]));
-      },
-      read: async (org, afterSeq, limit) => {
-        const query = builder
-          .selectFrom('change')
-          .selectAll()
-          .where('org', '=', org)
-          .where('seq', '>', afterSeq)
-          .orderBy('seq')
-          .limit(limit);
-        return (await runBuilt(engine, query)).flatMap(decodeChange);
-      },
-      onCommit: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-    },
-
+    feed,
     close: () => engine.close(),
   };
-}
-
-function decodeChange(row: StoredRow): Change[] {
-  const kind = String(row.kind);
-  // A kind that this program does not know was written by a newer one: nothing here can depend on it.
-  if (!isEntityKind(kind)) return [];
-  const parse = (value: unknown): never | null =>
-    typeof value === 'string' ? (JSON.parse(value) as never) : null;
-  return [
-    {
-      org: Number(row.org),
-      seq: Number(row.seq),
-      kind,
-      key: String(row.key),
-      before: parse(row.before),
-      after: parse(row.after),
-      at: Number(row.at),
-    },
-  ];
 }

@@ -1,29 +1,27 @@
 /** One unit of work: entity rows, audit events, feed rows and outbox rows, written together. */
 import { type EntityKind, entities, type Row } from '../domain/model/entities.ts';
-import type { AuditEvent } from '../domain/model/operations.ts';
-import type { AuditEntry, Change, OutboxEntry, Tx, WriteContext } from '../domain/ports/store.ts';
+import type { Change, Tx, WriteContext } from '../domain/ports/store.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
-import { auditHash } from './audit-chain.ts';
-import type { Connection, Engine } from './engine.ts';
-import type { IdAllocator } from './id-allocator.ts';
+import { commitStatements, type OrganizationWork, ROWS_PER_INSERT } from './commit.ts';
+import type { Connection, Engine, Statement } from './engine.ts';
+import { lockStatement, readHeads } from './heads.ts';
+import type { IdLease } from './id-allocator.ts';
 import { type Builder, createReader } from './reader.ts';
-import { columnOf, encodeRow, encodeValue, keyText, keyValues, type StoredValue } from './rows.ts';
+import {
+  columnOf,
+  decodeRow,
+  decodeValues,
+  encodeRow,
+  encodeValue,
+  keyText,
+  keyValues,
+  type StoredRow,
+  type StoredValue,
+  sameValue,
+} from './rows.ts';
 import type { Statements } from './statements.ts';
-
-/** Rows of one INSERT: far below both engines' limits on parameters. */
-const ROWS_PER_INSERT = 500;
-
-interface Head {
-  seq: number;
-  auditSeq: number;
-  auditHash: string;
-}
-
-interface OrganizationWork {
-  readonly changes: { kind: EntityKind; key: string; before: unknown; after: unknown }[];
-  readonly audits: AuditEntry[];
-  readonly outbox: OutboxEntry[];
-}
+import { createTurns, guardConnection } from './transaction-guard.ts';
 
 export interface Committed {
   readonly org: number;
@@ -32,24 +30,39 @@ export interface Committed {
 
 export interface TransactionParts {
   readonly engine: Engine;
-  readonly connection: Connection;
   readonly statements: Statements;
   readonly builder: Builder;
-  readonly ids: IdAllocator;
+  readonly ids: IdLease;
   readonly context: WriteContext;
-  readonly now: number;
+  /** Ascending, without repetition. */
+  readonly orgs: readonly number[];
+  readonly clock: Clock;
 }
 
-const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+export interface Done<T> {
+  readonly result: T;
+  readonly committed: readonly Committed[];
+}
 
-export async function runWork<T>(
+export function runWork<T>(parts: TransactionParts, work: (tx: Tx) => Promise<T>): Promise<Done<T>> {
+  const { engine, orgs } = parts;
+  return engine.unitOfWork({
+    first: lockStatement(engine, orgs),
+    work: (connection, rows) => workUnderLock(parts, connection, rows, work),
+  });
+}
+
+async function workUnderLock<T>(
   parts: TransactionParts,
+  raw: Connection,
+  lockedRows: readonly StoredRow[],
   work: (tx: Tx) => Promise<T>,
-): Promise<{ readonly result: T; readonly committed: readonly Committed[] }> {
-  const { engine, connection, statements, ids, context, now } = parts;
-  const heads = await lockHeads(engine, connection, context.orgs);
+): Promise<{ readonly result: Done<T>; readonly last: readonly Statement[] }> {
+  const { engine, ids, context, clock } = parts;
+  const heads = await readHeads(engine, raw, parts.orgs, lockedRows);
+  // Read under the lock: times of an organization's changes rise with their numbers, as far as the clock does.
+  const now = clock.now();
   const works = new Map<number, OrganizationWork>();
-
   const workOf = (org: number): OrganizationWork => {
     if (!heads.has(org)) throw new Error(`organization ${org} was not named in the write's context`);
     let found = works.get(org);
@@ -59,87 +72,14 @@ export async function runWork<T>(
     }
     return found;
   };
-  const record = (kind: EntityKind, org: number, before: object | null, after: object | null): void => {
-    const row = after ?? before;
-    if (row === null) return;
-    workOf(org).changes.push({
-      kind,
-      key: keyText(kind, row as never),
-      before: entities[kind].volatile ? null : before,
-      after,
-    });
-  };
-  const guarded = async <V>(statement: Promise<V>): Promise<V> => {
-    try {
-      return await statement;
-    } catch (error) {
-      const columns = engine.violatedColumns(error);
-      if (columns === undefined) throw error;
-      const field = columns.findLast((name) => name !== 'org') ?? 'id';
-      throw new AppError('taken', `${field} is already in use`, { field, cause: error });
-    }
-  };
-  const reader = createReader(engine.name, connection, statements, parts.builder);
 
-  const insertAll = async <K extends EntityKind>(kind: K, rows: readonly Row<K>[]): Promise<void> => {
-    for (let from = 0; from < rows.length; from += ROWS_PER_INSERT) {
-      const chunk = rows.slice(from, from + ROWS_PER_INSERT);
-      const parameters = chunk.flatMap((row) => encodeRow(kind, row));
-      await guarded(connection.run(statements.insert(kind, chunk.length), parameters));
-      for (const row of chunk) record(kind, row.org, null, row);
-    }
-  };
-
+  const guard = guardConnection(raw, (error) => takenError(engine, error));
+  const turns = createTurns();
   const tx: Tx = {
-    ...reader,
+    ...createReader(guard.connection, parts.statements, parts.builder),
+    ...createWriter(parts.statements, guard.connection, turns.inTurn, workOf),
     now,
     newId: ids.take,
-    insert: async (kind, row) => {
-      await insertAll(kind, [row]);
-      return row;
-    },
-    insertAll,
-    update: async (kind, org, key, patch) => {
-      workOf(org);
-      const before = await reader.get(kind, org, key);
-      if (before === undefined) throw new AppError('not_found', `${kind} not found`);
-      const changed = Object.entries(patch).filter(
-        ([name, value]) =>
-          value !== undefined &&
-          encodeValue(columnOf(kind, name), value) !==
-            encodeValue(columnOf(kind, name), before[name as keyof typeof before]),
-      );
-      if (changed.length === 0) return before;
-      const after = { ...before, ...Object.fromEntries(changed) };
-      const names = changed.map(([name]) => name);
-      const values = changed.map(([name, value]) => encodeValue(columnOf(kind, name), value));
-      await guarded(
-        connection.run(statements.update(kind, names), [...values, org, ...keyValues(kind, key)]),
-      );
-      record(kind, org, before, after);
-      return after;
-    },
-    put: async (kind, row) => {
-      const before = entities[kind].volatile
-        ? undefined
-        : await reader.get(kind, row.org, keyOf(kind, row) as never);
-      await guarded(connection.run(statements.upsert(kind), encodeRow(kind, row)));
-      record(kind, row.org, before ?? null, row);
-    },
-    remove: async (kind, org, key) => {
-      workOf(org);
-      const before = await reader.get(kind, org, key);
-      if (before === undefined) return false;
-      await connection.run(statements.remove(kind), [org, ...keyValues(kind, key)]);
-      // A volatile row that goes must still be named: its key is all that followers need.
-      workOf(org).changes.push({
-        kind,
-        key: keyText(kind, before),
-        before: entities[kind].volatile ? null : before,
-        after: null,
-      });
-      return true;
-    },
     audit: (org, entry) => {
       workOf(org).audits.push(entry);
     },
@@ -147,184 +87,149 @@ export async function runWork<T>(
       workOf(org).outbox.push(entry);
     },
   };
-
-  const result = await work(tx);
-  const committed: Committed[] = [];
-  for (const [org, done] of works) {
-    const head = heads.get(org);
-    if (
-      head === undefined ||
-      (done.changes.length === 0 && done.audits.length === 0 && done.outbox.length === 0)
-    )
-      continue;
-    if (done.audits.length === 0 && done.changes.some(({ kind }) => !entities[kind].volatile)) {
-      throw new Error(
-        `a write changed ${done.changes.map(({ kind }) => kind).join(', ')} without an audit event`,
-      );
+  try {
+    const result = await work(tx);
+    if (turns.waiting() || guard.running()) {
+      throw new Error('a write ended while an operation of it was still running: await every operation');
     }
-    committed.push({ org, changes: await writeChanges(parts, org, head, done) });
-    await writeAudits(parts, org, head, done.audits);
-    await writeOutbox(parts, org, done.outbox);
-    await connection.run(
-      `UPDATE "organizationHead" SET "seq" = ${engine.placeholder(1)}, "auditSeq" = ${engine.placeholder(2)}, "auditHash" = ${engine.placeholder(3)} WHERE "org" = ${engine.placeholder(4)}`,
-      [head.seq, head.auditSeq, head.auditHash, org],
-    );
+    guard.rethrow();
+    const committed: Committed[] = [];
+    const last: Statement[] = [];
+    for (const [org, done] of works) {
+      const head = heads.get(org);
+      if (head === undefined || isEmpty(done)) continue;
+      requireAudit(done);
+      const { changes, statements } = commitStatements({ engine, ids, context, now }, org, head, done);
+      committed.push({ org, changes });
+      last.push(...statements);
+    }
+    return { result: { result, committed }, last };
+  } finally {
+    guard.end();
   }
-  return { result, committed };
 }
 
-const keyOf = (kind: EntityKind, row: object): unknown => {
-  const names: readonly string[] = entities[kind].key;
-  const values = row as Readonly<Record<string, unknown>>;
-  return names.length === 1 && names[0] === 'id'
-    ? values.id
-    : Object.fromEntries(names.map((name) => [name, values[name]]));
-};
+const isEmpty = ({ changes, audits, outbox }: OrganizationWork): boolean =>
+  changes.length === 0 && audits.length === 0 && outbox.length === 0;
 
-/**
- * Locks the heads of the organizations in order of their ids, so that two writes never wait for each other. Whoever holds
- * a head is alone in writing to that organization: checks made inside a write stay true until it commits.
- */
-async function lockHeads(
-  engine: Engine,
+function requireAudit({ changes, audits }: OrganizationWork): void {
+  if (audits.length > 0) return;
+  const unaudited = changes.filter(({ kind }) => !entities[kind].volatile);
+  if (unaudited.length === 0) return;
+  const kinds = [...new Set(unaudited.map(({ kind }) => kind))].join(', ');
+  throw new Error(`a write changed ${kinds} without an audit event`);
+}
+
+/** `taken` with the last column of the key that the write ran into: the one that tells rows of one parent apart. */
+function takenError(engine: Engine, error: unknown): unknown {
+  const columns = engine.violatedColumns(error);
+  if (columns === undefined) return error;
+  const field = columns.findLast((name) => name !== 'org') ?? 'id';
+  return new AppError('taken', `${field} is already in use`, { field, cause: error });
+}
+
+type Writer = Pick<Tx, 'insert' | 'insertAll' | 'update' | 'put' | 'remove'>;
+
+function createWriter(
+  statements: Statements,
   connection: Connection,
-  orgs: readonly number[],
-): Promise<Map<number, Head>> {
-  const heads = new Map<number, Head>();
-  const select = `SELECT "seq", "auditSeq", "auditHash" FROM "organizationHead" WHERE "org" = ${engine.placeholder(1)}${engine.forUpdate}`;
-  for (const org of [...new Set(orgs)].sort((a, b) => a - b)) {
-    let [row] = await connection.run(select, [org]);
-    if (row === undefined) {
-      await connection.run(
-        `INSERT INTO "organizationHead" ("org", "seq", "auditSeq", "auditHash") VALUES (${engine.placeholder(1)}, 0, 0, '') ON CONFLICT DO NOTHING`,
-        [org],
-      );
-      [row] = await connection.run(select, [org]);
-    }
-    heads.set(org, {
-      seq: Number(row?.seq ?? 0),
-      auditSeq: Number(row?.auditSeq ?? 0),
-      auditHash: String(row?.auditHash ?? ''),
+  inTurn: <V>(operation: () => Promise<V>) => Promise<V>,
+  workOf: (org: number) => OrganizationWork,
+): Writer {
+  const record = (kind: EntityKind, org: number, before: object | null, after: object | null): void => {
+    const row = after ?? before;
+    if (row === null) return;
+    workOf(org).changes.push({
+      kind,
+      key: keyText(kind, row as Readonly<Record<string, unknown>>),
+      before: entities[kind].volatile ? null : before,
+      after,
     });
-  }
-  return heads;
+  };
+  const stored = async <K extends EntityKind>(
+    kind: K,
+    org: number,
+    key: readonly StoredValue[],
+  ): Promise<Row<K> | undefined> => {
+    const [row] = await connection.run(statements.selectByKey(kind), [org, ...key]);
+    return row === undefined ? undefined : decodeRow(kind, row);
+  };
+
+  const insertAll = async <K extends EntityKind>(kind: K, rows: readonly Row<K>[]): Promise<Row<K>[]> => {
+    const inserted: Row<K>[] = [];
+    const coded = rows.map((row) => {
+      workOf(row.org);
+      return encodeRow(kind, row);
+    });
+    for (let from = 0; from < coded.length; from += ROWS_PER_INSERT) {
+      const chunk = coded.slice(from, from + ROWS_PER_INSERT);
+      await connection.run(statements.insert(kind, chunk.length), chunk.flat());
+      for (const values of chunk) {
+        // As a reader will see it: a row of its own, without whatever else the caller's object holds.
+        const row = decodeValues(kind, values);
+        record(kind, row.org, null, row);
+        inserted.push(row);
+      }
+    }
+    return inserted;
+  };
+
+  return {
+    insert: (kind, row) =>
+      inTurn(async () => {
+        const [inserted] = await insertAll(kind, [row]);
+        return inserted ?? row;
+      }),
+    insertAll: (kind, rows) =>
+      inTurn(async () => {
+        await insertAll(kind, rows);
+      }),
+    update: (kind, org, key, patch) =>
+      inTurn(async () => {
+        workOf(org);
+        const keys = keyValues(kind, key);
+        const before = await stored(kind, org, keys);
+        if (before === undefined) throw new AppError('not_found', `${kind} not found`);
+        const changed = Object.entries(patch).filter(
+          ([name, value]) =>
+            value !== undefined &&
+            !sameValue(columnOf(kind, name), value, before[name as keyof typeof before]),
+        );
+        if (changed.length === 0) return before;
+        const fixed = changed.find(([name]) => name === 'org' || keyNames(kind).includes(name));
+        if (fixed !== undefined)
+          throw new Error(`${fixed[0]} is part of the key of ${kind} and never changes`);
+        const after = decodeValues(kind, encodeRow(kind, { ...before, ...Object.fromEntries(changed) }));
+        const names = changed.map(([name]) => name);
+        const values = changed.map(([name, value]) => encodeValue(columnOf(kind, name), value, name));
+        await connection.run(statements.update(kind, names), [...values, org, ...keys]);
+        record(kind, org, before, after);
+        return after;
+      }),
+    put: (kind, row) =>
+      inTurn(async () => {
+        workOf(row.org);
+        const values = encodeRow(kind, row);
+        // Volatile facts keep no history, so what stood there is not asked for.
+        const before = entities[kind].volatile
+          ? undefined
+          : await stored(kind, row.org, keyValues(kind, row));
+        if (before !== undefined && encodeRow(kind, before).every((value, index) => value === values[index]))
+          return;
+        await connection.run(statements.upsert(kind), values);
+        record(kind, row.org, before ?? null, decodeValues(kind, values));
+      }),
+    remove: (kind, org, key) =>
+      inTurn(async () => {
+        workOf(org);
+        const keys = keyValues(kind, key);
+        const before = await stored(kind, org, keys);
+        if (before === undefined) return false;
+        await connection.run(statements.remove(kind), [org, ...keys]);
+        record(kind, org, before, null);
+        return true;
+      }),
+  };
 }
 
-/** One INSERT for many rows of a table that the store keeps for itself. */
-async function insertRows(
-  { engine, connection }: TransactionParts,
-  table: string,
-  columns: readonly string[],
-  rows: readonly (readonly StoredValue[])[],
-): Promise<void> {
-  for (let from = 0; from < rows.length; from += ROWS_PER_INSERT) {
-    const chunk = rows.slice(from, from + ROWS_PER_INSERT);
-    const tuples = chunk.map(
-      (_, row) =>
-        `(${columns.map((_name, index) => engine.placeholder(row * columns.length + index + 1)).join(', ')})`,
-    );
-    const names = columns.map((name) => `"${name}"`).join(', ');
-    await connection.run(`INSERT INTO "${table}" (${names}) VALUES ${tuples.join(', ')}`, chunk.flat());
-  }
-}
-
-async function writeChanges(
-  parts: TransactionParts,
-  org: number,
-  head: Head,
-  work: OrganizationWork,
-): Promise<Change[]> {
-  const changes = work.changes.map(({ kind, key, before, after }): Change => {
-    head.seq += 1;
-    // `record` was given rows of this very kind.
-    return { org, seq: head.seq, kind, key, before: before as never, after: after as never, at: parts.now };
-  });
-  await insertRows(
-    parts,
-    'change',
-    ['org', 'seq', 'kind', 'key', 'before', 'after', 'at'],
-    changes.map((change) => [
-      org,
-      change.seq,
-      change.kind,
-      change.key,
-      change.before === null ? null : JSON.stringify(change.before),
-      change.after === null ? null : JSON.stringify(change.after),
-      change.at,
-    ]),
-  );
-  return changes;
-}
-
-const AUDIT_COLUMNS = [
-  'org',
-  'seq',
-  'prevHash',
-  'hash',
-  'at',
-  'byKind',
-  'byId',
-  'byName',
-  'origin',
-  'verb',
-  'objectKind',
-  'objectId',
-  'objectName',
-  'field',
-  'before',
-  'after',
-  'network',
-  'details',
-] as const satisfies readonly (keyof AuditEvent)[];
-
-async function writeAudits(
-  parts: TransactionParts,
-  org: number,
-  head: Head,
-  entries: readonly AuditEntry[],
-): Promise<void> {
-  const { by, origin } = parts.context;
-  const rows = entries.map((entry) => {
-    head.auditSeq += 1;
-    const event = {
-      org,
-      seq: head.auditSeq,
-      prevHash: head.auditHash,
-      at: parts.now,
-      byKind: by.kind,
-      byId: by.id,
-      byName: by.name,
-      origin,
-      verb: entry.verb,
-      objectKind: entry.objectKind,
-      objectId: String(entry.objectId),
-      objectName: entry.objectName,
-      field: entry.field ?? null,
-      before: textOrNull(entry.before),
-      after: textOrNull(entry.after),
-      network: entry.network ?? null,
-      details: entry.details ?? null,
-    };
-    head.auditHash = auditHash(event);
-    const full: AuditEvent = { ...event, hash: head.auditHash };
-    return AUDIT_COLUMNS.map((name) => full[name]);
-  });
-  if (rows.length > 0) await insertRows(parts, 'auditEvent', AUDIT_COLUMNS, rows);
-}
-
-async function writeOutbox(
-  parts: TransactionParts,
-  org: number,
-  entries: readonly OutboxEntry[],
-): Promise<void> {
-  const rows = entries.map((entry) => [
-    org,
-    parts.ids.take(),
-    entry.kind,
-    entry.target,
-    JSON.stringify(entry.payload),
-    parts.now,
-  ]);
-  if (rows.length > 0)
-    await insertRows(parts, 'outbox', ['org', 'id', 'kind', 'target', 'payload', 'createdAt'], rows);
-}
+const keyNames = (kind: EntityKind): readonly string[] => entities[kind].key;

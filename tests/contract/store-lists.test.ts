@@ -227,7 +227,11 @@ describe.each(ENGINES)('lists of the store on %s', (engine) => {
   });
 
   test('a link can be narrowed, and a parent can be a column of the row', async () => {
-    const directory = through('groupMember', 'group', 'membership', { source: 'directory' });
+    const directory = through('groupMember', 'group', 'membership', {
+      column: 'source',
+      operator: '=',
+      value: 'directory',
+    });
     const rows = await opened.store.listRelated('membership', ORG, {
       relation: directory,
       parents: [20, 21],

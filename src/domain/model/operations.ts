@@ -93,8 +93,16 @@ export const outbox = entity(
     target: text(),
     payload: json<unknown>(),
     createdAt: time(),
+    /** When it may be tried (again). */
+    runAt: time(),
+    attempt: integer(),
+    lockedBy: nullable(text()),
+    lockedUntil: nullable(time()),
+    /** When it was given up. */
+    dead: nullable(time()),
+    lastError: nullable(text()),
   },
-  { indexes: [['kind', 'target']], volatile: true },
+  { indexes: [['kind', 'target'], ['runAt']], volatile: true },
 );
 
 export const job = entity(

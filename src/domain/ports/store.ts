@@ -22,6 +22,11 @@ export type Where<K extends EntityKind> = {
   readonly [C in keyof Row<K>]?: Row<K>[C] extends Scalar ? Row<K>[C] | readonly Row<K>[C][] : never;
 };
 
+/**
+ * Of null no comparison holds, and no negation of one; `=` null means `is-null`, `!=` null `not-null`, and null in a list
+ * likewise. `contains`, `starts-with` and `ends-with` are for text and do not distinguish a to z from A to Z. Order and
+ * comparison of text are by its UTF-8 bytes.
+ */
 export interface Filter<K extends EntityKind> {
   readonly column: keyof Row<K> & string;
   readonly operator:
@@ -59,23 +64,36 @@ export type Condition<K extends EntityKind> =
   | { readonly not: Condition<K> }
   | Exists<K>;
 
-/** Some row of another kind belongs to this one: each column named in `on` equals this row's column. */
+/** Some row of another kind belongs to this one. */
 export interface Exists<K extends EntityKind> {
   readonly exists: EntityKind;
+  /** Each column of the other row equals this row's column. */
   readonly on: Readonly<Record<string, keyof Row<K> & string>>;
+  /** The other row's text is in this row's JSON list of texts; neither holds quotes or backslashes. */
+  readonly listedIn?: Readonly<Record<string, keyof Row<K> & string>>;
+  /** The other row's JSON list of texts holds this row's text. */
+  readonly lists?: Readonly<Record<string, keyof Row<K> & string>>;
   readonly condition?: unknown;
 }
 
 /** Names the columns of both kinds under the eyes of the compiler. */
 export const exists = <K extends EntityKind, Other extends EntityKind>(
   other: Other,
-  on: { readonly [C in keyof Row<Other>]?: keyof Row<K> & string },
+  on: ColumnPairs<K, Other>,
   condition?: Condition<Other>,
+  lists: { readonly listedIn?: ColumnPairs<K, Other>; readonly lists?: ColumnPairs<K, Other> } = {},
 ): Exists<K> => ({
   exists: other,
-  on: on as Readonly<Record<string, keyof Row<K> & string>>,
+  on: on as Pairs<K>,
   ...(condition === undefined ? {} : { condition }),
+  ...(lists.listedIn === undefined ? {} : { listedIn: lists.listedIn as Pairs<K> }),
+  ...(lists.lists === undefined ? {} : { lists: lists.lists as Pairs<K> }),
 });
+
+type Pairs<K extends EntityKind> = Readonly<Record<string, keyof Row<K> & string>>;
+type ColumnPairs<K extends EntityKind, Other extends EntityKind> = {
+  readonly [C in keyof Row<Other>]?: keyof Row<K> & string;
+};
 
 export interface ListOptions<K extends EntityKind> {
   readonly where?: Where<K>;
@@ -84,9 +102,12 @@ export interface ListOptions<K extends EntityKind> {
   /** At least one must hold. */
   readonly anyOf?: readonly Filter<K>[];
   readonly condition?: Condition<K>;
-  /** The id is always the last order, so that the order is total. Default: by id. */
+  /**
+   * Null is ordered as the empty text or 0. The id is always the last order, so that the order is total; of kinds with
+   * another key, those of its columns that are not named follow. Default: by the key.
+   */
   readonly orderBy?: readonly { readonly column: keyof Row<K> & string; readonly descending?: boolean }[];
-  /** Values of the order columns, id last, of the row after which to go on. */
+  /** Values of the order columns, id (or the unnamed key columns) last, of the row after which to go on. */
   readonly after?: readonly Scalar[];
   /** At most this many rows; every list has a bound. */
   readonly limit: number;
@@ -95,19 +116,24 @@ export interface ListOptions<K extends EntityKind> {
 /** How rows of `K` hang on their parents: by a column of their own, or through rows of a link. */
 export type Relation<K extends EntityKind> =
   | { readonly parent: keyof Row<K> & string }
-  | { readonly link: EntityKind; readonly parent: string; readonly child: string; readonly where?: object };
+  | {
+      readonly link: EntityKind;
+      readonly parent: string;
+      readonly child: string;
+      readonly condition?: unknown;
+    };
 
 /** Names the columns of a link under the eyes of the compiler. */
 export const through = <L extends EntityKind>(
   link: L,
   parent: keyof Row<L> & string,
   child: keyof Row<L> & string,
-  where?: Where<L>,
-): { readonly link: L; readonly parent: string; readonly child: string; readonly where?: object } => ({
+  condition?: Condition<L>,
+): { readonly link: L; readonly parent: string; readonly child: string; readonly condition?: unknown } => ({
   link,
   parent,
   child,
-  ...(where === undefined ? {} : { where }),
+  ...(condition === undefined ? {} : { condition }),
 });
 
 export interface RelatedOptions<K extends EntityKind> {
@@ -171,7 +197,12 @@ export interface OutboxEntry {
   readonly payload: unknown;
 }
 
-/** A unit of work. Everything in it is committed together, with its audit events and feed rows, or not at all. */
+/**
+ * A unit of work. Everything in it is committed together, with its audit events and feed rows, or not at all. It may run
+ * again from the start, so it must not touch anything outside. After a failed statement (`taken`) nothing more is taken
+ * and nothing is committed, even if the error is caught; check first where a conflict is to be lived with. Every
+ * operation must be awaited. Texts with U+0000 or half a surrogate pair are refused as `invalid`, naming the column.
+ */
 export interface Tx extends Reader {
   /** The time of the write, the same for every row in it. */
   readonly now: number;
@@ -212,11 +243,24 @@ export interface Change<K extends EntityKind = EntityKind> {
   readonly at: number;
 }
 
+export interface ChangePage {
+  /** Those of kinds that this program knows: a newer program may share the database. */
+  readonly changes: readonly Change[];
+  /** The sequence up to which the feed has been read with this page. */
+  readonly through: number;
+  /** False when changes in its reach have been pruned. */
+  readonly complete: boolean;
+  /** Whether there was nothing behind it. */
+  readonly end: boolean;
+}
+
 export interface ChangeFeed {
   /** The newest sequence of each organization that has one. */
   heads(orgs: readonly number[]): Promise<ReadonlyMap<number, number>>;
-  /** Changes after `seq` in order. */
+  /** Changes after `seq` in order, of the kinds that this program knows; fewer than `limit` only at the end of the feed. */
   read(org: number, afterSeq: number, limit: number): Promise<Change[]>;
+  /** At most `limit` changes after `seq`, and how far that reaches. */
+  page(org: number, afterSeq: number, limit: number): Promise<ChangePage>;
   /**
    * Calls back after each commit of this process with its changes, and, as a mere hint without changes, when another
    * process says that it wrote. Missing a hint must cost nothing but time.
@@ -230,6 +274,7 @@ export interface Store extends Reader {
   readonly queries: Queries;
   /** An id for a thing that must be known before its write, such as a new organization. */
   newId(): Promise<number>;
+  /** Errors: those of `work`; `unavailable` when the database cannot be used now (then the write may or may not stand). */
   write<T>(context: WriteContext, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Organizations by a unique name of theirs. */
   organizationBy(

@@ -1,29 +1,37 @@
 /** PostgreSQL through `pg`. Only what PostgreSQL-compatible distributed engines also have: no triggers, no advisory locks. */
 import pg from 'pg';
-import type { Connection, Engine } from '../engine.ts';
+import type { Connection, Engine, Statement, UnitOfWork } from '../engine.ts';
 import { columnsOfIndexName } from '../engine.ts';
-import type { StoredRow } from '../rows.ts';
-import { postgresPlaceholder } from '../statements.ts';
+import type { StoredRow, StoredValue } from '../rows.ts';
+import { postgresLists, postgresPlaceholder } from '../statements.ts';
+import { connectionLost, isUnavailable, sqlState } from './postgres-errors.ts';
+import { createHints } from './postgres-hints.ts';
+import { createStatementNames } from './statement-names.ts';
 
-const MAX_CONNECTIONS = 20;
+/** Writes and reads have connections of their own, so that neither kind can keep the other waiting. */
+const WRITE_CONNECTIONS = 12;
+const READ_CONNECTIONS = 8;
+/** One writes while the next already waits at the database, so that no time passes between the two. */
+const WRITERS_PER_ORGANIZATION = 2;
 const CONNECT_TIMEOUT_MS = 10_000;
-const LISTEN_RETRY_MS = 5_000;
-const CHANNEL = 'holdfast_change';
 const INT8 = 20;
 
 const UNIQUE_VIOLATION = '23505';
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK = '40P01';
+const UNDEFINED_TABLE = '42P01';
+
+/**
+ * The isolation level is named because heads.ts builds on it, whatever the server's default. A process that stands still
+ * in the middle of a write would keep its organizations locked for all others: the server ends such a transaction.
+ */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 const types: pg.CustomTypesConfig = {
   // Ids and times stay below 2^53, so int8 fits a number.
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
 };
-
-const connectionOf = (client: pg.Pool | pg.PoolClient): Connection => ({
-  run: async (sql, parameters) => (await client.query<StoredRow>(sql, [...parameters])).rows,
-});
 
 export interface PostgresOptions {
   readonly url: string;
@@ -33,90 +41,102 @@ export interface PostgresOptions {
 }
 
 export function openPostgres(options: PostgresOptions): Engine {
-  const pool = new pg.Pool({
+  const names = createStatementNames();
+  const shared: pg.PoolConfig = {
     connectionString: options.url,
-    max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     types,
     application_name: 'holdfast',
-  });
-  // Idle connections die when the database restarts; the pool opens new ones.
-  pool.on('error', options.onError);
+    keepAlive: true,
+  };
+  const readers = new pg.Pool({ ...shared, max: READ_CONNECTIONS });
+  // Statements of a transaction are sent without waiting for the answers to those before them.
+  const writers = new pg.Pool({ ...shared, max: WRITE_CONNECTIONS, pipeline: true });
+  // Idle connections die when the database restarts; the pools open new ones.
+  readers.on('error', options.onError);
+  writers.on('error', options.onError);
+  const hints = options.notify ? createHints(options) : undefined;
 
-  let closed = false;
-  let listener: pg.Client | undefined;
-  let retry: NodeJS.Timeout | undefined;
-
-  const listen = async (callback: (org: number) => void): Promise<void> => {
-    if (closed) return;
-    const client = new pg.Client({ connectionString: options.url, application_name: 'holdfast listen' });
-    const again = (): void => {
-      if (closed || listener !== client) return;
-      listener = undefined;
-      client.end().catch(() => undefined);
-      retry = setTimeout(() => void listen(callback), LISTEN_RETRY_MS).unref();
-    };
-    listener = client;
-    client.on('error', again);
-    client.on('end', again);
-    client.on('notification', (message) => {
-      const org = Number(message.payload);
-      if (Number.isSafeInteger(org)) callback(org);
-    });
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
-    } catch (error) {
-      options.onError(error);
-      again();
-    }
+  const run = async (
+    client: pg.Pool | pg.PoolClient,
+    sql: string,
+    parameters: readonly StoredValue[],
+  ): Promise<StoredRow[]> => {
+    const query = { name: names.of(sql), text: sql, values: [...parameters] };
+    return (await client.query<StoredRow>(query)).rows;
   };
 
-  const transaction = async <T>(work: (connection: Connection) => Promise<T>): Promise<T> => {
-    const client = await pool.connect();
-    let broken: Error | undefined;
+  /** All answers are waited for before the first failure is thrown: the connection must be at rest when it goes back. */
+  const allOf = async <R>(answers: readonly Promise<R>[]): Promise<R[]> => {
+    await Promise.allSettled(answers);
+    return Promise.all(answers);
+  };
+
+  const inTransaction = async <T>(first: Statement | undefined, work: UnitOfWork<T>['work']): Promise<T> => {
+    const client = await writers.connect();
+    let lost: Error | undefined;
+    // A connection that breaks says so by an event, which nobody else hears while it is ours.
+    const onError = (error: Error): void => {
+      lost = error;
+    };
+    client.on('error', onError);
+    const connection: Connection = { run: (sql, parameters) => run(client, sql, parameters) };
+    const send = ({ sql, parameters }: Statement): Promise<StoredRow[]> => run(client, sql, parameters);
     try {
-      await client.query('BEGIN');
-      const result = await work(connectionOf(client));
-      await client.query('COMMIT');
+      const begun = client.query(BEGIN);
+      const [, rows = []] = await allOf([
+        begun.then(() => []),
+        ...(first === undefined ? [] : [send(first)]),
+      ]);
+      const { result, last } = await work(connection, rows);
+      const answers = last.map(send);
+      const commit = client.query('COMMIT');
+      await allOf<unknown>([...answers, commit]);
+      // A COMMIT of a transaction in which a statement failed is answered with ROLLBACK, and no error.
+      if ((await commit).command !== 'COMMIT') throw new Error('the transaction was rolled back');
       return result;
     } catch (error) {
-      await client.query('ROLLBACK').catch((rollbackError: Error) => {
-        broken = rollbackError;
-      });
+      if (connectionLost(error)) lost ??= error instanceof Error ? error : new Error(String(error));
+      else {
+        await client.query('ROLLBACK').catch((rollbackError: Error) => {
+          lost = rollbackError;
+        });
+      }
       throw error;
     } finally {
-      client.release(broken);
+      client.removeListener('error', onError);
+      client.release(lost);
     }
   };
 
   return {
     name: 'postgres',
     placeholder: postgresPlaceholder,
+    lists: postgresLists,
     forUpdate: ' FOR UPDATE',
-    // One order of text everywhere, whatever the database was made with: the order of its bytes, as SQLite has it.
+    forUpdateSkipLocked: ' FOR UPDATE SKIP LOCKED',
+    // Byte order, whatever the database's locale: the order of SQLite, and indexes that no update of a locale breaks.
     types: { integer: 'BIGINT', real: 'DOUBLE PRECISION', text: 'TEXT COLLATE "C"' },
-    run: connectionOf(pool).run,
-    transaction,
+    concurrentWrites: { total: WRITE_CONNECTIONS, perOrganization: WRITERS_PER_ORGANIZATION },
+    run: (sql, parameters) => run(readers, sql, parameters),
+    transaction: (work) =>
+      inTransaction(undefined, async (connection) => ({ result: await work(connection), last: [] })),
+    unitOfWork: ({ first, work }) => inTransaction(first, work),
     violatedColumns: (error) => {
       if (!(error instanceof pg.DatabaseError) || error.code !== UNIQUE_VIOLATION) return undefined;
       return columnsOfIndexName(error.constraint ?? '') ?? ['id'];
     },
-    isRetryable: (error) =>
-      error instanceof pg.DatabaseError && (error.code === SERIALIZATION_FAILURE || error.code === DEADLOCK),
-    announce: (org) => {
-      if (options.notify && !closed) {
-        pool.query('SELECT pg_notify($1, $2)', [CHANNEL, String(org)]).catch(() => undefined);
-      }
+    isRetryable: (error) => {
+      const state = sqlState(error);
+      return state === SERIALIZATION_FAILURE || state === DEADLOCK;
     },
-    onAnnounced: (callback) => {
-      if (options.notify) void listen(callback);
-    },
+    isUnavailable,
+    isMissingTable: (error) => sqlState(error) === UNDEFINED_TABLE,
+    announce: (org) => hints?.announce(org),
+    onAnnounced: (callback) => hints?.onAnnounced(callback),
     close: async () => {
-      closed = true;
-      clearTimeout(retry);
-      await listener?.end().catch(() => undefined);
-      await pool.end();
+      await hints?.close();
+      await Promise.all([readers.end(), writers.end()]);
     },
   };
 }
