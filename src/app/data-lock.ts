@@ -33,7 +33,8 @@ export function lockDataDirectory(directory: string): DataLock {
   mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY });
   const database = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 });
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written, so nothing needs a journal to be undone by.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     if (!isBusy(error)) throw error;

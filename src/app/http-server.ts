@@ -54,7 +54,7 @@ export function createHttpServer({ log, tls, trustedProxies, control }: HttpServ
       return listener;
     },
   });
-  server.get('/key', async (request, reply) => {
+  server.get('/key', { config: { operation: 'control.key' } }, async (request, reply) => {
     const { v } = request.query as Readonly<Record<string, unknown>>;
     const answer = control.keyResponse(typeof v === 'string' ? v : undefined);
     return reply.code(answer.status).headers(answer.headers).send(answer.body);

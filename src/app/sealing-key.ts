@@ -47,6 +47,14 @@ function readKeyFile(file: string): Uint8Array | undefined {
   return decode(text, file);
 }
 
+/** The key in a file that the operator named. Throws `ConfigError`. */
+export function readOperatorKey(file: string): Uint8Array {
+  const key = readKeyFile(file);
+  if (key === undefined)
+    throw new ConfigError(`the key file ${file} does not exist: create it or correct --sealing-key-file`);
+  return key;
+}
+
 const encode = (key: Uint8Array): string => Buffer.from(key).toString('base64');
 
 /** Puts a key where the installation keeps its own. */
@@ -68,14 +76,8 @@ export async function findSealingKey(
   config: InstallationConfig,
   facts: InstallationFacts,
 ): Promise<FoundSealingKey | undefined> {
-  if (config.sealingKeyFile !== undefined) {
-    const key = readKeyFile(config.sealingKeyFile);
-    if (key === undefined)
-      throw new ConfigError(
-        `the key file ${config.sealingKeyFile} does not exist: create it or correct --sealing-key-file`,
-      );
-    return { key, external: true };
-  }
+  if (config.sealingKeyFile !== undefined)
+    return { key: readOperatorKey(config.sealingKeyFile), external: true };
   if (config.database.kind === 'sqlite') {
     const key = readKeyFile(join(config.database.directory, KEY_FILE));
     return key === undefined ? undefined : { key, external: false };

@@ -50,6 +50,21 @@ export function createProgram(context: CommandContext): Command {
     SERVE,
   ).action(async (options: ParsedOptions) => (await import('./doctor.ts')).doctor(context, options));
 
+  addSettings(program.command('backup').description('write a backup, also while servers run'), LOCATION)
+    .argument('<FILE>', 'the file to write; it must not exist')
+    .action(async (file: string, options: ParsedOptions) =>
+      (await import('./backup.ts')).backup(context, file, options),
+    );
+
+  addSettings(
+    program.command('restore').description('restore a backup into an empty directory or database'),
+    LOCATION,
+  )
+    .argument('<FILE>', 'the backup')
+    .action(async (file: string, options: ParsedOptions) =>
+      (await import('./restore.ts')).restoreBackup(context, file, options),
+    );
+
   program
     .command('version')
     .description('print the version')
