@@ -82,7 +82,7 @@ export interface TestDevice {
   logout(): Promise<RegisterResponse>;
   /** Takes a new node key, as a client does when the old one has expired; returns the old one. Register with it next. */
   rotateNodeKey(): NodeKey;
-  /** Any request over the Noise connection. */
+  /** Any request over the Noise connection; a text is sent as it is, anything else as JSON. */
   send(method: string, path: string, body?: unknown): Promise<Answer>;
 
   /** Resolves with the netmap once the predicate holds for it, at once if it does already. */

@@ -71,7 +71,7 @@ export function createTestDevice(options: TestDeviceOptions): TestDevice {
       method,
       path,
       headers: { 'ts-lb': nodeKey },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
   }
 

@@ -1,0 +1,168 @@
+// A control plane on a real socket over a fresh installation, for tests that hold devices on it.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createControlPlane } from '../../src/control/control-plane.ts';
+import { createAllowAllView } from '../../src/control/map/allow-all-view.ts';
+import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
+import { createToken } from '../../src/domain/credentials/token.ts';
+import type { JoinPolicy } from '../../src/domain/devices/join-types.ts';
+import type { Credential } from '../../src/domain/model/credentials.ts';
+import type { Device } from '../../src/domain/model/devices.ts';
+import type { Membership, Organization } from '../../src/domain/model/people.ts';
+import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
+import type { Store, Tx } from '../../src/domain/ports/store.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { systemRandom } from '../../src/kernel/random.ts';
+import { createFollower } from '../../src/store/follower.ts';
+import { createTestDevice, type TestDevice, type TestDeviceOptions } from '../client/index.ts';
+import { type EngineName, openTestStore } from './engines.ts';
+
+const BY_TEST = { kind: 'system', id: '', name: 'test' } as const;
+const SHORT_GRACE_MS = 200;
+
+export interface ControlServer {
+  readonly url: string;
+  readonly store: Store;
+  readonly organization: Organization;
+  readonly owner: Membership;
+  /** Failures of background tasks. */
+  readonly failures: readonly unknown[];
+  authKey(
+    options?: Partial<
+      Pick<Credential, 'reusable' | 'ephemeral' | 'tags' | 'expiresAt' | 'revokedAt' | 'kind'>
+    >,
+  ): Promise<string>;
+  device(options: Omit<TestDeviceOptions, 'url'>): TestDevice;
+  /** A device that has joined with a reusable key. */
+  joined(hostname: string, options?: Partial<TestDeviceOptions>): Promise<TestDevice>;
+  row(device: TestDevice): Promise<Device>;
+  write(work: (tx: Tx) => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ControlServerOptions {
+  readonly policy?: Partial<JoinPolicy>;
+  readonly graceMs?: number;
+}
+
+export async function startControlServer(
+  engine: EngineName,
+  options: ControlServerOptions = {},
+): Promise<ControlServer> {
+  const { store, close } = await openTestStore(engine);
+  const failures: unknown[] = [];
+  const onError = (error: unknown): void => void failures.push(error);
+  const follower = createFollower({ feed: store.feed, onError });
+  const made = await createOrganizationService({ store, clock: systemClock, random: systemRandom }).create(
+    { label: 'acme', domain: 'acme.test', owner: { email: 'ada@acme.test' } },
+    BY_TEST,
+    'system',
+  );
+  const org = made.organization.id;
+  const control = createControlPlane({
+    store,
+    follower,
+    presenceQuery: { organizationsOf: async () => [org] },
+    clock: systemClock,
+    random: systemRandom,
+    noisePrivateKey: exportPrivateKey(generatePrivateKey()),
+    replica: { id: 'replica-under-test', onLost: () => undefined },
+    derpMap: () => ({ Regions: {} }),
+    policy: { mayRequestTags: async () => false, autoApproved: async () => new Set(), ...options.policy },
+    createView: createAllowAllView,
+    log: { debug: () => undefined, warn: (fields) => void failures.push(fields) },
+    onError,
+    graceMs: options.graceMs ?? SHORT_GRACE_MS,
+  });
+  const server = createServer((request, response) => {
+    const answer = control.keyResponse(
+      new URL(request.url ?? '/', 'http://x').searchParams.get('v') ?? undefined,
+    );
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+  });
+  server.on('upgrade', control.handleUpgrade);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await control.start();
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const devices: TestDevice[] = [];
+
+  const write = (work: (tx: Tx) => Promise<void>): Promise<void> =>
+    store.write({ orgs: [org], by: BY_TEST, origin: 'system' }, async (tx) => {
+      await work(tx);
+      tx.audit(org, { verb: 'update', objectKind: 'device', objectId: 0, objectName: 'by a test' });
+    });
+
+  const authKey: ControlServer['authKey'] = async (wanted = {}) => {
+    const id = await store.newId();
+    const { token, publicId, secretHash } = createToken(systemRandom, wanted.kind ?? 'auth-key', id);
+    await write(async (tx) => {
+      await tx.insert('credential', {
+        org,
+        id,
+        nano: null,
+        kind: 'auth-key',
+        ownerKind: 'membership',
+        owner: made.owner.id,
+        name: 'key',
+        description: 'key of a test',
+        publicId,
+        secretHash,
+        publicKey: null,
+        scopes: [],
+        tags: [],
+        reusable: false,
+        ephemeral: false,
+        preauthorized: true,
+        expirySeconds: null,
+        createdAt: tx.now,
+        updatedAt: null,
+        expiresAt: null,
+        consumedAt: null,
+        revokedAt: null,
+        generation: 0,
+        parent: 0,
+        federation: null,
+        byKind: 'system',
+        byId: '',
+        byName: 'test',
+        ...wanted,
+      });
+    });
+    return token;
+  };
+  let reusable: Promise<string> | undefined;
+  const device: ControlServer['device'] = (wanted) => {
+    const created = createTestDevice({ url, ...wanted });
+    devices.push(created);
+    return created;
+  };
+
+  return {
+    url,
+    store,
+    organization: made.organization,
+    owner: made.owner,
+    failures,
+    authKey,
+    device,
+    joined: async (hostname, wanted = {}) => {
+      reusable ??= authKey({ reusable: true });
+      const created = device({ hostname, authKey: await reusable, ...wanted });
+      await created.join();
+      return created;
+    },
+    row: async (of) => {
+      const found = await store.lookup('device', 'nodeKey', of.nodeKey());
+      if (found === undefined) throw new Error(`${of.hostname} is not in the store`);
+      return found;
+    },
+    write,
+    close: async () => {
+      for (const one of devices) one.close();
+      server.close();
+      await control.close();
+      follower.close();
+      await close();
+    },
+  };
+}
