@@ -68,7 +68,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
 
   const server = createHttpServer({ log, tls, trustedProxies: config.trustedProxies, control });
   metrics?.watchServer(server);
-  mountRoutes({ server, services, config, readiness });
+  await mountRoutes({ server, services, config, readiness, log });
   await services.replica.start();
   cleanup.add('the replica lease', services.replica.close);
   await control.start();

@@ -1,10 +1,33 @@
-/** The admin APIs that are mounted on the one origin, each as a plugin with its own error form. */
-import type { FastifyInstance } from 'fastify';
+/** The admin APIs that are mounted on the one origin, each as a plugin with its own bodies, errors and fallback. */
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
+import { createAllowAllChecker } from '../domain/policy-file/policy-checker.ts';
 import type { Services } from './services.ts';
 
-export interface Dialect {
-  readonly name: string;
-  mount(server: FastifyInstance, services: Services): void;
+export interface DialectParts {
+  readonly services: Services;
+  readonly log: Logger;
 }
 
-export const dialects: readonly Dialect[] = [];
+type Dialect = (parts: DialectParts) => FastifyPluginAsync;
+
+const tailscale: Dialect = ({ services, log }) => {
+  const { store, clock, random, authenticator } = services;
+  return createTailscaleApi({
+    services: createTailscaleServices({ store, clock, random, checker: createAllowAllChecker() }),
+    authenticate: authenticator.authenticate,
+    clock,
+    random,
+    onError: defectLog(log),
+  });
+};
+
+/** Logs what an API answered as its own fault, with the operation and nothing of the request that may hold a secret. */
+const defectLog =
+  (log: Logger) =>
+  (error: unknown, request: FastifyRequest): void =>
+    log.error({ err: error, operation: request.routeOptions.config.operation }, 'a request failed');
+
+/** In the order in which they are mounted; paths decide, so the order does not. */
+export const dialects: readonly Dialect[] = [tailscale];

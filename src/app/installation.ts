@@ -77,6 +77,10 @@ export async function openInstallation(options: OpenInstallationOptions): Promis
     throw describeOpenFailure(database, error);
   }
   const opened = options.watchEngine?.(engine) ?? engine;
-  const store = createStore({ engine: opened, clock });
+  const store = createStore({
+    engine: opened,
+    clock,
+    ...(options.onError === undefined ? {} : { onError: options.onError }),
+  });
   return { config, engine: opened, store, close: () => store.close() };
 }

@@ -1,5 +1,6 @@
 /** Everything that answers over HTTP: health, the admin APIs, the pages. */
 import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
 import { healthOperations } from '../api/native/health.ts';
 import { mountOperations } from '../api/shared/operation.ts';
 import type { ServeConfig } from '../config/config.ts';
@@ -13,16 +14,12 @@ export interface RoutesParts {
   readonly services: Services;
   readonly config: ServeConfig;
   readonly readiness: ReadinessProbe;
+  readonly log: Logger;
 }
 
-export function mountRoutes({ server, services, readiness }: RoutesParts): void {
+export async function mountRoutes({ server, services, readiness, log }: RoutesParts): Promise<void> {
   mountOperations(server, healthOperations(readiness.check), async () => {
     throw new AppError('unauthenticated', 'health needs no credential');
   });
-  for (const dialect of dialects) {
-    server.register((scope, _options, done) => {
-      dialect.mount(scope, services);
-      done();
-    });
-  }
+  for (const dialect of dialects) await server.register(dialect({ services, log }));
 }
