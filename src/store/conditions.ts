@@ -61,6 +61,18 @@ export function whereFilters<K extends EntityKind>(where: Where<K> | undefined):
     });
 }
 
+const HOLDS = ['holds', 'holds-start', 'holds-end', 'holds-part'] as const;
+type Holds = (typeof HOLDS)[number];
+const isHolds = (operator: string): operator is Holds => (HOLDS as readonly string[]).includes(operator);
+
+/** What the JSON of a list has in it when the list holds a text that is, starts with, ends with or contains the value. */
+function fragmentOf(operator: Holds, value: unknown): string {
+  const quoted = JSON.stringify(String(value ?? ''));
+  const open = operator === 'holds' || operator === 'holds-start' ? 0 : 1;
+  const close = operator === 'holds' || operator === 'holds-end' ? quoted.length : -1;
+  return quoted.slice(open, close);
+}
+
 function filterSql<K extends EntityKind>(
   parts: ConditionCompilerParts,
   kind: K,
@@ -73,6 +85,11 @@ function filterSql<K extends EntityKind>(
   const bare = sql.ref(`${alias}.${name}`);
   if (operator === 'is-null') return sql`${bare} is null`;
   if (operator === 'not-null') return sql`${bare} is not null`;
+  if (isHolds(operator)) {
+    if (column.kind !== 'json') throw new TypeError(`${kind}.${name} is no list`);
+    const part = fragmentOf(operator, filter.value);
+    return part === '' ? sql`${bare} <> '[]'` : sql`replace(${bare}, ${part}, '') <> ${bare}`;
+  }
   if (column.kind === 'json') throw new TypeError(`${kind}.${name} holds JSON and cannot be asked for`);
   const emptyForNull = filter.emptyForNull === true && column.kind === 'text';
   const ref = emptyForNull ? sql`coalesce(${bare}, '')` : bare;
@@ -155,18 +172,29 @@ export function createConditionCompiler(parts: ConditionCompilerParts): Conditio
   ): Sql => {
     aliases = (aliases + 1) % 1_000_000;
     const inner = `x${aliases}`;
-    const pairs = Object.entries(condition.on).map(([column, outer]): Sql => {
-      columnOf(condition.exists, column);
-      columnOf(kind, outer);
-      return sql`${sql.ref(`${inner}.${column}`)} = ${sql.ref(`${alias}.${outer}`)}`;
-    });
+    const pairs = (
+      columns: Readonly<Record<string, string>> | undefined,
+      compare: (innerColumn: RawBuilder<unknown>, outerColumn: RawBuilder<unknown>) => Sql,
+    ): Sql[] =>
+      Object.entries(columns ?? {}).map(([column, outer]) => {
+        columnOf(condition.exists, column);
+        columnOf(kind, outer);
+        return compare(sql.ref(`${inner}.${column}`), sql.ref(`${alias}.${outer}`));
+      });
+    const holds = (list: RawBuilder<unknown>, text: RawBuilder<unknown>): Sql =>
+      sql`replace(${list}, '"' || ${text} || '"', '') <> ${list}`;
+    const belongs = [
+      ...pairs(condition.on, (innerColumn, outerColumn) => sql`${innerColumn} = ${outerColumn}`),
+      ...pairs(condition.listedIn, (text, list) => holds(list, text)),
+      ...pairs(condition.lists, (list, text) => holds(list, text)),
+    ];
     // The port made it from a condition on that very kind.
     const more =
       condition.condition === undefined
         ? []
         : [compile(condition.exists, inner, condition.condition as Condition<EntityKind>, count)];
     const org: Sql = sql`${sql.ref(`${inner}.org`)} = ${sql.ref(`${alias}.org`)}`;
-    return sql`exists (select 1 from ${sql.table(condition.exists)} as ${sql.ref(inner)} where ${allOf([org, ...pairs, ...more])})`;
+    return sql`exists (select 1 from ${sql.table(condition.exists)} as ${sql.ref(inner)} where ${allOf([org, ...belongs, ...more])})`;
   };
 
   function compile<K extends EntityKind>(

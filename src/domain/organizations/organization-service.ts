@@ -255,6 +255,15 @@ async function insertDefaults(
     updatedAt: tx.now,
     ...stamp,
   });
+  await tx.insert('securityPolicy', {
+    org,
+    id: tx.newId(),
+    name: 'Default Policy',
+    type: 'default',
+    conditions: [],
+    createdAt: tx.now,
+    updatedAt: tx.now,
+  });
   await tx.insert('serviceAccount', {
     org,
     id: tx.newId(),

@@ -47,6 +47,11 @@ export interface Filter<K extends EntityKind> {
     | 'matches'
     /** The value is the name of another column of the row, to be equal to this one. */
     | 'same-as'
+    /** The column is a JSON list of texts, and one of them is, starts with, ends with or contains the value. */
+    | 'holds'
+    | 'holds-start'
+    | 'holds-end'
+    | 'holds-part'
     | 'is-null'
     | 'not-null'
     | 'in'

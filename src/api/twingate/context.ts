@@ -1,0 +1,37 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Directory } from '../../domain/directory/directory.ts';
+import type { GroupReads } from '../../domain/groups/group-reads.ts';
+import type { Batches } from './batches.ts';
+
+/** What the dialect needs of the program. */
+export interface TwingateServices {
+  readonly directory: Directory;
+  readonly groupReads: GroupReads;
+}
+
+/** What every resolver of one request shares. */
+export interface Context {
+  readonly actor: Actor;
+  readonly services: TwingateServices;
+  readonly batches: Batches;
+  /** The time of the request. */
+  readonly now: number;
+}
+
+/** Arguments as graphql-js coerced them by the schema: absent stays absent, null stays null. */
+export type Args = Readonly<Record<string, unknown>>;
+
+export type Resolver = (source: unknown, args: Args, context: Context) => unknown;
+export type FieldResolvers = Readonly<Record<string, Resolver>>;
+
+/** Resolvers of an object type whose sources are all of one kind, since our own resolvers made them. */
+export function fieldsOf<S>(
+  fields: Readonly<Record<string, (source: S, args: Args, context: Context) => unknown>>,
+): FieldResolvers {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, resolve]) => [
+      name,
+      (source, args, context) => resolve(source as S, args, context),
+    ]),
+  );
+}

@@ -1,0 +1,110 @@
+/** The Twingate dialect: its Admin GraphQL API at /api/graphql/. */
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Tenancy } from '../../domain/directory/tenancy.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { AppError, invalid, toAppError } from '../../kernel/errors.ts';
+import { createBatches } from './batches.ts';
+import type { TwingateServices } from './context.ts';
+import { errorBody, statusOf } from './errors.ts';
+import { createExecutor, type GraphqlRequest } from './executor.ts';
+import { createTwingateSchema } from './schema.ts';
+
+export type { TwingateServices } from './context.ts';
+
+export interface TwingateApiParts {
+  readonly services: TwingateServices & { readonly tenancy: Tenancy };
+  /** From the text of a token to its actor; throws `unauthenticated`. */
+  readonly authenticate: (token: string) => Promise<Actor>;
+  readonly clock: Clock;
+}
+
+const MAX_QUERY_LENGTH = 200_000;
+
+const Body = z.object({
+  query: z.string().max(MAX_QUERY_LENGTH),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+  operationName: z.string().max(MAX_QUERY_LENGTH).nullish(),
+});
+
+function parseRequest(body: unknown, readOnly: boolean): GraphqlRequest {
+  const parsed = Body.safeParse(body);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = issue?.path.join('.') || 'query';
+    throw invalid(`'${field}': ${issue?.message ?? 'invalid'}`, field);
+  }
+  const { query, variables, operationName } = parsed.data;
+  return { query, variables: variables ?? {}, operationName: operationName ?? undefined, readOnly };
+}
+
+/** A GET carries its variables as JSON text. */
+function parseQueryString(query: unknown): GraphqlRequest {
+  const { variables, ...rest } = query as Readonly<Record<string, unknown>>;
+  let given: unknown;
+  try {
+    given = typeof variables === 'string' && variables !== '' ? JSON.parse(variables) : undefined;
+  } catch {
+    throw invalid("'variables' must be JSON", 'variables');
+  }
+  return parseRequest({ ...rest, variables: given }, true);
+}
+
+export function createTwingateApi({ services, authenticate, clock }: TwingateApiParts): FastifyPluginAsync {
+  const executor = createExecutor(createTwingateSchema());
+
+  const actorOf = async (request: FastifyRequest): Promise<Actor> => {
+    const key = request.headers['x-api-key'];
+    if (typeof key !== 'string' || key === '') {
+      throw new AppError('unauthenticated', 'The header X-API-KEY with an API token is required');
+    }
+    const actor = await authenticate(key);
+    if (await services.tenancy.contradicts(actor, { host: request.headers.host })) {
+      throw new AppError('unauthenticated', 'API token invalid');
+    }
+    return actor;
+  };
+
+  const answer = async (request: FastifyRequest, reply: FastifyReply, read: () => GraphqlRequest) => {
+    const actor = await actorOf(request);
+    const context = { actor, services, batches: createBatches(), now: clock.now() };
+    const result = await executor.run(read(), context, (error) =>
+      request.log.error({ err: error }, 'a GraphQL field failed'),
+    );
+    return reply.type('application/json').send(JSON.stringify(result));
+  };
+
+  return async (server) => {
+    server.setErrorHandler((thrown: unknown, request, reply) => {
+      const status = (thrown as { statusCode?: unknown }).statusCode;
+      const isOurs = thrown instanceof AppError;
+      // Fastify's own refusals (no JSON, too large, no such type) carry a status.
+      const error =
+        !isOurs && typeof status === 'number' && status < 500
+          ? invalid(thrown instanceof Error ? thrown.message : 'bad request', 'body')
+          : toAppError(thrown);
+      if (error.code === 'internal') request.log.error({ err: thrown }, 'a GraphQL request failed');
+      const code = !isOurs && typeof status === 'number' && status < 500 ? status : statusOf(error.code);
+      if (code === 429) reply.header('retry-after', '1');
+      return reply.code(code).send(errorBody(error));
+    });
+    for (const path of ['/api/graphql', '/api/graphql/']) {
+      const config = { operation: 'twingate.graphql' };
+      server.post(path, { config }, (request, reply) =>
+        answer(request, reply, () => parseRequest(request.body, false)),
+      );
+      // Clients probe with HEAD and expect anything but a redirect.
+      server.get(path, { config, exposeHeadRoute: true }, (request, reply) => {
+        const query = request.query as Readonly<Record<string, unknown>>;
+        if (query.query === undefined) {
+          return reply
+            .code(405)
+            .header('allow', 'POST')
+            .send(errorBody(invalid('send the query with POST')));
+        }
+        return answer(request, reply, () => parseQueryString(query));
+      });
+    }
+  };
+}
