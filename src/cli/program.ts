@@ -45,6 +45,16 @@ export function createProgram(context: CommandContext): Command {
       (await import('./audit-verify.ts')).auditVerify(context, options),
     );
 
+  const policy = program.command('policy').description('the policy file');
+  policy
+    .command('compile')
+    .description('compile recorded cases to what each device receives; touches no database')
+    .requiredOption('--jsonl <FILE>', 'one case a line; - reads stdin')
+    .option('--json', 'results are JSON in any case')
+    .action(async (options: { readonly jsonl: string }) =>
+      (await import('./policy.ts')).policyCompile(context, options.jsonl),
+    );
+
   addSettings(
     program.command('doctor').description('look for what is wrong with an installation'),
     SERVE,
