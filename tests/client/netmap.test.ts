@@ -10,6 +10,7 @@ const node = (ID: number, more: Partial<Node> = {}): Node => ({
   User: 1,
   Key: `nodekey:${String(ID).padStart(64, '0')}`,
   Addresses: [`100.64.0.${ID}/32`],
+  AllowedIPs: [`100.64.0.${ID}/32`],
   ...more,
 });
 const FIRST: MapResponse = { Node: node(1), Peers: [node(2), node(3, { LastSeen: NOW })], Domain: 'example' };
@@ -60,13 +61,51 @@ describe('the netmap a client keeps', () => {
     expect(netmap.peers.get(5)?.HomeDERP).toBeUndefined();
   });
 
-  test('removes before it changes, so that a peer named in both stays', () => {
-    expect(ids(netmapAfter({ PeersRemoved: [2, 3, 99], PeersChanged: [node(3), node(7)] }))).toEqual([3, 7]);
+  test('removes before it changes: a peer named in both stays only where its change is no mere patch', () => {
+    const renamed = node(3, { Name: 'other.example.' });
+    expect(ids(netmapAfter({ PeersRemoved: [2, 3, 99], PeersChanged: [renamed, node(7)] }))).toEqual([3, 7]);
+    expect(ids(netmapAfter({ PeersRemoved: [2, 3], PeersChanged: [node(3), node(7)] }))).toEqual([7]);
   });
 
-  test('replaces a changed peer whole', () => {
-    const netmap = netmapAfter({ PeersChanged: [node(3, { HomeDERP: 5 })] });
-    expect(netmap.peers.get(3)).toEqual(node(3, { HomeDERP: 5 }));
+  test('replaces a changed peer whole where more changed than a patch can say', () => {
+    const renamed = node(3, { Name: 'other.example.', HomeDERP: 5 });
+    expect(netmapAfter({ PeersChanged: [renamed] }).peers.get(3)).toEqual(renamed);
+  });
+
+  test('takes a whole peer for a patch where it can, and keeps from before what that peer lacks', () => {
+    const Name = 'renamed.example.';
+    const known = node(2, { Name, Endpoints: ['192.0.2.1:1'], HomeDERP: 4, Online: true, LastSeen: NOW });
+    const bare = node(2, { Name, Key: 'nodekey:new', CapMap: { x: null } });
+    const netmap = netmapAfter({ PeersChanged: [known] }, { PeersChanged: [bare] });
+    expect(netmap.peers.get(2)).toEqual({ ...known, Key: 'nodekey:new', CapMap: { x: null } });
+    const said = node(2, { Name, Endpoints: [], HomeDERP: 5, Online: false });
+    applyMapResponse(netmap, { PeersChanged: [said] }, NOW);
+    expect(netmap.peers.get(2)).toMatchObject({
+      Endpoints: [],
+      HomeDERP: 5,
+      Online: false,
+      LastSeen: NOW,
+      CapMap: {},
+    });
+  });
+
+  test('does not learn from a whole peer, taken for a patch, that it is online or when it was seen, if it knew neither', () => {
+    const netmap = netmapAfter({ PeersChanged: [node(2, { Online: true, LastSeen: NOW })] });
+    expect(netmap.peers.get(2)).toEqual(node(2));
+  });
+
+  test('keeps the disco key it knows of a peer that a full list has offline and not seen since', () => {
+    const known = node(4, { DiscoKey: 'discokey:aa', LastSeen: NOW });
+    const list = (peer: Node): MapResponse => ({ Peers: [node(2), peer] });
+    const offline = node(4, { DiscoKey: 'discokey:bb', Online: false, LastSeen: NOW });
+    expect(netmapAfter(list(known), list(offline)).peers.get(4)).toEqual({ ...known, Online: false });
+    const online = node(4, { DiscoKey: 'discokey:bb', Online: true });
+    expect(netmapAfter(list(known), list(online)).peers.get(4)).toEqual(online);
+  });
+
+  test('gives a peer without allowed addresses its own, and reads the old form of its relay', () => {
+    const old: Node = { ...node(5), AllowedIPs: null, DERP: '127.3.3.40:12' };
+    expect(netmapAfter({ PeersChanged: [old] }).peers.get(5)).toEqual(node(5, { HomeDERP: 12 }));
   });
 
   test('patches only the fields of a patch, after the other changes of the message', () => {

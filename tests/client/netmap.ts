@@ -12,6 +12,7 @@ import type {
   TkaInfo,
   UserProfile,
 } from '../../src/control/wire/index.ts';
+import { isStalePatch, patched, patchFor, upgradeNode, withKnownDisco } from './peer-rules.ts';
 
 /** What a client knows after the messages of one stream so far. */
 export interface Netmap {
@@ -101,47 +102,40 @@ function applyAlways(netmap: Netmap, message: MapResponse): void {
 
 function applyPeers({ peers }: Netmap, message: MapResponse, now: string): void {
   if (message.Peers && message.Peers.length > 0) {
+    const list = message.Peers.map((peer) => withKnownDisco(peers.get(peer.ID), upgradeNode(peer)));
     peers.clear();
-    for (const peer of message.Peers) peers.set(peer.ID, peer);
+    for (const peer of list) peers.set(peer.ID, peer);
     return; // A full list precludes every other change of peers in the same message.
   }
+  const patches = [...(message.PeersChangedPatch ?? [])];
+  const replacements: Node[] = [];
+  for (const peer of (message.PeersChanged ?? []).map(upgradeNode)) {
+    const before = peers.get(peer.ID);
+    const patch = before && patchFor(before, peer);
+    if (patch) patches.push(patch);
+    else replacements.push(peer);
+  }
+  const believed = patches.filter((patch) => !isStaleFor(peers.get(patch.NodeID), patch));
+
   for (const id of message.PeersRemoved ?? []) peers.delete(id);
-  for (const peer of message.PeersChanged ?? []) peers.set(peer.ID, peer);
+  for (const peer of replacements) peers.set(peer.ID, peer);
   for (const [id, seen] of Object.entries(message.PeerSeenChange ?? {})) {
-    const { LastSeen: _before, ...rest } = peers.get(Number(id)) ?? {};
-    replace(peers, Number(id), seen ? { ...rest, LastSeen: now } : rest);
+    change(peers, Number(id), ({ LastSeen: _before, ...rest }) => (seen ? { ...rest, LastSeen: now } : rest));
   }
   for (const [id, online] of Object.entries(message.OnlineChange ?? {})) {
-    replace(peers, Number(id), { ...peers.get(Number(id)), Online: online });
+    change(peers, Number(id), (peer) => ({ ...peer, Online: online }));
   }
-  for (const change of message.PeersChangedPatch ?? []) applyPatch(peers, change);
+  for (const patch of believed) change(peers, patch.NodeID, (peer) => patched(peer, patch));
 }
 
-function replace(peers: Map<number, Node>, id: number, node: Partial<Node>): void {
-  if (peers.has(id)) peers.set(id, node as Node);
+function isStaleFor(before: Node | undefined, patch: PeerChange): boolean {
+  return before !== undefined && isStalePatch(before, patch);
 }
 
-function applyPatch(peers: Map<number, Node>, change: PeerChange): void {
-  const before = peers.get(change.NodeID);
-  if (before === undefined || isStaleDisco(before, change)) return;
-  const after: Node = { ...before };
-  if (change.DERPRegion) after.HomeDERP = change.DERPRegion;
-  if (change.Cap) after.Cap = change.Cap;
-  if (change.Endpoints) after.Endpoints = change.Endpoints;
-  if (change.Key) after.Key = change.Key;
-  if (change.KeySignature) after.KeySignature = change.KeySignature;
-  if (change.DiscoKey) after.DiscoKey = change.DiscoKey;
-  if (typeof change.Online === 'boolean') after.Online = change.Online;
-  if (change.LastSeen) after.LastSeen = change.LastSeen;
-  if (change.KeyExpiry) after.KeyExpiry = change.KeyExpiry;
-  if (change.CapMap) after.CapMap = change.CapMap;
-  peers.set(change.NodeID, after);
-}
-
-/** Release 1.102 drops a disco key that comes with "offline" and with no later sighting than it knows. */
-function isStaleDisco(before: Node, change: PeerChange): boolean {
-  if (!change.DiscoKey || change.Online !== false || !change.LastSeen || !before.LastSeen) return false;
-  return Date.parse(change.LastSeen) <= Date.parse(before.LastSeen);
+/** Changes of peers that are not there are passed over. */
+function change(peers: Map<number, Node>, id: number, how: (peer: Node) => Node): void {
+  const peer = peers.get(id);
+  if (peer !== undefined) peers.set(id, how(peer));
 }
 
 function mergeDerpMap(before: DerpMap | undefined, change: DerpMap): DerpMap {

@@ -49,6 +49,10 @@ export interface MapRequest {
  * everything else; in later ones an absent or null field means unchanged. Clients apply messages in order. Within one, a
  * non-empty `Peers` makes them ignore the other five peer fields; without it they apply `PeersRemoved`, `PeersChanged`,
  * `PeerSeenChange`, `OnlineChange`, `PeersChangedPatch`, in this order.
+ *
+ * A peer in `PeersChanged` that differs from the known one only in what a `PeerChange` can carry is taken for such a patch. So
+ * (a) fields it leaves out keep their old value: say `Online: false`, `Endpoints: []`, and set or clear `LastSeen` by a patch
+ * or `PeerSeenChange`; (b) never name a peer in `PeersRemoved` and `PeersChanged` of one message: it may end up removed.
  */
 export interface MapResponse {
   MapSessionHandle?: string;
