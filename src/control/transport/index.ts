@@ -13,6 +13,7 @@
 //   });
 //   httpServer.on('upgrade', (request, socket, head) => transport.handleUpgrade(request, socket, head));
 //   route('GET /key', (query) => transport.keyResponse(query.v));
+//   route('* /ts2021', () => NO_UPGRADE);                  // requests there that ask for no upgrade
 //   await transport.drain(10_000); transport.close();
 //
 // `context` = { machineKey: 'mkey:…', capver, remoteAddress, connectionId }. A client may hold several connections with one
@@ -22,3 +23,4 @@
 export { BodyError, type BodyErrorCode, type BodyLimits, type BodyReader, createBodyReader } from './body.ts';
 export type * from './contract.ts';
 export { createControlTransport } from './control-transport.ts';
+export { NO_UPGRADE } from './upgrade.ts';

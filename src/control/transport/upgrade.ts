@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { INITIATION_BYTES } from '../noise/index.ts';
+import type { PlainAnswer } from './contract.ts';
 
 // The HTTP/1.1 half of the protocol: what an upgrade request must hold, and the two answers to it.
 
@@ -40,6 +41,13 @@ export function initiationOf(request: IncomingMessage): Uint8Array | Refusal {
   const initiation = Buffer.from(handshake, 'base64');
   return initiation.length === INITIATION_BYTES ? initiation : 'invalid tailscale handshake header';
 }
+
+/** The answer to a request on /ts2021 that asks for no upgrade and so never becomes one. */
+export const NO_UPGRADE: PlainAnswer = {
+  status: REFUSALS['missing next protocol'],
+  headers: { 'content-type': 'text/plain; charset=utf-8' },
+  body: 'missing next protocol\n',
+};
 
 /** Answers the upgrade with an error and gives the socket up. */
 export function refuse(socket: Duplex, refusal: Refusal): void {
