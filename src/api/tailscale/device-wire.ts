@@ -4,7 +4,7 @@ import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import { loginName } from '../../domain/organizations/names.ts';
 import type { DeviceRow } from '../../domain/ports/queries.ts';
 import { detailsJson, type RegionName } from './device-details-wire.ts';
-import { wireTime, ZERO_TIME } from './times.ts';
+import { timeWriter, ZERO_TIME } from './times.ts';
 
 /** Devices that no person stands behind show this login. */
 export const TAGGED_DEVICES = 'tagged-devices';
@@ -20,26 +20,48 @@ export interface DeviceWireContext {
   readonly postureIdentity: boolean;
 }
 
-const json = (value: unknown): string => JSON.stringify(value);
-
-export function deviceJson(device: DeviceRow, context: DeviceWireContext): string {
-  const nodeId = encodeExternalId('device', device.id);
-  const expires = device.keyExpiresAt === null ? ZERO_TIME : wireTime(device.keyExpiresAt);
-  const seen = device.online || device.lastSeen === null ? '' : `,"lastSeen":"${wireTime(device.lastSeen)}"`;
-  const tags = device.tags.length === 0 ? '' : `,"tags":${json(device.tags)}`;
-  const details = device.details === undefined ? '' : detailsJson(device.details, context);
-  return (
-    `{"addresses":${json(device.addresses)},"id":"${device.id}","nodeId":"${nodeId}"` +
-    `,"user":${json(userOf(device))},"name":${json(`${device.label}.${context.suffix}`)}` +
-    `,"hostname":${json(device.osHostname)},"clientVersion":${json(device.clientVersion)}` +
-    `,"updateAvailable":false,"os":${json(device.os)},"created":"${wireTime(device.createdAt)}"` +
-    `,"connectedToControl":${device.online}${seen},"keyExpiryDisabled":${device.expiryDisabled}` +
-    `,"expires":"${expires}","authorized":${device.authorized},"isExternal":false` +
-    `,"isEphemeral":${device.ephemeral},"machineKey":${json(device.machineKey)}` +
-    `,"nodeKey":${json(device.nodeKey)},"blocksIncomingConnections":${device.blocksIncoming}` +
-    `,"tailnetLockKey":"","tailnetLockError":""${tags}${details}}`
-  );
+/** JSON texts of values that many devices share: systems, versions, people. */
+function textWriter(): (value: string) => string {
+  const known = new Map<string, string>();
+  return (value) => {
+    let text = known.get(value);
+    if (text === undefined) {
+      text = JSON.stringify(value);
+      known.set(value, text);
+    }
+    return text;
+  };
 }
 
+/** For texts whose alphabet was checked when they were stored: keys in hex, addresses, DNS labels, tags. */
+const quoted = (texts: readonly string[]): string => (texts.length === 0 ? '[]' : `["${texts.join('","')}"]`);
+
+/** Writes devices of one answer. */
+function deviceWriter(context: DeviceWireContext): (device: DeviceRow) => string {
+  const time = timeWriter();
+  const shared = textWriter();
+  const suffix = context.suffix;
+  return (device) => {
+    const expires = device.keyExpiresAt === null ? ZERO_TIME : time(device.keyExpiresAt);
+    const seen = device.online || device.lastSeen === null ? '' : `,"lastSeen":"${time(device.lastSeen)}"`;
+    const tags = device.tags.length === 0 ? '' : `,"tags":${quoted(device.tags)}`;
+    const details = device.details === undefined ? '' : detailsJson(device.details, context);
+    return (
+      `{"addresses":${quoted(device.addresses)},"id":"${device.id}"` +
+      `,"nodeId":"${encodeExternalId('device', device.id)}","user":${shared(userOf(device))}` +
+      `,"name":"${device.label}.${suffix}","hostname":${JSON.stringify(device.osHostname)}` +
+      `,"clientVersion":${shared(device.clientVersion)},"updateAvailable":false,"os":${shared(device.os)}` +
+      `,"created":"${time(device.createdAt)}","connectedToControl":${device.online}${seen}` +
+      `,"keyExpiryDisabled":${device.expiryDisabled},"expires":"${expires}"` +
+      `,"authorized":${device.authorized},"isExternal":false,"isEphemeral":${device.ephemeral}` +
+      `,"machineKey":"${device.machineKey}","nodeKey":"${device.nodeKey}"` +
+      `,"blocksIncomingConnections":${device.blocksIncoming},"tailnetLockKey":"","tailnetLockError":""${tags}${details}}`
+    );
+  };
+}
+
+export const deviceJson = (device: DeviceRow, context: DeviceWireContext): string =>
+  deviceWriter(context)(device);
+
 export const deviceListJson = (devices: readonly DeviceRow[], context: DeviceWireContext): string =>
-  `{"devices":[${devices.map((device) => deviceJson(device, context)).join(',')}]}`;
+  `{"devices":[${devices.map(deviceWriter(context)).join(',')}]}`;

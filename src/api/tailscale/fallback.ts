@@ -24,7 +24,9 @@ export function mountFallback(server: FastifyInstance, operations: readonly Oper
       onRequest: async (request, reply) => {
         const path = segments(request.url.split('?', 1)[0] ?? '');
         const methods = known.filter(({ pattern }) => matches(pattern, path)).map(({ method }) => method);
-        if (methods.length > 0) {
+        // An operation of this very method was not found by the router for another reason, such as an endless id.
+        const wrongMethod = methods.length > 0 && !methods.some((method) => method === request.method);
+        if (wrongMethod) {
           return reply.code(405).header('allow', methods.join(', ')).send({ message: 'method not allowed' });
         }
         return reply.code(404).send({ message: 'not found' });

@@ -75,7 +75,7 @@ export function keyOperations({ services, clock }: TailscaleApiParts): Operation
 
   /** `api.<host>/<tailnet>-<key>`: nobody else's token is made out to it. */
   const audienceFor = (actor: Actor, call: GuardedCall) => (publicId: string) =>
-    `api.${call.request.host}/${tailnetId(actor.org)}-${publicId}`;
+    `api.${call.request.hostname}/${tailnetId(actor.org)}-${publicId}`;
 
   const create = (call: GuardedCall): Promise<CreatedKey> => {
     const { actor, request } = call;

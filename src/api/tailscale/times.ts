@@ -1,11 +1,37 @@
 /** Times on this wire are whole seconds: expiry minus creation must be exactly the seconds that were asked for. */
 const SECOND_MS = 1000;
 
+const DAY_SECONDS = 86_400;
+const HOUR_SECONDS = 3_600;
+const MINUTE_SECONDS = 60;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
+
+const dayText = (day: number): string => new Date(day * DAY_SECONDS * SECOND_MS).toISOString().slice(0, 11);
+
+/**
+ * A writer of RFC 3339 times in UTC, cut to the second. It remembers the dates that it has written: a long list has few
+ * of them and three times a line.
+ */
+export function timeWriter(): (ms: number) => string {
+  const dates = new Map<number, string>();
+  return (ms) => {
+    const second = Math.floor(ms / SECOND_MS);
+    const day = Math.floor(second / DAY_SECONDS);
+    let date = dates.get(day);
+    if (date === undefined) {
+      date = dayText(day);
+      dates.set(day, date);
+    }
+    const rest = second - day * DAY_SECONDS;
+    const hour = Math.floor(rest / HOUR_SECONDS);
+    const minute = Math.floor((rest % HOUR_SECONDS) / MINUTE_SECONDS);
+    return `${date}${TWO_DIGITS[hour]}:${TWO_DIGITS[minute]}:${TWO_DIGITS[rest % MINUTE_SECONDS]}Z`;
+  };
+}
+
 /** RFC 3339 in UTC, cut to the second. */
-export const wireTime = (ms: number): string => {
-  const text = new Date(Math.floor(ms / SECOND_MS) * SECOND_MS).toISOString();
-  return `${text.slice(0, 19)}Z`;
-};
+export const wireTime = (ms: number): string =>
+  `${new Date(Math.floor(ms / SECOND_MS) * SECOND_MS).toISOString().slice(0, 19)}Z`;
 
 /** What Go prints for a time that is not set. */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';

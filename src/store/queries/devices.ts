@@ -13,17 +13,29 @@ const MAX_BY_ID = 50;
 
 const COLUMNS = [
   ...['id', 'label', 'osHostname', 'os', 'clientVersion', 'machineKey', 'nodeKey', 'createdAt'],
-  ...['keyExpiresAt', 'expiryDisabled', 'ephemeral', 'ownerKind', 'owner', 'authorizedAt', 'blockedAt'],
+  ...['keyExpiresAt', 'ownerKind', 'owner'],
 ].map((name) => `d."${name}"`);
 const JOINED = [
-  'm."id" AS "person"',
   'm."email" AS "email"',
   'm."username" AS "username"',
-  'p."online" AS "online"',
   'p."replica" AS "replica"',
   'p."lastSeen" AS "lastSeen"',
-  'l."shieldsUp" AS "shieldsUp"',
 ];
+/** Yes or no facts, packed into one column: each column of a long list costs as much as the next. */
+const FLAGS = [
+  'd."expiryDisabled" = 1',
+  'd."ephemeral" = 1',
+  'd."authorizedAt" IS NOT NULL AND d."blockedAt" IS NULL',
+  'p."online" = 1',
+  'l."shieldsUp" = 1',
+];
+const FLAG_COLUMN = `${FLAGS.map((flag, bit) => `CASE WHEN ${flag} THEN ${2 ** bit} ELSE 0 END`).join(' + ')} AS "flags"`;
+const EXPIRY_DISABLED = 1;
+const EPHEMERAL = 2;
+const AUTHORIZED = 4;
+const ONLINE = 8;
+const BLOCKS_INCOMING = 16;
+
 const DETAILS = [
   'd."serials" AS "serials"',
   'l."endpoints" AS "endpoints"',
@@ -54,7 +66,7 @@ export function createDevicesQuery(
 
   const mainRows = (org: number, query: DeviceListQuery, live: ReadonlySet<string>): Promise<StoredRow[]> => {
     const { values, mark } = sqlValues(engine.placeholder);
-    const columns = [...COLUMNS, ...JOINED, ...(query.detailed ? DETAILS : [])].join(', ');
+    const columns = [...COLUMNS, FLAG_COLUMN, ...JOINED, ...(query.detailed ? DETAILS : [])].join(', ');
     const replicas = [...live];
     const alive = (add: typeof mark): string =>
       replicas.length === 0
@@ -100,33 +112,40 @@ export function createDevicesQuery(
       query.detailed ? hanging(org, ids, ROUTES, routeOf) : undefined,
     ]);
     return rows.map((row): DeviceRow => {
-      const id = row.id ?? null;
+      const id = number(row.id);
+      const flags = number(row.flags);
+      const username = row.username ?? null;
       return {
-        id: Number(id),
-        label: String(row.label),
-        osHostname: String(row.osHostname),
-        os: String(row.os),
-        clientVersion: String(row.clientVersion),
-        machineKey: String(row.machineKey),
-        nodeKey: String(row.nodeKey),
-        createdAt: Number(row.createdAt),
-        keyExpiresAt: row.keyExpiresAt === null ? null : Number(row.keyExpiresAt),
-        expiryDisabled: row.expiryDisabled === 1,
-        ephemeral: row.ephemeral === 1,
+        id,
+        label: text(row.label),
+        osHostname: text(row.osHostname),
+        os: text(row.os),
+        clientVersion: text(row.clientVersion),
+        machineKey: text(row.machineKey),
+        nodeKey: text(row.nodeKey),
+        createdAt: number(row.createdAt),
+        keyExpiresAt: row.keyExpiresAt === null ? null : number(row.keyExpiresAt),
+        expiryDisabled: (flags & EXPIRY_DISABLED) !== 0,
+        ephemeral: (flags & EPHEMERAL) !== 0,
         ownerKind: row.ownerKind as DeviceRow['ownerKind'],
-        owner: Number(row.owner),
-        authorized: row.authorizedAt !== null && row.blockedAt === null,
-        person: row.person === null ? null : { email: textOrNull(row.email), username: String(row.username) },
-        online: row.online === 1 && live.has(String(row.replica)),
-        lastSeen: row.lastSeen === null || row.lastSeen === 0 ? null : Number(row.lastSeen),
-        blocksIncoming: row.shieldsUp === 1,
-        addresses: addresses.get(id) ?? [],
-        tags: tags.get(id) ?? [],
+        owner: number(row.owner),
+        authorized: (flags & AUTHORIZED) !== 0,
+        person: username === null ? null : { email: textOrNull(row.email), username: text(username) },
+        online: (flags & ONLINE) !== 0 && live.has(text(row.replica)),
+        lastSeen: number(row.lastSeen) || null,
+        blocksIncoming: (flags & BLOCKS_INCOMING) !== 0,
+        addresses: addresses.get(id) ?? NONE,
+        tags: tags.get(id) ?? NONE,
         details: routes === undefined ? undefined : detailsOf(row, routes.get(id) ?? []),
       };
     });
   };
 }
+
+const NONE: readonly string[] = [];
+/** Columns of text and integers come as such; the type of a row cannot say which is which. */
+const text = (value: StoredValue | undefined): string => (typeof value === 'string' ? value : '');
+const number = (value: StoredValue | undefined): number => (typeof value === 'number' ? value : 0);
 
 interface Hanging {
   readonly sql: string;
