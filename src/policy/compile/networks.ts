@@ -1,0 +1,161 @@
+import { EMPTY_SET, parseAddrOrPrefix, setOfPrefix, setOfPrefixes } from '../../kernel/netip/index.ts';
+import type { ProtoPorts } from '../ast.ts';
+import { ANY_PORT } from '../parse/ports.ts';
+import { parseCondition } from '../posture.ts';
+import type {
+  EdgeInput,
+  GatewayInput,
+  GroupInput,
+  NetworkInput,
+  NetworkRoleInput,
+  PortRules,
+  ResourceInput,
+  ResourceProtocols,
+} from '../world.ts';
+import { unit } from './file.ts';
+import { literalDst, makeSource } from './selectors.ts';
+import type { DstSpec, PostureSpec, SourceSpec, UnitSpec } from './unit.ts';
+
+const TCP = 6;
+const UDP = 17;
+const ICMP = [1, 58];
+
+/** What of the model access edges and network roles compile from. */
+export interface NetworksInput {
+  readonly networks: ReadonlyMap<number, NetworkInput>;
+  readonly gateways: ReadonlyMap<number, GatewayInput>;
+  readonly resources: ReadonlyMap<number, ResourceInput>;
+  readonly edges: ReadonlyMap<number, EdgeInput>;
+  readonly roles: ReadonlyMap<number, NetworkRoleInput>;
+  readonly groups: ReadonlyMap<number, GroupInput>;
+  /** Manually enabled prefixes on the gateways of a network. */
+  manualRoutes(network: number): readonly string[];
+}
+
+/** Access edges, then network roles: each adds, none takes away. */
+export function compileNetworks(input: NetworksInput): UnitSpec[] {
+  return [...compileEdges(input), ...compileRoles(input)];
+}
+
+const isOpen = (input: NetworksInput, resource: ResourceInput | undefined): resource is ResourceInput =>
+  resource?.active === true && input.networks.get(resource.network)?.active === true;
+
+/** The literal destination of a resource; a DNS resource has none (its gateway's proxy resolves it). */
+function resourceDst(resource: ResourceInput): DstSpec | undefined {
+  const prefix = parseAddrOrPrefix(resource.address);
+  return prefix && literalDst(setOfPrefix(prefix));
+}
+
+function compileEdges(input: NetworksInput): UnitSpec[] {
+  const out: UnitSpec[] = [];
+  for (const edge of input.edges.values()) {
+    const resource = input.resources.get(edge.resource);
+    if (!isOpen(input, resource)) continue;
+    const dst = resourceDst(resource);
+    const source = edgeSource(input, edge);
+    if (dst === undefined || source === undefined) continue;
+    out.push(
+      unit({
+        origin: { kind: 'edge', edge: edge.id, resource: resource.id },
+        source,
+        targets: [{ dst: [dst], allow: allowOf(resource.protocols) }],
+        grants: [],
+        reach: { kind: 'network', network: resource.network },
+        dstPosture: undefined,
+      }),
+    );
+  }
+  return out;
+}
+
+function edgeSource(input: NetworksInput, edge: EdgeInput): SourceSpec | undefined {
+  const { principal, members } = edge;
+  const posture = conditionsSpec(edge.conditions ?? []);
+  if (principal.kind === 'service-account')
+    return principalSource([`service-account:${principal.id}`], posture);
+  if (input.groups.get(principal.id)?.active !== true) return undefined;
+  if (members === undefined) return principalSource([`group-id:${principal.id}`], posture);
+  return principalSource(
+    members.map((id) => `membership:${id}`),
+    posture,
+  );
+}
+
+function principalSource(atoms: readonly string[], posture: PostureSpec | undefined): SourceSpec {
+  return makeSource({
+    any: false,
+    danger: false,
+    atoms: [...atoms].sort(),
+    literals: EMPTY_SET,
+    spelled: [],
+    posture,
+  });
+}
+
+/** All conditions must hold; one that does not parse never does. */
+function conditionsSpec(texts: readonly string[]): PostureSpec | undefined {
+  if (texts.length === 0) return undefined;
+  const parsed = texts.map(parseCondition);
+  const conditions = parsed.filter((condition) => typeof condition !== 'string');
+  const anyOf = conditions.length === parsed.length ? [conditions] : [];
+  return { key: JSON.stringify(['edge', texts]), names: texts, anyOf };
+}
+
+function allowOf(protocols: ResourceProtocols): ProtoPorts[] {
+  const out: ProtoPorts[] = [];
+  if (protocols.icmp && protocols.tcp === 'all' && protocols.udp === 'all') {
+    return [{ protocols: undefined, ports: [ANY_PORT] }];
+  }
+  const add = (protocol: number, rules: PortRules): void => {
+    const ports = rules === 'all' ? [ANY_PORT] : rules.map(({ start, end }) => ({ first: start, last: end }));
+    if (ports.length > 0) out.push({ protocols: [protocol], ports });
+  };
+  add(TCP, protocols.tcp);
+  add(UDP, protocols.udp);
+  if (protocols.icmp) out.push({ protocols: ICMP, ports: [ANY_PORT] });
+  return out;
+}
+
+/** A role reaches its network's manual routes, its plain clients, and the resources that are open network-wide. */
+function compileRoles(input: NetworksInput): UnitSpec[] {
+  const out: UnitSpec[] = [];
+  for (const role of input.roles.values()) {
+    if (input.groups.get(role.group)?.active !== true) continue;
+    const source = principalSource([`group-id:${role.group}`], undefined);
+    for (const network of input.networks.values()) {
+      if (!network.active || (role.network !== undefined && role.network !== network.id)) continue;
+      const add = (dst: DstSpec, allow: readonly ProtoPorts[], resource: number | undefined): void => {
+        out.push(
+          unit({
+            origin: { kind: 'role', role: role.id, resource },
+            source,
+            targets: [{ dst: [dst], allow }],
+            grants: [],
+            reach: { kind: 'network', network: network.id },
+            dstPosture: undefined,
+          }),
+        );
+      };
+      const plain = plainRoutes(input, network.id);
+      if (plain !== undefined) add(plain, [{ protocols: undefined, ports: [ANY_PORT] }], undefined);
+      for (const resource of input.resources.values()) {
+        const manual = (resource.accessMode ?? 'manual') === 'manual';
+        if (resource.network !== network.id || !resource.networkWide || !manual || !resource.active) continue;
+        const dst = resourceDst(resource);
+        if (dst !== undefined) add(dst, allowOf(resource.protocols), resource.id);
+      }
+    }
+  }
+  return out;
+}
+
+function plainRoutes(input: NetworksInput, network: number): DstSpec | undefined {
+  const clients = [...input.gateways.values()].flatMap((gateway) =>
+    gateway.network === network ? [...(gateway.clientAddresses ?? [])] : [],
+  );
+  const prefixes = [...input.manualRoutes(network), ...clients]
+    .map(parseAddrOrPrefix)
+    .filter((prefix) => prefix !== undefined && prefix.bits > 0);
+  if (prefixes.length === 0) return undefined;
+  return literalDst(setOfPrefixes(prefixes.filter((prefix) => prefix !== undefined)));
+}

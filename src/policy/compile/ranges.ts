@@ -1,0 +1,54 @@
+import {
+  EMPTY_SET,
+  formatRange,
+  type IpSet,
+  intersectSets,
+  parsePrefix,
+  type Range,
+  rangesOf,
+  setOfPrefixes,
+  subtractSets,
+} from '../../kernel/netip/index.ts';
+
+const setOf = (...texts: string[]): IpSet =>
+  setOfPrefixes(texts.map(parsePrefix).filter((prefix) => prefix !== undefined));
+
+/** Where devices have their addresses. */
+export const TAILNET_V4 = setOf('100.64.0.0/10');
+export const TAILNET_V6 = setOf('fd7a:115c:a1e0::/48');
+
+/** What `*` stands for as a source: every device address but the block that one platform's containers use. */
+export const ALL_DEVICES: IpSet = {
+  v4: subtractSets(TAILNET_V4, setOf('100.115.92.0/23')).v4,
+  v6: TAILNET_V6.v6,
+};
+
+/** Address space of devices, in which literal selectors can name devices. */
+export const DEVICE_SPACE: IpSet = { v4: TAILNET_V4.v4, v6: TAILNET_V6.v6 };
+
+/** The public internet as autogroup:internet means it. */
+export const INTERNET: IpSet = {
+  v4: subtractSets(
+    setOf('0.0.0.0/0'),
+    setOf('10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'),
+  ).v4,
+  v6: setOf('2000::/3').v6,
+};
+
+/** The service spells the internet as plain ranges, even where one is an exact prefix. */
+const spellAsRange = (range: Range): string => {
+  const whole = formatRange(range);
+  if (!whole.includes('/')) return whole;
+  const from = formatRange(range.family === 4 ? { ...range, to: range.from } : { ...range, to: range.from });
+  const to = formatRange(range.family === 4 ? { ...range, from: range.to } : { ...range, from: range.to });
+  return `${from}-${to}`;
+};
+
+export const INTERNET_TEXTS: readonly string[] = [...rangesOf(INTERNET)].map(spellAsRange);
+
+export const touchesDevices = (set: IpSet): boolean => {
+  const shared = intersectSets(set, DEVICE_SPACE);
+  return shared.v4.length > 0 || shared.v6.length > 0;
+};
+
+export { EMPTY_SET };

@@ -1,0 +1,158 @@
+import {
+  EMPTY_SET,
+  formatRange,
+  formatSet,
+  type IpSet,
+  rangesOf,
+  setOfPrefix,
+  setOfRanges,
+  subtractSets,
+  unionSets,
+} from '../../kernel/netip/index.ts';
+import type { IpSetTerm, Policy, Selector } from '../ast.ts';
+import { INTERNET } from './ranges.ts';
+import type { DstSpec, PostureSpec, SourceSpec } from './unit.ts';
+
+/** What the meaning of a selector needs beyond the file. */
+export interface Names {
+  readonly policy: Policy;
+  /** Addresses of a service, by `svc:` name. */
+  service(name: string): IpSet;
+}
+
+export const DANGER_ALL = 'autogroup:danger-all';
+
+/** The addresses of a literal selector (host, prefix, IP set, service); undefined for one that names devices. */
+export function literalSet(names: Names, selector: Selector): IpSet | undefined {
+  switch (selector.kind) {
+    case 'prefix':
+      return setOfPrefix(selector.prefix);
+    case 'host': {
+      const host = names.policy.hosts.get(selector.name);
+      return host === undefined ? EMPTY_SET : setOfPrefix(host.prefix);
+    }
+    case 'ipset':
+      return ipSet(names.policy, selector.name, new Set());
+    case 'service':
+      return names.service(selector.name);
+    default:
+      return undefined;
+  }
+}
+
+function ipSet(policy: Policy, name: string, open: ReadonlySet<string>): IpSet {
+  const def = policy.ipsets.get(name);
+  if (def === undefined || open.has(name)) return EMPTY_SET;
+  const path = new Set(open).add(name);
+  let set = EMPTY_SET;
+  for (const { add, term } of def.steps) {
+    const other = termSet(policy, term, path);
+    set = add ? unionSets([set, other]) : subtractSets(set, other);
+  }
+  return set;
+}
+
+function termSet(policy: Policy, term: IpSetTerm, path: ReadonlySet<string>): IpSet {
+  switch (term.kind) {
+    case 'internet':
+      return INTERNET;
+    case 'ipset':
+      return ipSet(policy, term.name, path);
+    case 'host': {
+      const host = policy.hosts.get(term.name);
+      return host === undefined ? EMPTY_SET : setOfPrefix(host.prefix);
+    }
+    case 'range':
+      return setOfRanges([term.range]);
+  }
+}
+
+/** The atom of a selector that names principals. */
+export function atomOf(selector: Selector): string | undefined {
+  switch (selector.kind) {
+    case 'user':
+      return `user:${selector.login}`;
+    case 'users-of-domain':
+      return `domain:${selector.domain}`;
+    case 'group':
+    case 'tag':
+    case 'autogroup':
+      return selector.name;
+    default:
+      return undefined;
+  }
+}
+
+const setKey = (set: IpSet): string => `${set.v4.join(',')};${set.v6.join(',')}`;
+
+/** The sources of a rule. */
+export function sourceSpec(
+  names: Names,
+  selectors: readonly Selector[],
+  posture: PostureSpec | undefined,
+): SourceSpec {
+  const atoms = new Set<string>();
+  const literals: IpSet[] = [];
+  let any = false;
+  let danger = false;
+  for (const selector of selectors) {
+    if (selector.kind === 'any') any = true;
+    else if (selector.kind === 'autogroup' && selector.name === DANGER_ALL) danger = true;
+    else {
+      const atom = atomOf(selector);
+      if (atom !== undefined) atoms.add(atom);
+      else literals.push(literalSet(names, selector) ?? EMPTY_SET);
+    }
+  }
+  const spelled = [...new Set(literals.flatMap(formatSet))];
+  return makeSource({
+    any,
+    danger,
+    atoms: [...atoms].sort(),
+    literals: unionSets(literals),
+    spelled,
+    posture,
+  });
+}
+
+export function makeSource(parts: Omit<SourceSpec, 'key'>): SourceSpec {
+  const { any, danger, atoms, literals, spelled, posture } = parts;
+  const key = `${any ? '*' : ''}${danger ? '!' : ''}|${atoms.join(' ')}|${setKey(literals)}|${spelled.join(' ')}|${posture?.key ?? ''}`;
+  return { ...parts, key };
+}
+
+/** One destination; autogroup:self is the caller's business. */
+export function dstSpec(names: Names, selector: Selector): DstSpec {
+  if (selector.kind === 'any') return { kind: 'any' };
+  if (selector.kind === 'autogroup' && selector.name === 'autogroup:internet') return { kind: 'internet' };
+  const atom = atomOf(selector);
+  if (atom !== undefined) return { kind: 'atom', atom };
+  return literalDst(literalSet(names, selector) ?? EMPTY_SET);
+}
+
+export const literalDst = (set: IpSet): DstSpec => ({
+  kind: 'literal',
+  set,
+  pieces: [...rangesOf(set)].map((range) => ({ range, text: formatRange(range) })),
+});
+
+export function dstKey(dst: DstSpec): string {
+  switch (dst.kind) {
+    case 'any':
+      return '*';
+    case 'internet':
+      return '@';
+    case 'atom':
+      return dst.atom;
+    case 'literal':
+      return dst.pieces.map((piece) => piece.text).join('+');
+  }
+}
+
+/** The sources of a rule seen as destinations, for companion capabilities. */
+export function sourceAsDst(source: SourceSpec): DstSpec[] {
+  const out: DstSpec[] = source.atoms.map((atom) => ({ kind: 'atom', atom }));
+  if (source.any || source.danger) out.push({ kind: 'any' });
+  if (source.literals.v4.length + source.literals.v6.length > 0) out.push(literalDst(source.literals));
+  return out;
+}

@@ -1,0 +1,159 @@
+import { compileAttrs, compileRules, compileSsh } from '../compile/file.ts';
+import { compileNetworks } from '../compile/networks.ts';
+import type { Names } from '../compile/selectors.ts';
+import type { Atom } from './atoms.ts';
+import type { DeviceState } from './device-state.ts';
+import { createProfileTable, type ProfileTable } from './profiles.ts';
+import { buildProgram, type Program } from './program.ts';
+import { createSlotTable } from './slots.ts';
+import { createSourceTexts, type SourceTexts } from './source-texts.ts';
+import { traitsOf } from './traits.ts';
+import { createWildTracker, type WildTracker } from './wild.ts';
+import { basicsOf, indexWorld, serviceAddresses, type WorldIndex, type WorldState } from './world-state.ts';
+
+/** How one device was and is. Either side is missing when it came or went. */
+export interface Delta {
+  readonly id: number;
+  readonly before: DeviceState | undefined;
+  readonly after: DeviceState | undefined;
+}
+
+/**
+ * The engine's state: the program, and each device settled into a profile. It recomputes exactly what it is told to;
+ * what a change touches is decided in touch.ts, what that did to the outputs in effects.ts.
+ */
+export interface Core {
+  readonly world: WorldState;
+  index(): WorldIndex;
+  program(): Program;
+  profiles(): ProfileTable;
+  readonly sources: SourceTexts;
+  readonly wild: WildTracker;
+  readonly devices: ReadonlyMap<number, DeviceState>;
+  /** Untagged devices of a user. */
+  devicesOfUser(user: number): readonly DeviceState[];
+  /** Names as the compiler resolves them. */
+  readonly names: Names;
+  /** Whether the file's wildcards cover resources. */
+  asFile(): boolean;
+  /** Refreshes the indexes of people, groups and gateways. */
+  reindex(): void;
+  /** Compiles all rules anew; every device has to settle afterwards. */
+  recompile(): void;
+  /** Brings one device up to date. */
+  settle(id: number): Delta;
+}
+
+export function createCore(world: WorldState): Core {
+  const netSlots = createSlotTable();
+  const sshSlots = createSlotTable();
+  const devices = new Map<number, DeviceState>();
+  const atomsOf = new Map<number, readonly Atom[]>();
+  const byUser = new Map<number, Set<number>>();
+  const wild = createWildTracker();
+
+  const names: Names = {
+    get policy() {
+      return world.policy;
+    },
+    service: (name) => serviceAddresses(world, name),
+  };
+  let index = indexWorld(world);
+  let program = compile();
+  let profiles = newProfiles();
+  const sources = createSourceTexts({
+    program: () => program,
+    device: (id) => devices.get(id),
+    wild: () => wild.current(),
+  });
+
+  function compile(): Program {
+    const networks = compileNetworks({ ...world, manualRoutes });
+    return buildProgram({
+      units: [...compileRules(names), ...networks],
+      ssh: compileSsh(names),
+      attrs: compileAttrs(names),
+      netSlots,
+      sshSlots,
+    });
+  }
+
+  function newProfiles(): ProfileTable {
+    return createProfileTable(program, { httpsEnabled: world.settings.httpsEnabled });
+  }
+
+  /** Enabled prefixes of a network's gateways; asked for while compiling, so it reads the world, not the devices. */
+  function manualRoutes(network: number): string[] {
+    const out: string[] = [];
+    for (const gateway of world.gateways.values()) {
+      const input = gateway.network === network ? world.devices.get(gateway.device ?? 0) : undefined;
+      if (input !== undefined)
+        out.push(...input.approved.filter((route) => input.advertised.includes(route)));
+    }
+    return out;
+  }
+
+  function leave(state: DeviceState): void {
+    profiles.leave(state.profile, state.id);
+    wild.remove(state);
+    for (const atom of atomsOf.get(state.id) ?? []) atom.devices.delete(state.id);
+    atomsOf.delete(state.id);
+    if (state.user !== undefined) byUser.get(state.user.id)?.delete(state.id);
+    devices.delete(state.id);
+  }
+
+  function enter(id: number): DeviceState | undefined {
+    const input = world.devices.get(id);
+    if (input === undefined) return undefined;
+    const basics = basicsOf(world, index, input);
+    const traits = traitsOf(program, basics);
+    const { principals: _names, ...rest } = basics;
+    const state: DeviceState = { ...rest, profile: profiles.of(basics, traits) };
+    devices.set(id, state);
+    profiles.join(state.profile, id);
+    wild.add(state);
+    const atoms = [...new Set([...traits.src, ...traits.dst])];
+    for (const atom of atoms) atom.devices.add(id);
+    atomsOf.set(id, atoms);
+    if (state.user !== undefined) {
+      const own = byUser.get(state.user.id) ?? new Set();
+      byUser.set(state.user.id, own.add(id));
+    }
+    return state;
+  }
+
+  return {
+    world,
+    index: () => index,
+    program: () => program,
+    profiles: () => profiles,
+    sources,
+    wild,
+    devices,
+    names,
+    asFile: () => world.settings.resourceOpening === 'as-file',
+    devicesOfUser(user) {
+      const out: DeviceState[] = [];
+      for (const id of byUser.get(user) ?? []) {
+        const state = devices.get(id);
+        if (state !== undefined) out.push(state);
+      }
+      return out;
+    },
+    reindex() {
+      index = indexWorld(world);
+    },
+    recompile() {
+      index = indexWorld(world);
+      program = compile();
+      profiles = newProfiles();
+      atomsOf.clear();
+      sources.forgetAll();
+    },
+    settle(id) {
+      const before = devices.get(id);
+      if (before !== undefined) leave(before);
+      return { id, before, after: enter(id) };
+    },
+  };
+}

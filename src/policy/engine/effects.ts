@@ -1,0 +1,201 @@
+import { type Bits, differInto, equalBits, intersects, isZero, orInto, slotsOf } from './bits.ts';
+import type { ChangeSet, DeviceSet, SubjectChange } from './change.ts';
+import type { Core, Delta } from './core.ts';
+import { unionOf } from './device-set.ts';
+import type { DeviceState } from './device-state.ts';
+import type { Profile } from './profile.ts';
+import { visible } from './visibility.ts';
+
+export interface EffectsInput {
+  readonly core: Core;
+  readonly deltas: readonly Delta[];
+  /** Prefixes whose carriers or primaries may be different. */
+  readonly routes: ReadonlySet<string>;
+  /** Whether what `*` lists is different. */
+  readonly wildChanged: boolean;
+  /** What viewers get of a peer's routes, as one comparable text. */
+  routesSeen(viewer: DeviceState, peer: DeviceState): string;
+  /** The same for the time before the change. */
+  routesSeenBefore(viewer: DeviceState, peer: DeviceState): string;
+}
+
+/** What a batch of settled devices means for everybody's outputs. Also drops the source lists that are out of date. */
+export function effectsOf(input: EffectsInput): ChangeSet {
+  const { core, deltas, wildChanged } = input;
+  const program = core.program();
+  const net: Bits = new Uint32Array(program.words.net);
+  const ssh: Bits = new Uint32Array(program.words.ssh);
+  const filterUsers = new Set<number>();
+  const sshUsers = new Set<number>();
+  const own = {
+    filters: new Set<number>(),
+    ssh: new Set<number>(),
+    self: new Set<number>(),
+    viewers: new Set<number>(),
+  };
+  if (wildChanged) orInto(net, program.wild);
+
+  for (const delta of deltas) {
+    const { before, after } = delta;
+    collectLists(delta, net, ssh);
+    collectUsers(delta, filterUsers, sshUsers);
+    if (after === undefined) continue;
+    if (before === undefined) for (const set of Object.values(own)) set.add(delta.id);
+    else compareOwn(before, after, own);
+  }
+  forgetLists(core, net, ssh);
+
+  for (const user of filterUsers) for (const { id } of core.devicesOfUser(user)) own.filters.add(id);
+  for (const user of sshUsers) for (const { id } of core.devicesOfUser(user)) own.ssh.add(id);
+  for (const id of primarySelves(input)) own.self.add(id);
+  const filters = withProfiles(core, own.filters, (profile) => intersects(profile.net.dst, net));
+  const sshSet = withProfiles(core, own.ssh, (profile) => intersects(profile.ssh.dst, ssh));
+  const gone = deltas.some(({ before, after }) => before !== undefined && after === undefined);
+  return {
+    filters,
+    ssh: sshSet,
+    self: own.self,
+    viewers: own.viewers,
+    subjects: () => subjectsOf(input, own.viewers),
+    empty:
+      !gone && filters.size + sshSet.size + own.self.size + own.viewers.size === 0 && input.routes.size === 0,
+  };
+}
+
+/** Rules whose SrcIPs list a device that joined, left or has other addresses. */
+function collectLists({ before, after }: Delta, net: Bits, ssh: Bits): void {
+  const none: Bits = new Uint32Array(0);
+  const was = before?.profile;
+  const is = after?.profile;
+  if (was !== is || before?.addressKey !== after?.addressKey) {
+    differInto(net, was?.net.listed ?? none, is?.net.listed ?? none);
+    differInto(ssh, was?.ssh.listed ?? none, is?.ssh.listed ?? none);
+  }
+  const moved = before?.addressKey !== after?.addressKey;
+  for (const profile of [was, is]) {
+    if (profile === undefined) continue;
+    if (moved) orInto(net, profile.net.listed);
+    // Principals repeat a device once a tag.
+    if (moved || before?.tags.length !== after?.tags.length) orInto(ssh, profile.ssh.listed);
+  }
+}
+
+/** Users whose devices open to each other differently. */
+function collectUsers({ before, after }: Delta, filterUsers: Set<number>, sshUsers: Set<number>): void {
+  const none: Bits = new Uint32Array(0);
+  const moved = before?.addressKey !== after?.addressKey || before?.user?.id !== after?.user?.id;
+  const netDiffers = moved || !equalBits(before?.profile.self ?? none, after?.profile.self ?? none);
+  const sshDiffers = moved || !equalBits(before?.profile.ssh.src ?? none, after?.profile.ssh.src ?? none);
+  for (const state of [before, after]) {
+    const user = state?.user?.id;
+    if (state === undefined || user === undefined) continue;
+    const sideNet = !isZero(before?.profile.self ?? none) || !isZero(after?.profile.self ?? none);
+    const sideSsh = !isZero(before?.profile.ssh.src ?? none) || !isZero(after?.profile.ssh.src ?? none);
+    if (netDiffers && sideNet) filterUsers.add(user);
+    if (sshDiffers && sideSsh) sshUsers.add(user);
+  }
+}
+
+function forgetLists(core: Core, net: Bits, ssh: Bits): void {
+  const { units, sshUnits } = core.program();
+  for (const slot of slotsOf(net)) {
+    const unit = units.get(slot);
+    if (unit !== undefined) core.sources.forget(unit.spec.source.key);
+  }
+  for (const slot of slotsOf(ssh)) {
+    const unit = sshUnits.get(slot);
+    if (unit !== undefined) core.sources.forget(unit.spec.source.key);
+  }
+}
+
+interface OwnSets {
+  readonly filters: Set<number>;
+  readonly ssh: Set<number>;
+  readonly self: Set<number>;
+  readonly viewers: Set<number>;
+}
+
+/** What of a device's own outputs differs, apart from the lists in them. */
+function compareOwn(before: DeviceState, after: DeviceState, own: OwnSets): void {
+  const { id } = after;
+  const [was, is] = [before.profile, after.profile];
+  const moved = before.addressKey !== after.addressKey;
+  const rerouted = before.routeKey !== after.routeKey || before.active !== after.active;
+  const sameDst = equalBits(was.net.dst, is.net.dst);
+  if (!sameDst || moved || rerouted || was.selfUser !== is.selfUser) own.filters.add(id);
+  if (!equalBits(was.ssh.dst, is.ssh.dst) || before.user?.id !== after.user?.id) own.ssh.add(id);
+  if (moved || rerouted || !sameCaps(was, is)) own.self.add(id);
+  if (!sameStanding(before, after)) own.viewers.add(id);
+}
+
+const sameCaps = (a: Profile, b: Profile): boolean =>
+  a.caps === b.caps || JSON.stringify(a.caps) === JSON.stringify(b.caps);
+
+function sameStanding(before: DeviceState, after: DeviceState): boolean {
+  const [was, is] = [before.profile, after.profile];
+  return (
+    was === is ||
+    (was.active === is.active &&
+      before.routeKey === after.routeKey &&
+      equalBits(was.net.src, is.net.src) &&
+      equalBits(was.net.dst, is.net.dst) &&
+      was.selfUser === is.selfUser &&
+      equalBits(was.self, is.self))
+  );
+}
+
+function withProfiles(core: Core, own: Set<number>, touches: (profile: Profile) => boolean): DeviceSet {
+  const parts: ReadonlySet<number>[] = [];
+  for (const profile of core.profiles().all) if (touches(profile)) parts.push(profile.members);
+  if (parts.length === 0) return own;
+  const rest = new Set([...own].filter((id) => !parts.some((part) => part.has(id))));
+  return unionOf([...parts, rest]);
+}
+
+/** Devices that became or ceased to be a prefix's primary see that in their own routes. */
+function* primarySelves({ core, routes }: EffectsInput): Generator<number> {
+  for (const route of routes) yield* core.wild.holders(route);
+}
+
+/** Devices that look different to viewers whose own standing is the same. */
+function* subjectsOf(input: EffectsInput, viewers: ReadonlySet<number>): Generator<SubjectChange> {
+  const { core } = input;
+  const changed = new Map(input.deltas.map((delta) => [delta.id, delta]));
+  for (const delta of input.deltas) {
+    const parts = [...core.profiles().all].filter((profile) => looksDifferent(input, delta, profile));
+    if (parts.length > 0) yield subject(delta.id, parts, viewers);
+  }
+  const carriers = new Set<number>();
+  for (const route of input.routes) for (const id of core.wild.holders(route)) carriers.add(id);
+  for (const id of carriers) {
+    const state = core.devices.get(id);
+    if (state === undefined || changed.has(id)) continue;
+    const delta = { id, before: state, after: state };
+    const parts = [...core.profiles().all].filter((profile) => looksDifferent(input, delta, profile));
+    if (parts.length > 0) yield subject(id, parts, viewers);
+  }
+}
+
+function subject(id: number, profiles: readonly Profile[], viewers: ReadonlySet<number>): SubjectChange {
+  return {
+    subject: id,
+    viewers: unionOf(
+      profiles.map((profile) => profile.members),
+      new Set(viewers).add(id),
+    ),
+  };
+}
+
+function looksDifferent(input: EffectsInput, { before, after }: Delta, profile: Profile): boolean {
+  const was = before !== undefined && visible(profile, before.profile);
+  const is = after !== undefined && visible(profile, after.profile);
+  if (was !== is) return true;
+  if (!was || before === undefined || after === undefined) return false;
+  if (before.addressKey !== after.addressKey || before.exit !== after.exit) return true;
+  if (before !== after && !sameCaps(before.profile, after.profile)) return true;
+  if (before.routes.length + after.routes.length === 0) return false;
+  const [anyone] = profile.members;
+  const viewer = anyone === undefined ? undefined : input.core.devices.get(anyone);
+  if (viewer === undefined) return false;
+  return input.routesSeenBefore(viewer, before) !== input.routesSeen(viewer, after);
+}

@@ -1,0 +1,197 @@
+import type { Policy } from '../ast.ts';
+import type { SourceSpec } from '../compile/unit.ts';
+import { ALLOW_ALL_POLICY } from '../parse/policy.ts';
+import { DEFAULT_SETTINGS, type WorldSettings } from '../world.ts';
+import { hasBit } from './bits.ts';
+import type { Change, ChangeSet } from './change.ts';
+import { type Core, createCore, type Delta } from './core.ts';
+import type { DeviceState } from './device-state.ts';
+import { effectsOf } from './effects.ts';
+import { buildFilter } from './filter.ts';
+import type { PacketFilter, PeerView, SelfView, SshPolicy } from './output.ts';
+import { addressTexts, type SourceText } from './source-texts.ts';
+import { buildSsh } from './ssh.ts';
+import { applyToWorld, newTouched } from './touch.ts';
+import { createViews } from './views.ts';
+import { createWorldState, primaryKey } from './world-state.ts';
+
+export interface PolicyEngine {
+  /** Applies one change; tells whose outputs are different now. */
+  apply(change: Change): ChangeSet;
+  /** Applies several changes as one. */
+  applyAll(changes: Iterable<Change>): ChangeSet;
+  filter(device: number): PacketFilter;
+  ssh(device: number): SshPolicy;
+  self(device: number): SelfView;
+  sees(viewer: number, peer: number): boolean;
+  /** Ids of the devices that a viewer sees, ascending. */
+  peers(viewer: number): readonly number[];
+  /** How a peer appears to a viewer that sees it. */
+  view(viewer: number, peer: number): PeerView;
+  /** Devices of equal class see byte-identical views of every third device. Holds until the next change. */
+  viewerClass(device: number): number;
+  has(device: number): boolean;
+  readonly size: number;
+  policy(): Policy;
+  /** For explain, impact and the test runner: the compiled state. */
+  readonly core: Core;
+}
+
+export interface EngineOptions {
+  readonly settings?: WorldSettings;
+  readonly policy?: Policy;
+}
+
+const EMPTY_FILTER: PacketFilter = { rules: [] };
+const EMPTY_SSH: SshPolicy = { rules: [] };
+const NOTHING: SelfView = { allowedIPs: [], primaryRoutes: [], capMap: {} };
+/** Filters kept for sharing by content; more than this many different ones are forgotten. */
+const MAX_SHARED = 4_096;
+
+export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
+  const world = createWorldState(options.settings ?? DEFAULT_SETTINGS, options.policy ?? ALLOW_ALL_POLICY);
+  const core = createCore(world);
+  const views = createViews(core);
+  const filters = new Map<number, PacketFilter>();
+  const sshPolicies = new Map<number, SshPolicy>();
+  const classIds = new WeakMap<object, number>();
+  let nextClass = 1;
+  let shared = new Map<string, PacketFilter>();
+
+  /** The devices of one user that are sources of a rule to autogroup:self. */
+  function selfSources(source: SourceSpec, user: number): SourceText {
+    const devices = core.devicesOfUser(user).filter((device) => device.active && isSource(device, source));
+    return core.sources.intern(addressTexts(devices));
+  }
+
+  function isSource(device: DeviceState, source: SourceSpec): boolean {
+    for (const unit of core.program().units.values()) {
+      if (unit.spec.source.key === source.key && unit.spec.reach.kind === 'self') {
+        return hasBit(device.profile.self, unit.slot);
+      }
+    }
+    return false;
+  }
+
+  function filterOf(state: DeviceState): PacketFilter {
+    const rules = buildFilter(
+      { program: core.program(), sources: core.sources, asFile: core.asFile(), selfSources },
+      state,
+    );
+    if (rules.length === 0) return EMPTY_FILTER;
+    const personal = rules.some((rule) => rule.CapGrant || rule.DstPorts?.some(({ IP }) => isOwn(state, IP)));
+    if (personal) return { rules };
+    // Only a filter without the device's own addresses can be equal to another device's.
+    const key = JSON.stringify(rules);
+    const known = shared.get(key);
+    if (known !== undefined) return known;
+    if (shared.size >= MAX_SHARED) shared = new Map();
+    const fresh = { rules };
+    shared.set(key, fresh);
+    return fresh;
+  }
+
+  const isOwn = (state: DeviceState, text: string): boolean =>
+    state.addresses.some((own) => own.text === text);
+
+  function applyAll(changes: Iterable<Change>): ChangeSet {
+    const touched = newTouched();
+    for (const change of changes) applyToWorld(world, change, touched);
+    if (touched.recompile) {
+      core.recompile();
+      for (const id of [...world.devices.keys(), ...core.devices.keys()]) touched.devices.add(id);
+    } else if (touched.reindex) core.reindex();
+
+    const deltas: Delta[] = [];
+    for (const id of touched.devices) deltas.push(core.settle(id));
+    const wildChanged = core.wild.refresh(world.settings.edgeOnlyBlocks);
+    if (core.program().viaUnits.length > 0) noteMovedRoutes(deltas, touched.routes);
+
+    const before = (network: number, prefix: string): number | undefined => {
+      const key = primaryKey(network, prefix);
+      return touched.primariesBefore.has(key) ? touched.primariesBefore.get(key) : world.primaries.get(key);
+    };
+    const effects = effectsOf({
+      core,
+      deltas,
+      routes: touched.routes,
+      wildChanged,
+      routesSeen: (viewer, peer) => views.routesSeen(viewer, peer),
+      routesSeenBefore: (viewer, peer) => views.routesSeen(viewer, peer, before),
+    });
+    for (const id of effects.filters) filters.delete(id);
+    for (const id of effects.ssh) sshPolicies.delete(id);
+    for (const { id, after } of deltas) {
+      if (after !== undefined) continue;
+      filters.delete(id);
+      sshPolicies.delete(id);
+      views.forget(id);
+    }
+    return effects;
+  }
+
+  return {
+    core,
+    apply: (change) => applyAll([change]),
+    applyAll,
+    filter(id) {
+      const state = core.devices.get(id);
+      if (state === undefined || !state.active) return EMPTY_FILTER;
+      let filter = filters.get(id);
+      if (filter === undefined) {
+        filter = filterOf(state);
+        filters.set(id, filter);
+      }
+      return filter;
+    },
+    ssh(id) {
+      const state = core.devices.get(id);
+      if (state === undefined || !state.active) return EMPTY_SSH;
+      let policy = sshPolicies.get(id);
+      if (policy === undefined) {
+        const { program, sources } = { program: core.program(), sources: core.sources };
+        const rules = buildSsh({ program, sources, devicesOfUser: core.devicesOfUser }, state);
+        policy = rules.length === 0 ? EMPTY_SSH : { rules };
+        sshPolicies.set(id, policy);
+      }
+      return policy;
+    },
+    self(id) {
+      const state = core.devices.get(id);
+      return state === undefined ? NOTHING : views.self(state);
+    },
+    sees(viewer, peer) {
+      const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];
+      return from !== undefined && to !== undefined && views.sees(from, to);
+    },
+    peers(viewer) {
+      const state = core.devices.get(viewer);
+      return state === undefined ? [] : views.peersOf(state);
+    },
+    view(viewer, peer) {
+      const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];
+      return from === undefined || to === undefined ? NOTHING : views.view(from, to);
+    },
+    viewerClass(id) {
+      const profile = core.devices.get(id)?.profile;
+      if (profile === undefined) return 0;
+      const known = classIds.get(profile);
+      if (known !== undefined) return known;
+      classIds.set(profile, nextClass);
+      return nextClass++;
+    },
+    has: (id) => core.devices.has(id),
+    get size() {
+      return core.devices.size;
+    },
+    policy: () => world.policy,
+  };
+}
+
+/** Where rules with `via` exist, a carrier that comes or goes decides about the others too. */
+function noteMovedRoutes(deltas: readonly Delta[], routes: Set<string>): void {
+  for (const { before, after } of deltas) {
+    if (before?.routeKey === after?.routeKey && before?.tags.join() === after?.tags.join()) continue;
+    for (const route of [...(before?.routes ?? []), ...(after?.routes ?? [])]) routes.add(route.text);
+  }
+}

@@ -1,0 +1,176 @@
+import type { JsonValue } from '../../kernel/hujson/index.ts';
+import {
+  type IpSet,
+  type Range,
+  setContains,
+  setCovers,
+  setOfRanges,
+  setOverlapsRange,
+} from '../../kernel/netip/index.ts';
+import type { PortRange } from '../ast.ts';
+import { INTERNET, INTERNET_TEXTS } from '../compile/ranges.ts';
+import type { DstSpec, Piece, Reach, SourceSpec } from '../compile/unit.ts';
+import { slotsOf } from './bits.ts';
+import type { DeviceState } from './device-state.ts';
+import type { CapGrant, DstPort, FilterRule } from './output.ts';
+import type { Program, Unit } from './program.ts';
+import type { SourceText, SourceTexts } from './source-texts.ts';
+
+export interface FilterInput {
+  readonly program: Program;
+  readonly sources: SourceTexts;
+  /** Whether the file's wildcards cover resources too. */
+  readonly asFile: boolean;
+  /** The devices of a user that are sources of a rule to autogroup:self. */
+  selfSources(source: SourceSpec, user: number): SourceText;
+}
+
+/** A rule under construction: destinations gather under equal sources and protocols. */
+interface Draft {
+  readonly source: SourceText;
+  readonly protocols: readonly number[] | undefined;
+  readonly ports: DstPort[];
+}
+
+/** The packet filter of a device: every rule that it is a destination of, reduced to what concerns it. */
+export function buildFilter(input: FilterInput, device: DeviceState): FilterRule[] {
+  const drafts = new Map<string, Draft>();
+  const grants: FilterRule[] = [];
+  for (const unit of unitsOf(input.program, device)) {
+    const source = sourceOf(input, device, unit);
+    if (source === undefined) continue;
+    for (const { dst, allow } of unit.spec.targets) {
+      const texts = dst.flatMap((one) => destinationTexts(input, device, one, unit.spec.reach));
+      if (texts.length === 0 || source.texts.length === 0) continue;
+      for (const { protocols, ports } of allow) {
+        const key = `${source.id}/${protocols?.join() ?? ''}`;
+        let draft = drafts.get(key);
+        if (draft === undefined) {
+          draft = { source, protocols, ports: [] };
+          drafts.set(key, draft);
+        }
+        addPorts(draft.ports, texts, ports);
+      }
+    }
+    const capGrants = unit.spec.grants
+      .map(({ dst, caps }) => capGrant(input, device, dst, unit.spec.reach, caps))
+      .filter((grant) => grant !== undefined);
+    if (capGrants.length > 0) grants.push({ SrcIPs: source.texts, CapGrant: capGrants });
+  }
+  const rules = [...drafts.values()].map(
+    ({ source, protocols, ports }): FilterRule => ({
+      SrcIPs: source.texts,
+      DstPorts: ports,
+      ...(protocols === undefined ? {} : { IPProto: protocols }),
+    }),
+  );
+  return [...rules, ...grants];
+}
+
+/** Rules that the device is a destination of, in policy order. */
+function unitsOf(program: Program, device: DeviceState): Unit[] {
+  const { profile } = device;
+  const out: Unit[] = [];
+  for (const slot of slotsOf(profile.net.dst)) {
+    const unit = program.units.get(slot);
+    if (unit !== undefined) out.push(unit);
+  }
+  if (profile.selfUser !== undefined) {
+    for (const unit of program.units.values()) if (unit.spec.reach.kind === 'self') out.push(unit);
+  }
+  return out.sort((a, b) => a.rank - b.rank);
+}
+
+function sourceOf(input: FilterInput, device: DeviceState, unit: Unit): SourceText | undefined {
+  const { spec } = unit;
+  if (spec.reach.kind !== 'self') return input.sources.of(spec.source);
+  const user = device.profile.selfUser;
+  if (user === undefined) return undefined;
+  const source = input.selfSources(spec.source, user);
+  return source.texts.length === 0 ? undefined : source;
+}
+
+function addPorts(into: DstPort[], texts: readonly string[], ports: readonly PortRange[]): void {
+  for (const IP of texts) {
+    for (const { first, last } of ports) into.push({ IP, Ports: { First: first, Last: last } });
+  }
+}
+
+const EVERYTHING = ['*'];
+
+/** How the filter spells the part of a destination that is this device or behind it. */
+function destinationTexts(
+  input: FilterInput,
+  device: DeviceState,
+  dst: DstSpec,
+  reach: Reach,
+): readonly string[] {
+  const own = (): string[] => device.addresses.map(({ text }) => text);
+  switch (dst.kind) {
+    case 'any':
+      if (reach.kind === 'self') return own();
+      return device.wild && reach.kind === 'anywhere' ? everythingOf(input, device) : [];
+    case 'atom':
+      return reach.kind === 'anywhere' && input.program.atoms.get(dst.atom)?.devices.has(device.id)
+        ? own()
+        : [];
+    case 'internet':
+      return device.exit && device.wild ? INTERNET_TEXTS : [];
+    case 'literal':
+      return dst.pieces.filter((piece) => concerns(device, piece, reach)).map((piece) => piece.text);
+  }
+}
+
+/** `*`; on a gateway, what it has outside of resources, for the file's wildcards do not open those. */
+function everythingOf(input: FilterInput, device: DeviceState): readonly string[] {
+  if (input.asFile || !device.routes.some((route) => route.layer === 'resource')) return EVERYTHING;
+  const others = device.routes.filter((route) => route.layer !== 'resource' && !route.exit);
+  return [
+    ...device.addresses.map(({ text }) => text),
+    ...others.map((route) => route.text),
+    ...(device.exit ? INTERNET_TEXTS : []),
+  ];
+}
+
+function concerns(device: DeviceState, piece: Piece, reach: Reach): boolean {
+  const set = setOfRanges([piece.range]);
+  if (reach.kind === 'via' || reach.kind === 'network') return routed(device, piece.range);
+  if (device.addresses.some(({ addr }) => setContains(set, addr))) return true;
+  return routed(device, piece.range) || (device.exit && setCovers(INTERNET, set));
+}
+
+const routed = (device: DeviceState, range: Range): boolean =>
+  device.routes.some((route) => !route.exit && rangesTouch(range, route.range));
+
+const rangesTouch = (a: Range, b: Range): boolean => setOverlapsRange(setOfRanges([a]), b);
+
+/** A capability grant: the device's own addresses, and the routes it carries that the rule names. */
+function capGrant(
+  input: FilterInput,
+  device: DeviceState,
+  dst: readonly DstSpec[],
+  reach: Reach,
+  caps: ReadonlyMap<string, JsonValue>,
+): CapGrant | undefined {
+  const out = new Set<string>();
+  const own = (): void => {
+    for (const { prefix } of device.addresses) out.add(prefix);
+  };
+  for (const one of dst) {
+    if (one.kind === 'any') {
+      if (reach.kind === 'self' || device.wild) own();
+    } else if (one.kind === 'atom') {
+      if (input.program.atoms.get(one.atom)?.devices.has(device.id)) own();
+    } else if (one.kind === 'literal') addLiteral(device, one.set, one.pieces, out);
+  }
+  if (out.size === 0) return undefined;
+  return { Dsts: [...out].sort(), CapMap: Object.fromEntries(caps) };
+}
+
+function addLiteral(device: DeviceState, set: IpSet, pieces: readonly Piece[], out: Set<string>): void {
+  for (const { addr, prefix } of device.addresses) if (setContains(set, addr)) out.add(prefix);
+  for (const { text, range } of pieces) {
+    if (routed(device, range))
+      out.add(text.includes('/') ? text : `${text}/${range.family === 4 ? 32 : 128}`);
+  }
+}

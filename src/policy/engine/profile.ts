@@ -1,0 +1,31 @@
+import type { Bits } from './bits.ts';
+import type { CapMap } from './output.ts';
+
+/** Which rules of one kind a device takes part in, by slot. */
+export interface SideBits {
+  /** As a source. */
+  readonly src: Bits;
+  /** As a source that the rule lists by address, so that its addresses are part of the rule's SrcIPs. */
+  readonly listed: Bits;
+  /** As a destination. */
+  readonly dst: Bits;
+}
+
+/**
+ * A principal class: devices with equal profiles are alike to every rule. Reachability is decided between profiles,
+ * never between devices.
+ */
+export interface Profile {
+  readonly key: string;
+  readonly net: SideBits;
+  readonly ssh: SideBits;
+  /** Rules to autogroup:self in which the device is a source. */
+  readonly self: Bits;
+  /** The user whose devices reach each other through such rules; undefined where no rule has it or the device is no person's. */
+  readonly selfUser: number | undefined;
+  readonly active: boolean;
+  readonly caps: CapMap;
+  /** Keys of posture lists that the device fails. */
+  readonly failed: ReadonlySet<string>;
+  readonly members: Set<number>;
+}

@@ -1,0 +1,99 @@
+import { type Bits, orInto, removeFrom, setBit } from './bits.ts';
+import { capsOf } from './caps.ts';
+import type { CapMap } from './output.ts';
+import type { Profile } from './profile.ts';
+import type { Program } from './program.ts';
+import type { Basics, Traits } from './traits.ts';
+
+/** Profiles of one program, shared by devices with equal traits. */
+export interface ProfileTable {
+  of(device: Basics, traits: Traits): Profile;
+  /** Profiles that have members. */
+  readonly all: ReadonlySet<Profile>;
+  join(profile: Profile, device: number): void;
+  leave(profile: Profile, device: number): void;
+}
+
+export function createProfileTable(
+  program: Program,
+  options: { readonly httpsEnabled: boolean },
+): ProfileTable {
+  const byKey = new Map<string, Profile>();
+  const all = new Set<Profile>();
+  const capsByBits = new Map<string, CapMap>();
+
+  function build(key: string, device: Basics, traits: Traits, selfUser: number | undefined): Profile {
+    const { net, ssh, attr } = program.words;
+    const src: Bits = new Uint32Array(net);
+    const listed: Bits = new Uint32Array(net);
+    const dst: Bits = new Uint32Array(net);
+    const self: Bits = new Uint32Array(net);
+    const sshSrc: Bits = new Uint32Array(ssh);
+    const sshDst: Bits = new Uint32Array(ssh);
+    const attrs: Bits = new Uint32Array(attr);
+    for (const { bits } of traits.src) {
+      orInto(src, bits.netSrc);
+      orInto(listed, bits.netListed);
+      if (selfUser !== undefined) orInto(self, bits.self);
+      orInto(sshSrc, bits.sshSrc);
+      orInto(attrs, bits.attr);
+    }
+    for (const { bits } of traits.dst) {
+      orInto(dst, bits.netDst);
+      orInto(sshDst, bits.sshDst);
+    }
+    for (const slot of traits.via) setBit(dst, slot);
+    for (const gate of traits.failed) {
+      removeFrom(src, gate.netSrc);
+      removeFrom(listed, gate.netSrc);
+      removeFrom(self, gate.netSrc);
+      removeFrom(dst, gate.netDst);
+      removeFrom(sshSrc, gate.ssh);
+    }
+    return {
+      key,
+      net: { src, listed, dst },
+      ssh: { src: sshSrc, listed: sshSrc, dst: sshDst },
+      self,
+      selfUser,
+      active: device.active,
+      caps: internedCaps(attrs),
+      failed: new Set(traits.failed.map((gate) => gate.spec.key)),
+      members: new Set(),
+    };
+  }
+
+  function internedCaps(attrs: Bits): CapMap {
+    const key = attrs.join();
+    let caps = capsByBits.get(key);
+    if (caps === undefined) {
+      caps = capsOf(program, attrs, options.httpsEnabled);
+      capsByBits.set(key, caps);
+    }
+    return caps;
+  }
+
+  return {
+    all,
+    of(device, traits) {
+      const selfUser = program.hasSelf ? device.user?.id : undefined;
+      const key = `${device.active ? 1 : 0}|${traits.key}|${selfUser ?? ''}|${device.routeKey}`;
+      let profile = byKey.get(key);
+      if (profile === undefined) {
+        profile = build(key, device, traits, selfUser);
+        byKey.set(key, profile);
+      }
+      return profile;
+    },
+    join(profile, device) {
+      profile.members.add(device);
+      all.add(profile);
+    },
+    leave(profile, device) {
+      profile.members.delete(device);
+      if (profile.members.size > 0) return;
+      all.delete(profile);
+      byKey.delete(profile.key);
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { setOverlapsRange } from '../../kernel/netip/index.ts';
+import { type Bits, intersects, orInto, setBit } from './bits.ts';
+import type { DeviceState, RouteInfo } from './device-state.ts';
+import { ANY_ATOM, INTERNET_ATOM, type Program } from './program.ts';
+
+/** Rules in which a routed prefix is a source or a destination. `via` are those among them that name who must carry it. */
+export interface RouteBits {
+  readonly route: RouteInfo;
+  readonly src: Bits;
+  readonly dst: Bits;
+  readonly via: Bits;
+}
+
+export function routeBitsOf(program: Program, device: DeviceState, asFile: boolean): RouteBits[] {
+  return device.routes.map((route) => {
+    const src = new Uint32Array(program.words.net);
+    const dst = new Uint32Array(program.words.net);
+    const via = new Uint32Array(program.words.net);
+    const any = program.atoms.get(ANY_ATOM);
+    const coveredByAny = device.wild && (asFile || route.layer !== 'resource');
+    if (any !== undefined && coveredByAny) {
+      orInto(dst, any.bits.netDst);
+      if (route.layer === 'manual' && !route.exit) orInto(src, any.bits.netSrc);
+    }
+    if (route.exit) {
+      const internet = program.atoms.get(INTERNET_ATOM);
+      if (internet !== undefined && device.wild) orInto(dst, internet.bits.netDst);
+    } else {
+      for (const atom of program.literals.touching(route)) {
+        if (atom.network === 0 || atom.network === route.network || device.networks.includes(atom.network)) {
+          orInto(dst, atom.bits.netDst);
+        }
+        if (route.layer === 'manual') orInto(src, atom.bits.netSrc);
+      }
+    }
+    for (const unit of program.viaUnits) {
+      const { reach, targets } = unit.spec;
+      if (reach.kind !== 'via' || !reach.tags.some((tag) => device.tags.includes(tag))) continue;
+      const leads = targets.some((target) =>
+        target.dst.some((one) =>
+          one.kind === 'internet'
+            ? route.exit
+            : one.kind === 'literal' && !route.exit && setOverlapsRange(one.set, route.range),
+        ),
+      );
+      if (leads) setBit(via, unit.slot);
+    }
+    return { route, src, dst, via };
+  });
+}
+
+export interface CarrierQuestion {
+  readonly viewer: DeviceState;
+  readonly peer: DeviceState;
+  readonly bits: RouteBits;
+  /** Whether the peer is the prefix's primary. */
+  readonly primary: boolean;
+  /** Whether the peer is the first choice among those that carry the prefix and one of the tags. */
+  firstWithTags(tags: readonly string[]): boolean;
+}
+
+/**
+ * Whether a viewer gets a prefix from a peer. The primary carries it for everybody whom a rule lets in, in either
+ * direction, and for its own standbys. A rule with `via` lets the viewer use the first tagged carrier, unless a plain
+ * rule already leads through the primary.
+ */
+export function carriesFor(program: Program, question: CarrierQuestion): boolean {
+  const { viewer, peer, bits, primary } = question;
+  const { net } = viewer.profile;
+  const plain = intersects(net.src, bits.dst) || intersects(net.dst, bits.src);
+  const usable = bits.route.exit || primary;
+  if (usable && (plain || intersects(net.src, bits.via))) return true;
+  if (primary && viewer.routes.some((route) => !route.exit && route.text === bits.route.text)) return true;
+  if (usable || plain) return false;
+  for (const unit of program.viaUnits) {
+    const { reach } = unit.spec;
+    const slotBits = new Uint32Array(bits.via.length);
+    setBit(slotBits, unit.slot);
+    if (reach.kind !== 'via' || !intersects(bits.via, slotBits) || !intersects(net.src, slotBits)) continue;
+    if (reach.tags.some((tag) => peer.tags.includes(tag)) && question.firstWithTags(reach.tags)) return true;
+  }
+  return false;
+}

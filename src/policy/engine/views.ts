@@ -1,0 +1,135 @@
+import { DISABLE_IPV4, peerCaps } from './caps.ts';
+import type { Core } from './core.ts';
+import type { DeviceState } from './device-state.ts';
+import type { PeerView, SelfView } from './output.ts';
+import { carriesFor, type RouteBits, routeBitsOf } from './route-views.ts';
+import { visible } from './visibility.ts';
+import { primaryKey } from './world-state.ts';
+
+/** Who carries a prefix; a parameter, so that the time before a change can be asked about too. */
+export type PrimaryLookup = (network: number, prefix: string) => number | undefined;
+
+export interface Views {
+  sees(viewer: DeviceState, peer: DeviceState): boolean;
+  peersOf(viewer: DeviceState): number[];
+  view(viewer: DeviceState, peer: DeviceState): PeerView;
+  self(device: DeviceState): SelfView;
+  /** What a viewer gets of a peer's routes, as one comparable text. */
+  routesSeen(viewer: DeviceState, peer: DeviceState, primary?: PrimaryLookup): string;
+  forget(device: number): void;
+}
+
+export function createViews(core: Core): Views {
+  const interned = new Map<number, Map<string, PeerView>>();
+  let routeBits = new WeakMap<DeviceState, readonly RouteBits[]>();
+  let bitsOfProgram = core.program();
+
+  const primaryNow: PrimaryLookup = (network, prefix) =>
+    core.world.primaries.get(primaryKey(network, prefix));
+
+  function bitsOf(device: DeviceState): readonly RouteBits[] {
+    if (bitsOfProgram !== core.program()) {
+      routeBits = new WeakMap();
+      bitsOfProgram = core.program();
+    }
+    let bits = routeBits.get(device);
+    if (bits === undefined) {
+      bits = routeBitsOf(bitsOfProgram, device, core.asFile());
+      routeBits.set(device, bits);
+    }
+    return bits;
+  }
+
+  /** Whether the device is the first among the active carriers of a prefix that hold one of the tags. */
+  function firstWithTags(
+    device: DeviceState,
+    bits: RouteBits,
+    tags: readonly string[],
+    primary: PrimaryLookup,
+  ): boolean {
+    const { network, text } = bits.route;
+    const elected = primary(network, text);
+    let first: number | undefined;
+    for (const id of core.wild.holders(text)) {
+      const holder = core.devices.get(id);
+      if (holder === undefined || !tags.some((tag) => holder.tags.includes(tag))) continue;
+      if (id === elected) return id === device.id;
+      first = first === undefined ? id : Math.min(first, id);
+    }
+    return first === device.id;
+  }
+
+  function seenRoutes(
+    viewer: DeviceState,
+    peer: DeviceState,
+    lookup: PrimaryLookup,
+  ): { all: string[]; primary: string[] } {
+    const all: string[] = [];
+    const carried: string[] = [];
+    if (peer.routes.length === 0) return { all, primary: carried };
+    for (const bits of bitsOf(peer)) {
+      const { route } = bits;
+      const primary = !route.exit && lookup(route.network, route.text) === peer.id;
+      const question = {
+        viewer,
+        peer,
+        bits,
+        primary,
+        firstWithTags: (tags: readonly string[]) => firstWithTags(peer, bits, tags, lookup),
+      };
+      if (all.includes(route.text) || !carriesFor(core.program(), question)) continue;
+      all.push(route.text);
+      if (!route.exit) carried.push(route.text);
+    }
+    return { all, primary: carried };
+  }
+
+  /** A device without IPv4 neither gets IPv4 addresses nor is given out with one. */
+  const addressesFor = (viewer: DeviceState, device: DeviceState): string[] => {
+    const noIPv4 = DISABLE_IPV4 in viewer.profile.caps || DISABLE_IPV4 in device.profile.caps;
+    return device.addresses.filter(({ addr }) => !(noIPv4 && addr.family === 4)).map(({ prefix }) => prefix);
+  };
+
+  return {
+    sees: (viewer, peer) => viewer.id !== peer.id && visible(viewer.profile, peer.profile),
+    peersOf(viewer) {
+      const out: number[] = [];
+      for (const profile of core.profiles().all) {
+        if (visible(viewer.profile, profile)) out.push(...profile.members);
+      }
+      return out.filter((id) => id !== viewer.id).sort((a, b) => a - b);
+    },
+    routesSeen(viewer, peer, lookup = primaryNow) {
+      const { all, primary } = seenRoutes(viewer, peer, lookup);
+      return `${all.join()}|${primary.join()}`;
+    },
+    view(viewer, peer) {
+      const { all, primary } = seenRoutes(viewer, peer, primaryNow);
+      const caps = peerCaps(peer.profile.caps, all.length > primary.length);
+      const addresses = addressesFor(viewer, peer);
+      const key = `${addresses.join()}|${all.join()}|${primary.join()}|${Object.keys(caps).join()}`;
+      const own = interned.get(peer.id) ?? new Map<string, PeerView>();
+      interned.set(peer.id, own);
+      let view = own.get(key);
+      if (view === undefined) {
+        view = { allowedIPs: [...addresses, ...all], primaryRoutes: primary, capMap: caps };
+        own.set(key, view);
+      }
+      return view;
+    },
+    self(device) {
+      const routes = [...new Set(device.routes.map((route) => route.text))];
+      const primary = device.routes.filter(
+        (route) => !route.exit && primaryNow(route.network, route.text) === device.id,
+      );
+      return {
+        allowedIPs: [...addressesFor(device, device), ...routes],
+        primaryRoutes: [...new Set(primary.map((route) => route.text))],
+        capMap: device.profile.caps,
+      };
+    },
+    forget: (device) => {
+      interned.delete(device);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * The policy engine: what each device of an organization may reach, see and be told. Pure: no database, clock, network.
+ *
+ * From text to policy
+ *   parsePolicy(text) -> Policy               throws PolicyError (message of the real service, line, column)
+ *   validatePolicy(policy, context)           throws PolicyError: unknown names, things in the wrong place
+ *   policyWarnings(policy, context) -> string[]
+ *
+ * The engine of one organization
+ *   engine = createPolicyEngine({ settings, policy? })   without a policy everything may reach everything
+ *   changes = engine.apply(change)            one change of the world or the policy, see `Change`; each carries the whole
+ *   changes = engine.applyAll(changes)        new state of its subject (`{ kind: 'device', device }`, …). Idempotent.
+ *   ChangeSet: filters, ssh, self: sets of devices whose own output is different now;
+ *              viewers: devices whose standing changed: compare all their peers by the identity of `view`;
+ *              subjects(): for all other viewers, which device looks different (or appeared, or vanished) to whom.
+ *              Read a ChangeSet before the next `apply`: its sets are windows on the engine, not copies.
+ *   engine.filter(id).rules                   packet filter; equal content is the same object where devices can share it,
+ *                                             and an unchanged filter stays the same object
+ *   engine.ssh(id).rules                      without the action's URL, which is the control plane's
+ *   engine.self(id)                           own allowedIPs, primaryRoutes, capMap (node attributes)
+ *   engine.peers(id)                          ids it sees, ascending; engine.sees(viewer, peer) decides one pair at once
+ *   engine.view(viewer, peer)                 allowedIPs, primaryRoutes, capMap of a peer as this viewer gets them; the
+ *                                             same object for all viewers that get the same, until it changes
+ *   engine.viewerClass(id)                    equal numbers: byte-identical views of every third device
+ *
+ * Inputs carry who is primary for a prefix (`primary` changes) and the attributes that hold now (expiry is a `device`
+ * change). Approved routes of a device are manual and automatic ones together; see autoApproved.
+ */
+
+export { type Actor, autoApproved, autoApprovedService, forbiddenTags, mayUseTags } from './approve.ts';
+export type { Policy } from './ast.ts';
+export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/change.ts';
+export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './engine/engine.ts';
+export type * from './engine/output.ts';
+export { PolicyError } from './errors.ts';
+export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy } from './parse/policy.ts';
+export {
+  EMPTY_CONTEXT,
+  policyWarnings,
+  RESERVED_TAG_PREFIX,
+  selectorText,
+  tagExists,
+  type ValidationContext,
+  validatePolicy,
+} from './validate/index.ts';
+export type * from './world.ts';
+export { DEFAULT_SETTINGS } from './world.ts';

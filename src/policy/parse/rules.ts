@@ -1,0 +1,137 @@
+import type { JsonValue, Node } from '../../kernel/hujson/index.ts';
+import type { ProtoPorts, Rule, Selector, Target } from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import { portList, protocolNumber, protoPorts, requirePortsAllowed, splitHostPorts } from './ports.ts';
+import type { Reader } from './reader.ts';
+import { parseSelector } from './selector.ts';
+
+const ACL_FIELDS = ['action', 'src', 'users', 'dst', 'ports', 'proto', 'srcPosture'];
+const GRANT_FIELDS = ['src', 'dst', 'ip', 'app', 'srcPosture', 'via'];
+
+/** Parses `acls`: each destination carries its own ports, so each becomes a target. */
+export function parseAcls(read: Reader, section: Node | undefined): Rule[] {
+  return read.items(section, 'acls').map((node, index) => {
+    const fields = read.fields(node, 'an acl', ACL_FIELDS);
+    const action = read.optionalString(fields.get('action'), 'action');
+    const line = read.line(node);
+    if (action !== 'accept') {
+      throw new PolicyError(`action=${JSON.stringify(action)} is not supported`, { line, column: 1 });
+    }
+    const proto = read.optionalString(fields.get('proto'), 'proto');
+    const dst = fields.get('dst') ?? fields.get('ports');
+    return {
+      section: 'acls',
+      index,
+      line,
+      src: selectors(read, fields.get('src') ?? fields.get('users'), 'src'),
+      targets: read.strings(dst, 'dst').map((text) => aclTarget(text.trim(), proto, line)),
+      app: undefined,
+      via: [],
+      srcPosture: postures(read, fields),
+    };
+  });
+}
+
+/** A selector list. */
+export const selectors = (read: Reader, node: Node | undefined, what: string): Selector[] =>
+  read.strings(node, what).map(parseSelector);
+
+/** The rule's own posture list, or undefined for the default one. */
+export const postures = (read: Reader, fields: ReadonlyMap<string, Node>): readonly string[] | undefined => {
+  const node = fields.get('srcposture');
+  return node === undefined ? undefined : read.strings(node, 'srcPosture');
+};
+
+/** `host:ports` of an acl. */
+function aclTarget(text: string, proto: string, line: number): Target {
+  const split = splitHostPorts(text);
+  const place = { line, column: 1 };
+  if (split === undefined) {
+    throw new PolicyError(`dst=${JSON.stringify(text)}: hostport must contain a colon (":")`, place);
+  }
+  const dst = [parseSelector(split.host)];
+  try {
+    const ports = portList(split.ports);
+    return { dst, allow: [{ protocols: protocols(proto, ports), ports }] };
+  } catch (error) {
+    if (error instanceof PolicyError)
+      throw new PolicyError(`dst=${JSON.stringify(text)}: ${error.message}`, place);
+    throw error;
+  }
+}
+
+function protocols(proto: string, ports: ProtoPorts['ports']): readonly number[] | undefined {
+  if (proto === '') return undefined;
+  const number = protocolNumber(proto);
+  if (number === undefined) throw new PolicyError(`unknown protocol ${JSON.stringify(proto)}`);
+  requirePortsAllowed(number, ports, proto);
+  return [number];
+}
+
+/** Parses `grants`: all destinations share the ports, so there is one target. */
+export function parseGrants(read: Reader, section: Node | undefined): Rule[] {
+  return read.items(section, 'grants').map((node, index) => {
+    const fields = read.fields(node, 'a grant', GRANT_FIELDS);
+    const line = read.line(node);
+    const place = { line, column: 1 };
+    const app = capabilities(read, fields.get('app'), place);
+    const ip = read.strings(fields.get('ip'), 'ip');
+    if (ip.length === 0 && (app === undefined || app.size === 0)) {
+      throw new PolicyError('ip and app can not both be empty', place);
+    }
+    return {
+      section: 'grants',
+      index,
+      line,
+      src: selectors(read, fields.get('src'), 'src'),
+      targets: [
+        {
+          dst: selectors(read, fields.get('dst'), 'dst'),
+          allow: ip.map((text) => positioned(() => protoPorts(text), place)),
+        },
+      ],
+      app: app?.size ? app : undefined,
+      via: read.strings(fields.get('via'), 'via'),
+      srcPosture: postures(read, fields),
+    };
+  });
+}
+
+function positioned<T>(parse: () => T, place: { line: number; column: number }): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof PolicyError && error.line === undefined) throw new PolicyError(error.message, place);
+    throw error;
+  }
+}
+
+/** `{domain}/{path}`, the domain of at least one label. */
+const CAPABILITY = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?\/[^\s]+$/;
+
+/** The vendor's own capabilities that a policy may grant; the rest of its domain is reserved. */
+const GRANTABLE_VENDOR_CAPABILITIES = new Set(
+  ['drive', 'webui', 'relay', 'kubernetes', 'golink', 'tailsql', 'secrets', 'tsidp'].map(
+    (name) => `tailscale.com/cap/${name}`,
+  ),
+);
+
+function capabilities(
+  read: Reader,
+  node: Node | undefined,
+  place: { line: number; column: number },
+): ReadonlyMap<string, JsonValue> | undefined {
+  if (node === undefined) return undefined;
+  const out = new Map<string, JsonValue>();
+  for (const { name, value } of read.entries(node, 'app')) {
+    if (name.includes('://') || !CAPABILITY.test(name)) {
+      throw new PolicyError('capability name must have the form {domain}/{path}', place);
+    }
+    if (name.toLowerCase().startsWith('tailscale.com/') && !GRANTABLE_VENDOR_CAPABILITIES.has(name)) {
+      throw new PolicyError('capability name must not be in the tailscale.com domain', place);
+    }
+    read.items(value, `app[${JSON.stringify(name)}]`);
+    out.set(name, read.json(value));
+  }
+  return out;
+}

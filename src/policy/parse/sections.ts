@@ -1,0 +1,211 @@
+import type { Node } from '../../kernel/hujson/index.ts';
+import { parseAddr, parseAddrOrPrefix, parsePrefix, rangeOfPrefix } from '../../kernel/netip/index.ts';
+import type {
+  AttrConfig,
+  AutoApprovers,
+  GroupDef,
+  HostDef,
+  IpSetDef,
+  IpSetTerm,
+  NodeAttr,
+  OwnersDef,
+  PolicyTest,
+  PostureDef,
+  Selector,
+} from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import { parseCondition } from '../posture.ts';
+import type { Reader } from './reader.ts';
+import { selectors } from './rules.ts';
+import { attributesOf } from './ssh.ts';
+
+const quote = (text: string): string => JSON.stringify(text);
+
+export function parseGroups(read: Reader, section: Node | undefined): Map<string, GroupDef> {
+  const out = new Map<string, GroupDef>();
+  let nesting: PolicyError | undefined;
+  for (const { name, value, line } of read.entries(section, 'groups')) {
+    const place = { line, column: 1 };
+    if (!name.startsWith('group:') || name === 'group:') {
+      throw new PolicyError(`groups[${quote(name)}]: group names must start with "group:"`, place);
+    }
+    const members = read.strings(value, `groups[${quote(name)}]`).map((member) => member.trim());
+    const nested = members.find((member) => member.startsWith('group:'));
+    if (nested !== undefined) {
+      // Of several, the service names the last.
+      nesting = new PolicyError(
+        `groups[${quote(name)}]: ${quote(nested)}: group members cannot be recursive`,
+        place,
+      );
+    }
+    out.set(name, { members: members.map((member) => member.toLowerCase()), line });
+  }
+  if (nesting !== undefined) throw nesting;
+  return out;
+}
+
+export function parseHosts(read: Reader, section: Node | undefined): Map<string, HostDef> {
+  const out = new Map<string, HostDef>();
+  for (const { name, value, line } of read.entries(section, 'hosts')) {
+    const text = read.string(value, `hosts[${quote(name)}]`).trim();
+    const prefix = parseAddrOrPrefix(text);
+    const place = { line, column: 1 };
+    if (name.includes('@') || name === '') {
+      throw new PolicyError(`hosts[${quote(name)}]: host names must not be empty or contain "@"`, place);
+    }
+    if (prefix === undefined)
+      throw new PolicyError(`hosts[${quote(name)}]: ${quote(text)}: invalid address`, place);
+    out.set(name, { prefix, line });
+  }
+  return out;
+}
+
+export function parseTagOwners(read: Reader, section: Node | undefined): Map<string, OwnersDef> {
+  const out = new Map<string, OwnersDef>();
+  for (const { name, value, line } of read.entries(section, 'tagOwners')) {
+    if (!/^tag:[a-zA-Z]/.test(name)) {
+      throw new PolicyError(`tagOwners[${quote(name)}]: tag names must start with a letter, after 'tag:'`, {
+        line,
+        column: 1,
+      });
+    }
+    out.set(name, { owners: selectors(read, value, `tagOwners[${quote(name)}]`), line });
+  }
+  return out;
+}
+
+export function parseAutoApprovers(read: Reader, section: Node | undefined): AutoApprovers {
+  if (section === undefined) return { routes: [], exitNode: [], services: new Map() };
+  const fields = read.fields(section, 'autoApprovers', ['routes', 'exitNode', 'services']);
+  const routes = read.entries(fields.get('routes'), 'autoApprovers.routes').map(({ name, value, line }) => {
+    const prefix = parseAddrOrPrefix(name.trim());
+    if (prefix === undefined) {
+      throw new PolicyError(`autoApprovers.routes[${quote(name)}]: invalid prefix`, { line, column: 1 });
+    }
+    return { prefix, approvers: selectors(read, value, 'approvers'), line };
+  });
+  const services = new Map<string, readonly Selector[]>(
+    read
+      .entries(fields.get('services'), 'autoApprovers.services')
+      .map(({ name, value }) => [name, selectors(read, value, 'approvers')]),
+  );
+  return { routes, exitNode: selectors(read, fields.get('exitnode'), 'autoApprovers.exitNode'), services };
+}
+
+export function parseNodeAttrs(read: Reader, section: Node | undefined): NodeAttr[] {
+  return read.items(section, 'nodeAttrs').map((node, index) => {
+    const fields = read.fields(node, 'a node attribute', ['target', 'attr', 'app', 'ipPool']);
+    const line = read.line(node);
+    const app = new Map(
+      read.entries(fields.get('app'), 'app').map(({ name, value }) => [name, read.json(value)]),
+    );
+    const ipPool = read.strings(fields.get('ippool'), 'ipPool').map((text) => {
+      const prefix = parsePrefix(text.trim());
+      if (prefix === undefined) throw new PolicyError(`IPPool(${text}): invalid prefix`, { line, column: 1 });
+      return prefix;
+    });
+    return {
+      index,
+      line,
+      target: selectors(read, fields.get('target'), 'target'),
+      attr: read.strings(fields.get('attr'), 'attr'),
+      app,
+      ipPool,
+    };
+  });
+}
+
+export function parsePostures(read: Reader, section: Node | undefined): Map<string, PostureDef> {
+  const out = new Map<string, PostureDef>();
+  for (const { name, value, line } of read.entries(section, 'postures')) {
+    if (!name.startsWith('posture:')) {
+      throw new PolicyError(`postures[${quote(name)}]: posture names must start with "posture:"`, {
+        line,
+        column: 1,
+      });
+    }
+    const conditions = read.strings(value, `postures[${quote(name)}]`).map((text) => {
+      const condition = parseCondition(text);
+      if (typeof condition !== 'string') return condition;
+      throw new PolicyError(`postures[${quote(name)}]: ${quote(text)}: ${condition}`, { line, column: 1 });
+    });
+    out.set(name, { conditions, line });
+  }
+  return out;
+}
+
+export function parseIpSets(read: Reader, section: Node | undefined): Map<string, IpSetDef> {
+  const out = new Map<string, IpSetDef>();
+  for (const { name, value, line } of read.entries(section, 'ipsets')) {
+    const where = `ipsets[${quote(name)}]`;
+    if (!name.startsWith('ipset:')) {
+      throw new PolicyError(`${where}: IP set names must start with "ipset:"`, { line, column: 1 });
+    }
+    const steps = read.strings(value, where).map((text) => {
+      const [, op = 'add', rest = ''] = /^\s*(?:(add|remove)\s+)?(.*?)\s*$/.exec(text) ?? [];
+      const term = ipSetTerm(rest);
+      if (term === undefined)
+        throw new PolicyError(`${where}: ${quote(text)}: invalid address`, { line, column: 1 });
+      return { add: op === 'add', term };
+    });
+    out.set(name, { steps, line });
+  }
+  return out;
+}
+
+function ipSetTerm(text: string): IpSetTerm | undefined {
+  if (text === 'autogroup:internet') return { kind: 'internet' };
+  if (text.startsWith('ipset:')) return { kind: 'ipset', name: text };
+  if (text.startsWith('host:')) return { kind: 'host', name: text.slice('host:'.length) };
+  const prefix = parseAddrOrPrefix(text);
+  if (prefix !== undefined) return { kind: 'range', range: rangeOfPrefix(prefix) };
+  const dash = text.indexOf('-');
+  if (dash < 0) return undefined;
+  const from = parseAddr(text.slice(0, dash).trim());
+  const to = parseAddr(text.slice(dash + 1).trim());
+  if (from?.family === 4 && to?.family === 4 && from.value <= to.value) {
+    return { kind: 'range', range: { family: 4, from: from.value, to: to.value } };
+  }
+  if (from?.family === 6 && to?.family === 6 && from.value <= to.value) {
+    return { kind: 'range', range: { family: 6, from: from.value, to: to.value } };
+  }
+  return undefined;
+}
+
+export function parseAttrConfig(read: Reader, section: Node | undefined): Map<string, AttrConfig> {
+  const out = new Map<string, AttrConfig>();
+  for (const { name, value, line } of read.entries(section, 'attrConfig')) {
+    const place = { line, column: 1 };
+    const fields = read.fields(value, 'attrConfig', ['type', 'allowSetByNode', 'broadcastToPeers']);
+    const type = read.optionalString(fields.get('type'), 'type');
+    if (!name.startsWith('custom:')) {
+      throw new PolicyError(`attrConfig[${quote(name)}]: only custom: attributes can be configured`, place);
+    }
+    if (type !== 'string' && type !== 'bool' && type !== 'number') {
+      throw new PolicyError(`attrConfig[${quote(name)}]: type must be "string", "bool" or "number"`, place);
+    }
+    out.set(name, {
+      type,
+      allowSetByNode: read.boolean(fields.get('allowsetbynode'), 'allowSetByNode'),
+      broadcastToPeers: read.strings(fields.get('broadcasttopeers'), 'broadcastToPeers'),
+    });
+  }
+  return out;
+}
+
+const TEST_FIELDS = ['src', 'user', 'proto', 'accept', 'allow', 'deny', 'srcPostureAttrs'];
+
+export function parseTests(read: Reader, section: Node | undefined): PolicyTest[] {
+  return read.items(section, 'tests').map((node, index) => {
+    const fields = read.fields(node, 'a test', TEST_FIELDS);
+    return {
+      index,
+      line: read.line(node),
+      src: read.optionalString(fields.get('src') ?? fields.get('user'), 'src').trim(),
+      proto: read.optionalString(fields.get('proto'), 'proto'),
+      accept: read.strings(fields.get('accept') ?? fields.get('allow'), 'accept'),
+      deny: read.strings(fields.get('deny'), 'deny'),
+      srcPostureAttrs: attributesOf(read, fields.get('srcpostureattrs')),
+    };
+  });
+}

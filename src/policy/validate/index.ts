@@ -1,0 +1,47 @@
+import type { Policy, Selector } from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import { validateIpSets, validateNodeAttrs, validateOwners } from './attributes.ts';
+import type { ValidationContext } from './context.ts';
+import { postureProblem, validateRules } from './rules.ts';
+import { validateSsh } from './ssh.ts';
+import { validateSshTests } from './tests.ts';
+
+export { EMPTY_CONTEXT, type ValidationContext } from './context.ts';
+export { RESERVED_TAG_PREFIX, selectorText, tagExists } from './selectors.ts';
+export { localpartDomain } from './ssh.ts';
+
+/**
+ * Checks that every name exists and may stand where it stands. Throws PolicyError with the real service's text at the
+ * first problem. Whether the policy's own tests hold is a question of `runTests`.
+ */
+export function validatePolicy(policy: Policy, context: ValidationContext): void {
+  validateIpSets(policy);
+  validateOwners(policy, context);
+  validateRules(policy, context);
+  validateNodeAttrs(policy, context);
+  validateSsh(policy, context);
+  const posture = postureProblem(policy, policy.defaultSrcPosture);
+  if (posture !== undefined) throw new PolicyError(posture);
+  validateSshTests(policy);
+}
+
+/** What may be saved but probably does not mean what its author thinks. */
+export function policyWarnings(policy: Policy, context: ValidationContext): string[] {
+  const warnings: string[] = [];
+  for (const [name, { members }] of policy.groups) {
+    for (const member of members) {
+      if (!context.hasUser(member))
+        warnings.push(`${JSON.stringify(name)}: user not found: ${JSON.stringify(member)}`);
+    }
+  }
+  const named = new Set<string>();
+  const note = (selector: Selector): void => {
+    if (selector.kind === 'user' && !context.hasUser(selector.login)) named.add(selector.login);
+  };
+  for (const rule of policy.rules ?? []) {
+    rule.src.forEach(note);
+    for (const target of rule.targets) target.dst.forEach(note);
+  }
+  for (const login of named) warnings.push(`user not found: ${JSON.stringify(login)}`);
+  return warnings;
+}

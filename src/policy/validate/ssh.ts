@@ -1,0 +1,76 @@
+import type { Policy, Selector, SshRule } from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import type { ValidationContext } from './context.ts';
+import { postureProblem } from './rules.ts';
+import { isAutogroup, namesPeople, selectorText, unknownDomain, unknownName } from './selectors.ts';
+
+/** `localpart:*@domain` logs each user of the domain in under the local part of their own address. */
+const LOCALPART_OF_DOMAIN = /^localpart:\*@(.+)$/;
+
+/** The domain of a `localpart:*@domain` user; undefined for every other text. */
+export const localpartDomain = (user: string): string | undefined =>
+  LOCALPART_OF_DOMAIN.exec(user)?.[1]?.toLowerCase();
+
+const quote = (text: string): string => JSON.stringify(text);
+
+export function validateSsh(policy: Policy, context: ValidationContext): void {
+  for (const rule of policy.ssh) {
+    const problem = ruleProblem(policy, context, rule);
+    if (problem !== undefined) throw new PolicyError(problem, { line: rule.line, column: 1 });
+  }
+}
+
+function ruleProblem(policy: Policy, context: ValidationContext, rule: SshRule): string | undefined {
+  for (const user of rule.users) {
+    const domain = localpartDomain(user);
+    const problem = domain === undefined ? undefined : unknownDomain(context, domain);
+    if (problem !== undefined) return problem;
+  }
+  for (const src of rule.src) {
+    const problem = sourceProblem(policy, context, src);
+    if (problem !== undefined) return problem;
+  }
+  for (const dst of rule.dst) {
+    const problem = destinationProblem(policy, context, rule, dst);
+    if (problem !== undefined) return problem;
+  }
+  return postureProblem(policy, rule.srcPosture);
+}
+
+const SRC_AUTOGROUPS = new Set(['autogroup:member', 'autogroup:tagged', 'autogroup:shared']);
+
+function sourceProblem(policy: Policy, context: ValidationContext, src: Selector): string | undefined {
+  const unknown = unknownName(policy, context, src);
+  if (unknown !== undefined) return src.kind === 'users-of-domain' ? unknown : `src=${unknown}`;
+  const fits =
+    src.kind === 'tag' || namesPeople(src) || (src.kind === 'autogroup' && SRC_AUTOGROUPS.has(src.name));
+  return fits ? undefined : `invalid src ${quote(selectorText(src))}`;
+}
+
+function destinationProblem(
+  policy: Policy,
+  context: ValidationContext,
+  rule: SshRule,
+  dst: Selector,
+): string | undefined {
+  const text = quote(selectorText(dst));
+  if (dst.kind === 'host' || dst.kind === 'prefix' || dst.kind === 'any') return `invalid dst ${text}`;
+  const unknown = unknownName(policy, context, dst);
+  if (unknown !== undefined) return `dst=${text}: ${unknown}`;
+  if (dst.kind === 'tag' || isAutogroup(dst, 'autogroup:tagged')) return undefined;
+  if (isAutogroup(dst, 'autogroup:self')) {
+    return rule.src.every(namesPeople)
+      ? undefined
+      : 'autogroup:self can only be used with users, groups, or supported autogroups';
+  }
+  if (isAutogroup(dst, 'autogroup:member')) {
+    return rule.src.every(namesPeople)
+      ? undefined
+      : 'tagged devices cannot connect to devices of users over SSH';
+  }
+  if (dst.kind === 'user') {
+    const sameUser = rule.src.every((src) => src.kind === 'user' && src.login === dst.login);
+    return sameUser ? undefined : `dst ${text} must be the only user of src`;
+  }
+  return `invalid dst ${text}`;
+}

@@ -1,0 +1,25 @@
+import { isSingleAddr } from '../../kernel/netip/index.ts';
+import type { Policy } from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import { parseSelector } from '../parse/selector.ts';
+import { isAutogroup, tagExists } from './selectors.ts';
+
+/**
+ * Destinations of sshTests that the service refuses by name. Everything else that is wrong with a test makes the test
+ * fail when it runs.
+ */
+export function validateSshTests(policy: Policy): void {
+  for (const test of policy.sshTests) {
+    for (const text of test.dst) {
+      const place = { line: test.line, column: 1 };
+      const dst = parseSelector(text);
+      if (dst.kind === 'tag' && !tagExists(policy, dst.name)) {
+        throw new PolicyError(`SSH tests dst contains unknown tag ${JSON.stringify(text)}`, place);
+      }
+      const network = dst.kind === 'prefix' && !isSingleAddr(dst.prefix);
+      if (network || isAutogroup(dst, 'autogroup:internet')) {
+        throw new PolicyError(`SSH tests dst contains disallowed element ${JSON.stringify(text)}`, place);
+      }
+    }
+  }
+}

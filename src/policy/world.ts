@@ -1,0 +1,150 @@
+/**
+ * What the policy is applied to: plain data about one organization, handed in by the control plane. Nothing here knows
+ * of the store. Ids are the installation's integers; texts of addresses and prefixes are canonical or get ignored.
+ */
+import type { Attributes } from './posture.ts';
+
+export type Role =
+  | 'owner'
+  | 'admin'
+  | 'network-admin'
+  | 'it-admin'
+  | 'support'
+  | 'access-reviewer'
+  | 'billing-admin'
+  | 'auditor'
+  | 'member'
+  | 'device-user';
+
+/** A membership. A suspended one's devices are cut off. */
+export interface UserInput {
+  readonly id: number;
+  /** The login that policies name: an e-mail address or `name@local`. */
+  readonly login: string;
+  readonly role: Role;
+  readonly suspended?: boolean;
+}
+
+/** A group of the model; the file names it `group:<key>@<domain>`. Groups that a file defines are not among these. */
+export interface GroupInput {
+  readonly id: number;
+  readonly key: string;
+  readonly label: string;
+  readonly active: boolean;
+  readonly members: readonly number[];
+}
+
+export type DeviceOwner =
+  | { readonly kind: 'membership'; readonly id: number }
+  | { readonly kind: 'tags' }
+  | { readonly kind: 'service-account'; readonly id: number }
+  | { readonly kind: 'gateway'; readonly id: number };
+
+export interface DeviceInput {
+  readonly id: number;
+  readonly owner: DeviceOwner;
+  readonly tags: readonly string[];
+  readonly addresses: readonly string[];
+  /** Prefixes that the device offers to route. */
+  readonly advertised: readonly string[];
+  /** Prefixes enabled on it, by hand or by autoApprovers; only those also advertised count. */
+  readonly approved: readonly string[];
+  readonly attributes: Attributes;
+  /** Edge-only devices are outside the wildcards of the file. */
+  readonly class: 'normal' | 'edge-only';
+  /** False takes the device out of everything. */
+  readonly authorized: boolean;
+  /** Shared in from another organization. */
+  readonly external?: boolean;
+}
+
+export interface NetworkInput {
+  readonly id: number;
+  readonly slug: string;
+  readonly active: boolean;
+}
+
+export interface GatewayInput {
+  readonly id: number;
+  readonly network: number;
+  /** The device that serves as this gateway now, if its binding is current. */
+  readonly device: number | undefined;
+  /** Addresses of plain WireGuard clients behind it. */
+  readonly clientAddresses?: readonly string[];
+}
+
+export interface PortSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Ports of one protocol: all, or a list (an empty list closes the protocol). */
+export type PortRules = 'all' | readonly PortSpan[];
+
+export interface ResourceProtocols {
+  readonly icmp: boolean;
+  readonly tcp: PortRules;
+  readonly udp: PortRules;
+}
+
+export interface ResourceInput {
+  readonly id: number;
+  readonly network: number;
+  readonly active: boolean;
+  /** An address, a prefix or a DNS name. */
+  readonly address: string;
+  readonly protocols: ResourceProtocols;
+  /** Reached by holders of a role on the whole network, unless access to it needs more than membership. */
+  readonly networkWide: boolean;
+  readonly accessMode?: 'manual' | 'auto-lock' | 'access-request';
+}
+
+/** An access edge that is in force now: expiry, locks and requests are settled before it gets here. */
+export interface EdgeInput {
+  readonly id: number;
+  readonly resource: number;
+  readonly principal: { readonly kind: 'group' | 'service-account'; readonly id: number };
+  /** Posture conditions that must all hold, in the language of `postures`. */
+  readonly conditions?: readonly string[];
+  /** Only these members of the group, where access is opened person by person; undefined is everybody. */
+  readonly members?: readonly number[];
+}
+
+/** A network role that opens a network (or all of them) to a group. */
+export interface NetworkRoleInput {
+  readonly id: number;
+  readonly group: number;
+  readonly network: number | undefined;
+}
+
+export interface ServiceInput {
+  /** With its prefix, `svc:`. */
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** Devices that are approved to host it. */
+  readonly hosts: readonly number[];
+}
+
+/** Who carries a prefix now. `network` is 0 for routes outside of networks. */
+export interface PrimaryInput {
+  readonly network: number;
+  readonly prefix: string;
+  readonly device: number | undefined;
+}
+
+export interface WorldSettings {
+  /** Domains of the organization: `user:*@domain` and `localpart:*@domain` may name them. */
+  readonly domains: readonly string[];
+  /** `edges-only`: the file's wildcards cover neither resources nor edge-only devices. */
+  readonly resourceOpening: 'edges-only' | 'as-file';
+  /** Blocks that edge-only devices get their addresses from; cut out of `*` once there is such a device. */
+  readonly edgeOnlyBlocks: readonly string[];
+  readonly httpsEnabled: boolean;
+}
+
+export const DEFAULT_SETTINGS: WorldSettings = {
+  domains: [],
+  resourceOpening: 'edges-only',
+  edgeOnlyBlocks: ['100.127.0.0/16'],
+  httpsEnabled: false,
+};
