@@ -67,8 +67,8 @@ export function decodeValue(column: Column<unknown>, value: StoredValue): unknow
 }
 
 /** Whether two values of a column mean the same: members of JSON objects have no order. */
-export function sameValue(column: Column<unknown>, a: unknown, b: unknown): boolean {
-  if (encodeValue(column, a) === encodeValue(column, b)) return true;
+export function sameValue(column: Column<unknown>, name: string, a: unknown, b: unknown): boolean {
+  if (encodeValue(column, a, name) === encodeValue(column, b, name)) return true;
   return column.kind === 'json' && a !== null && b !== null && canonicalJson(a) === canonicalJson(b);
 }
 

@@ -193,7 +193,7 @@ function createWriter(
         const changed = Object.entries(patch).filter(
           ([name, value]) =>
             value !== undefined &&
-            !sameValue(columnOf(kind, name), value, before[name as keyof typeof before]),
+            !sameValue(columnOf(kind, name), name, value, before[name as keyof typeof before]),
         );
         if (changed.length === 0) return before;
         const fixed = changed.find(([name]) => name === 'org' || keyNames(kind).includes(name));

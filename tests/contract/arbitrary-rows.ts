@@ -38,7 +38,7 @@ const json = fc
   .oneof(fc.jsonValue(), fc.constantFrom<unknown[]>(['\0', '\uD800'], { '': null }))
   .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 
-function valueOf(column: Column<unknown>): fc.Arbitrary<unknown> {
+function arbitraryValue(column: Column<unknown>): fc.Arbitrary<unknown> {
   const present: fc.Arbitrary<unknown> = {
     integer: integer.map((value) => value + 0),
     real,
@@ -71,7 +71,9 @@ export function arbitraryRow<K extends EntityKind>(
 ): fc.Arbitrary<(number: number) => Row<K>> {
   const columns = columnsOfKind(kind);
   const inKey = keyColumns(kind);
-  const values = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, valueOf(column)]));
+  const values = Object.fromEntries(
+    Object.entries(columns).map(([name, column]) => [name, arbitraryValue(column)]),
+  );
   return fc.record(values).map((random) => (number: number): Row<K> => {
     const row: Record<string, unknown> = { org, ...random };
     for (const name of inKey) {

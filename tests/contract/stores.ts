@@ -65,7 +65,7 @@ export function audited<T>(
     { orgs, by: BY, origin: 'system', ...(ids === undefined ? {} : { ids }) },
     async (tx) => {
       const result = await work(tx);
-      for (const org of orgs)
+      for (const org of new Set(orgs))
         tx.audit(org, { verb: 'update', objectKind: 'thing', objectId: 1, objectName: 'thing' });
       return result;
     },
