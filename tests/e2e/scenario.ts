@@ -58,6 +58,17 @@ export function realPath(network: () => Network): Scenario {
     await device.up({ loginServer: LOGIN_SERVER, authKey, flags });
     return device;
   };
+  const enableRoutes = async (...routes: string[]) => {
+    const { id } = await deviceNamed('router');
+    const answer = DeviceRoutes.parse(await rest.ask('POST', `/api/v2/device/${id}/routes`, { routes }));
+    assert.deepEqual(answer.enabledRoutes, routes);
+  };
+  /** On the laptop, which uses the route, and on the router, which serves it. */
+  const routeIs = async (there: boolean) => {
+    const [peer] = await laptop.peers();
+    const { Self: self } = await router.status();
+    for (const node of [peer, self]) assert.equal(node?.AllowedIPs?.includes(LAN), there);
+  };
   const seesOnline = async (viewer: RealDevice, peer: RealDevice) => {
     const found = (await viewer.peers()).find(({ HostName }) => HostName === peer.host);
     assert(found?.Online, `${viewer.host} does not see ${peer.host} online`);
@@ -152,10 +163,7 @@ export function realPath(network: () => Network): Scenario {
     {
       says: 'The owner enables the route over REST, and the laptop reaches the printer, which runs no client.',
       run: async () => {
-        const { id } = await deviceNamed('router');
-        const path = `/api/v2/device/${id}/routes`;
-        const routes = DeviceRoutes.parse(await rest.ask('POST', path, { routes: [LAN] }));
-        assert.deepEqual(routes.enabledRoutes, [LAN]);
+        await enableRoutes(LAN);
         assert.equal(await eventually(() => network().dial('laptop', PRINTER)), 'hello');
         return `${PRINTER} echoed what it was sent`;
       },
@@ -186,7 +194,12 @@ export function realPath(network: () => Network): Scenario {
           assert.deepEqual(after.map(identity), before.map(identity));
           assert(after.every((device) => device.connectedToControl));
         }, RECONNECT_MS);
+        // What the server says of presence may be from before the crash; that news of it arrives on both is not.
+        await enableRoutes();
+        await eventually(() => routeIs(false), RECONNECT_MS);
         const milliseconds = Math.round(performance.now() - killed);
+        await enableRoutes(LAN);
+        await eventually(() => routeIs(true));
         await eventually(() => seesOnline(laptop, router));
         await eventually(() => seesOnline(router, laptop));
         await eventually(async () => laptop.ping(await router.address()));

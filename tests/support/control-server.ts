@@ -2,7 +2,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createControlPlane } from '../../src/control/control-plane.ts';
-import { createAllowAllView } from '../../src/control/map/allow-all-view.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import type { JoinPolicy } from '../../src/domain/devices/join-types.ts';
@@ -69,7 +68,6 @@ export async function startControlServer(
     replica: { id: 'replica-under-test', onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
     policy: { mayRequestTags: async () => false, autoApproved: async () => new Set(), ...options.policy },
-    createView: createAllowAllView,
     log: { debug: () => undefined, warn: (fields) => void failures.push(fields) },
     onError,
     graceMs: options.graceMs ?? SHORT_GRACE_MS,

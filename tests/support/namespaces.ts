@@ -16,17 +16,24 @@ const COMMAND_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/**
- * The world's first process. A private /run keeps namespace names and lock files apart from the machine's; the overlay on
- * /etc lets each host have a resolv.conf of its own (see ip-netns(8)).
- */
+/** The world's first process. A private /run keeps namespace names and lock files apart from the machine's. */
 const INIT = `set -e
 mount -t tmpfs tmpfs /run
-mkdir -p /run/netns /run/etc /run/etc-work
-mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/etc-work /etc
+mkdir -p /run/netns /run/etc
 echo ready
 read -r _ || true
 rm -rf "$1"`;
+
+/** Runs a program with the host's own /etc: clients rewrite resolv.conf, and keep a copy beside it. */
+const WITH_OWN_ETC = 'mount --bind "$0" /etc && exec "$@"';
+const etcOf = (host: string) => `/run/etc/${host}`;
+
+const ROUTER_SETTINGS = {
+  '/proc/sys/net/ipv4/ip_forward': '1',
+  '/proc/sys/net/ipv6/conf/all/forwarding': '1',
+  // Each "unreachable" is told, so that a connection that cannot be fails at once and not after retries.
+  '/proc/sys/net/ipv4/icmp_ratelimit': '0',
+};
 
 export interface World {
   /** A directory for state and logs, reachable from inside and outside alike; removed with the world. */
@@ -100,19 +107,24 @@ export async function createWorld(): Promise<World> {
     });
     return stdout;
   };
-  const run: World['run'] = (host, command, { timeoutMs } = {}) =>
-    outside(['ip', 'netns', 'exec', host, ...command], timeoutMs);
+  const inside = (host: string, command: readonly string[]) => [
+    ...['ip', 'netns', 'exec', host],
+    ...['sh', '-c', WITH_OWN_ETC, etcOf(host), ...command],
+  ];
+  const run: World['run'] = (host, command, { timeoutMs } = {}) => outside(inside(host, command), timeoutMs);
 
   return {
     directory,
     run,
     addHost: async (name, { forwarding = false } = {}) => {
-      const etc = `/etc/netns/${name}`;
-      await outside(['sh', '-c', `ip netns add ${name} && mkdir -p ${etc} && : >${etc}/resolv.conf`]);
+      await outside(['ip', 'netns', 'add', name]);
+      await outside(['cp', '-a', '/etc', etcOf(name)]);
+      await run(name, ['sh', '-c', ': >/etc/resolv.conf']);
       await run(name, ['ip', 'link', 'set', 'lo', 'up']);
       if (!forwarding) return;
-      const switches = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'];
-      for (const file of switches) await run(name, ['sh', '-c', `echo 1 >${file}`]);
+      for (const [file, value] of Object.entries(ROUTER_SETTINGS)) {
+        await run(name, ['sh', '-c', `echo ${value} >${file}`]);
+      }
     },
     link: async (a, b) => {
       links += 1;
@@ -134,7 +146,7 @@ export async function createWorld(): Promise<World> {
       const logFile = path.join(directory, `${host}-${name}-${started}.log`);
       writeFileSync(logFile, '');
       const output = openSync(logFile, 'a');
-      const child = spawn('nsenter', [...enter, 'ip', 'netns', 'exec', host, ...command], {
+      const child = spawn('nsenter', [...enter, ...inside(host, command)], {
         cwd: directory,
         env: { ...programEnvironment(), ...env },
         stdio: ['ignore', output, output],
@@ -174,7 +186,8 @@ function onlyChild(pid: number | undefined): number {
   return child;
 }
 
-/** nsenter stays in between, since only a child of it can enter a pid namespace; `ip` replaces itself by the program. */
+/** nsenter stays in between, since only a child of it can enter a pid namespace; what it
+ * starts replaces itself until it is the program. */
 async function programUnder(nsenter: ChildProcess): Promise<number> {
   while (nsenter.exitCode === null && nsenter.signalCode === null) {
     const [child] = childrenOf(nsenter.pid);
