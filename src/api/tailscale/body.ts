@@ -17,7 +17,8 @@ export const textBody = (request: FastifyRequest): string =>
 function problemOf(error: z.core.$ZodError): AppError {
   const issue = error.issues[0];
   const field = issue?.path.map(String).join('.') ?? '';
-  const what = issue?.message ?? 'invalid value';
+  const said = issue?.message.replace(/^Invalid input: /u, '') ?? 'invalid value';
+  const what = said.endsWith('received undefined') ? 'is required' : said;
   return invalid(field === '' ? `request body: ${what}` : `${field}: ${what}`, field);
 }
 

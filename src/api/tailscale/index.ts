@@ -28,6 +28,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...policyFileOperations(parts),
 ];
 
+const ANY_CONTENT = 'application/octet-stream';
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function readBodiesAsText(server: FastifyInstance): void {
@@ -53,7 +54,9 @@ export function createTailscaleApi(parts: TailscaleApiParts): FastifyPluginAsync
   };
   return async (server) => {
     readBodiesAsText(server);
-    server.addHook('onRequest', async (_request, reply) => {
+    server.addHook('onRequest', async (request, reply) => {
+      // No client is refused for its Content-Type, however malformed it is.
+      request.raw.headers['content-type'] = ANY_CONTENT;
       void reply.header('x-tailscale-request-id', requestId(parts));
     });
     server.setErrorHandler((error, request, reply) => {

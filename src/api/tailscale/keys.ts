@@ -29,7 +29,7 @@ const typeBody = z.object({ keyType: z.string().nullish() });
 const authBody = z.object({
   description,
   expirySeconds: z.number().int().nullish(),
-  capabilities: z.unknown(),
+  capabilities: z.unknown().optional(),
 });
 const clientBody = z.object({ description, scopes: texts, tags: texts });
 const federatedBody = clientBody.extend({

@@ -1,23 +1,33 @@
 /** The dialect on a server of its own, and devices put in as the control plane puts them. */
 import type { FastifyPluginAsync } from 'fastify';
-import { createTailscaleApi, createTailscaleServices } from '../../../src/api/tailscale/index.ts';
+import {
+  createTailscaleApi,
+  createTailscaleServices,
+  type TailscaleApiParts,
+} from '../../../src/api/tailscale/index.ts';
 import type { Device } from '../../../src/domain/model/devices.ts';
 import { createAllowAllChecker, type PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
 import type { Store } from '../../../src/domain/ports/store.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 
+type MakeChecker = (store: Store) => PolicyChecker;
+const allowAll: MakeChecker = () => createAllowAllChecker();
+
+export const tailscaleParts = (
+  { store, clock, random, authenticator, onError }: ApiParts,
+  checker: MakeChecker = allowAll,
+): TailscaleApiParts => ({
+  services: createTailscaleServices({ store, clock, random, checker: checker(store) }),
+  authenticate: authenticator.authenticate,
+  clock,
+  random,
+  onError,
+  regionName: (region) => `Region ${region}`,
+});
+
 export const tailscaleDialect =
-  (checker: (store: Store) => PolicyChecker = () => createAllowAllChecker()) =>
-  ({ store, clock, random, authenticator, onError }: ApiParts): FastifyPluginAsync[] => [
-    createTailscaleApi({
-      services: createTailscaleServices({ store, clock, random, checker: checker(store) }),
-      authenticate: authenticator.authenticate,
-      clock,
-      random,
-      onError,
-      regionName: (region) => `Region ${region}`,
-    }),
-  ];
+  (checker: MakeChecker = allowAll) =>
+  (parts: ApiParts): FastifyPluginAsync[] => [createTailscaleApi(tailscaleParts(parts, checker))];
 
 export const createTailscaleServer = (engine: EngineName): Promise<ApiServer> =>
   createApiServer(engine, tailscaleDialect());

@@ -1,0 +1,67 @@
+/** Roles and scopes of each operation, transcribed from the contract (role matrix §3.2, scope table §1.3). */
+import type { Role } from '../../../src/domain/model/people.ts';
+
+export interface AccessLine {
+  readonly operation: string;
+  readonly roles: readonly Role[] | 'public';
+  readonly scopes: readonly string[];
+}
+
+/** "admin console; read policy, network config, feature config, machines, users, audit logs": all but members. */
+const READERS: readonly Role[] = ['owner', 'admin', 'network-admin', 'it-admin', 'billing-admin', 'auditor'];
+/** "write machines (approve, rename, remove)". */
+const MACHINES: readonly Role[] = ['owner', 'admin', 'it-admin'];
+/** "write network config (DNS, MagicDNS, routes approval, exit node, HTTPS)", "write policy file". */
+const NETWORK: readonly Role[] = ['owner', 'admin', 'network-admin'];
+/** "generate auth keys; API tokens and OAuth clients; write webhooks". */
+const KEYS: readonly Role[] = ['owner', 'admin', 'network-admin', 'it-admin'];
+const EVERYBODY: readonly Role[] = [...READERS, 'member'];
+
+const read = (scope: string): readonly string[] => ['all', 'all:read', scope, `${scope}:read`];
+const write = (scope: string): readonly string[] => ['all', scope];
+const KEY_SCOPES = ['auth_keys', 'oauth_keys', 'federated_keys', 'api_access_tokens'];
+/** Operations that look at the key before they decide let everybody ask: an unknown key is unknown to all. */
+const ANY_SCOPE = [
+  ...['all', 'all:read', 'devices:core', 'devices:core:read', 'devices:routes', 'devices:routes:read'],
+  ...['devices:posture_attributes', 'devices:posture_attributes:read', 'auth_keys', 'auth_keys:read'],
+  ...['oauth_keys', 'oauth_keys:read', 'federated_keys', 'federated_keys:read', 'api_access_tokens'],
+  ...['api_access_tokens:read', 'policy_file', 'policy_file:read', 'dns', 'dns:read', 'users', 'users:read'],
+  ...['account_settings', 'account_settings:read', 'feature_settings', 'feature_settings:read'],
+  ...['networking_settings', 'networking_settings:read', 'logs:network', 'logs:network:read'],
+  ...['logs:configuration:read', 'log_streaming', 'log_streaming:read', 'webhooks', 'webhooks:read'],
+  ...['services', 'services:read', 'device_invites', 'device_invites:read'],
+];
+
+const T = '/api/v2/tailnet/:tailnet';
+const D = '/api/v2/device/:deviceId';
+
+export const ACCESS: readonly AccessLine[] = [
+  { operation: 'POST /api/v2/oauth/token', roles: 'public', scopes: [] },
+
+  { operation: `GET ${T}/devices`, roles: READERS, scopes: read('devices:core') },
+  { operation: `GET ${D}`, roles: READERS, scopes: read('devices:core') },
+  { operation: `DELETE ${D}`, roles: MACHINES, scopes: write('devices:core') },
+  { operation: `POST ${D}/expire`, roles: MACHINES, scopes: write('devices:core') },
+  { operation: `GET ${D}/routes`, roles: READERS, scopes: read('devices:routes') },
+  { operation: `POST ${D}/routes`, roles: NETWORK, scopes: write('devices:routes') },
+  { operation: `POST ${D}/authorized`, roles: MACHINES, scopes: write('devices:core') },
+  { operation: `POST ${D}/name`, roles: MACHINES, scopes: write('devices:core') },
+  { operation: `POST ${D}/tags`, roles: MACHINES, scopes: write('devices:core') },
+  { operation: `POST ${D}/key`, roles: MACHINES, scopes: write('devices:core') },
+  { operation: `POST ${D}/ip`, roles: MACHINES, scopes: write('devices:core') },
+
+  {
+    operation: `GET ${T}/keys`,
+    roles: READERS,
+    scopes: ['all', 'all:read', ...KEY_SCOPES.flatMap(read).filter((s) => !s.startsWith('all'))],
+  },
+  { operation: `POST ${T}/keys`, roles: KEYS, scopes: ['all', ...KEY_SCOPES] },
+  { operation: `GET ${T}/keys/:keyId`, roles: EVERYBODY, scopes: ANY_SCOPE },
+  { operation: `PUT ${T}/keys/:keyId`, roles: KEYS, scopes: ['all', ...KEY_SCOPES] },
+  { operation: `DELETE ${T}/keys/:keyId`, roles: EVERYBODY, scopes: ANY_SCOPE },
+
+  { operation: `GET ${T}/acl`, roles: READERS, scopes: read('policy_file') },
+  { operation: `POST ${T}/acl`, roles: NETWORK, scopes: write('policy_file') },
+  { operation: `POST ${T}/acl/validate`, roles: READERS, scopes: read('policy_file') },
+  { operation: `POST ${T}/acl/preview`, roles: READERS, scopes: read('policy_file') },
+];

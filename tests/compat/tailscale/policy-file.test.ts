@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type ApiServer, ENGINES } from '../../support/api-server.ts';
+import { createTailscaleServer } from './support.ts';
+
+const ACL = '/api/v2/tailnet/-/acl';
+/** Already in the canonical layout, so that its ETag is the digest of the very text. */
+const CANONICAL = `{
+	// everybody
+	"acls": [
+		{"action": "accept", "src": ["*"], "dst": ["*:*"]},
+	],
+}
+`;
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+describe.each(ENGINES)('the policy file over the REST API on %s', (engine) => {
+  let api: ApiServer;
+  const set = (body: string, headers: Record<string, string> = {}) =>
+    api.call('POST', ACL, { body, headers });
+  const get = (headers: Record<string, string> = {}) => api.call('GET', ACL, { headers });
+
+  beforeEach(async () => {
+    api = await createTailscaleServer(engine);
+  });
+  afterEach(async () => {
+    expect(api.failures).toEqual([]);
+    await api.close();
+  });
+
+  test('what is written is read back byte for byte, comments, trailing commas and odd blanks included', async () => {
+    const odd =
+      '// ü\r\n{ "ACLs" : [ {"Action":"accept",\t"Users":["*"],"Ports":["*:*",], } ] , /* end */ }\n\n';
+    const saved = await set(odd, { 'content-type': 'application/hujson' });
+    expect([saved.status, saved.text]).toEqual([200, odd]);
+    const read = await get({ accept: 'application/hujson' });
+    expect(read.text).toBe(odd);
+    expect(read.headers['content-type']).toMatch(/^application\/hujson/u);
+    expect(read.headers.etag).toBe(saved.headers.etag);
+  });
+
+  test('as JSON it comes without comments and with its keys as they were written', async () => {
+    await set('{ // x\n"ACLs":[{"Action":"accept","Users":["*"],"Ports":["*:*"]},],}');
+    const read = await get({ accept: 'application/json' });
+    expect(read.headers['content-type']).toMatch(/^application\/json/u);
+    expect(read.json()).toEqual({ ACLs: [{ Action: 'accept', Users: ['*'], Ports: ['*:*'] }] });
+  });
+
+  test('the ETag is the quoted SHA-256 of the canonical form, on every variant', async () => {
+    const saved = await set(CANONICAL);
+    const etag = `"${sha256(CANONICAL)}"`;
+    expect(saved.headers.etag).toBe(etag);
+    for (const path of [ACL, `${ACL}?details=1`]) {
+      for (const accept of ['application/json', 'application/hujson', '*/*']) {
+        expect((await api.call('GET', path, { headers: { accept } })).headers.etag).toBe(etag);
+      }
+    }
+    const squeezed = CANONICAL.replace('{"action": "accept"', '{"action":"accept"');
+    expect((await set(squeezed)).headers.etag).toBe(etag);
+    expect((await get()).text).toBe(squeezed);
+  });
+
+  test('details give the file in base64 with null for what there is not', async () => {
+    await set(CANONICAL);
+    const answer = await api.call('GET', `${ACL}?details=1`, { headers: { accept: 'application/hujson' } });
+    expect(answer.json()).toEqual({
+      acl: Buffer.from(CANONICAL).toString('base64'),
+      warnings: null,
+      errors: null,
+    });
+  });
+
+  test.each([
+    ['the quoted ETag', (etag: string) => etag, 200],
+    ['the ETag without quotes', (etag: string) => etag.slice(1, -1), 200],
+    ['a star', () => '*', 200],
+    ['another ETag', () => `"${'0'.repeat(64)}"`, 412],
+    ['the words for the default', () => '"ts-default"', 412],
+  ])('a write on %s', async (_name, condition, status) => {
+    const { headers } = await set(CANONICAL);
+    const answer = await set('{"grants":[{"src":["*"],"dst":["*"],"ip":["*"]}]}', {
+      'if-match': condition(String(headers.etag)),
+    });
+    expect(answer.status).toBe(status);
+    if (status === 412) {
+      expect(answer.json()).toEqual({ message: 'precondition failed, invalid old hash' });
+      expect((await get()).text).toBe(CANONICAL);
+    }
+  });
+
+  test('ts-default holds for the untouched file only, and again after a reset by an empty body', async () => {
+    const original = (await get()).text;
+    const onDefault = { 'if-match': '"ts-default"' };
+    expect((await set(CANONICAL, onDefault)).status).toBe(200);
+    expect((await set(CANONICAL, onDefault)).status).toBe(412);
+    const reset = await set('');
+    expect([reset.status, reset.text]).toEqual([200, original]);
+    expect((await set(original, onDefault)).status).toBe(200);
+    expect((await set(CANONICAL, onDefault)).status).toBe(412);
+  });
+
+  test('of many writers on one state exactly one wins', async () => {
+    const etag = String((await get()).headers.etag);
+    const files = Array.from({ length: 20 }, (_, writer) => `// ${writer}\n${CANONICAL}`);
+    const answers = await Promise.all(files.map((file) => set(file, { 'if-match': etag })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(19).fill(412)]);
+    const winner = answers.findIndex(({ status }) => status === 200);
+    expect((await get()).text).toBe(files[winner]);
+  });
+
+  test.each([
+    ['{"acls":[}', 'line 1, column 10: '],
+    ['{\n  "acls": [\n    {"action" "accept"}\n  ]\n}', 'line 3, column 15: '],
+    ['[]', 'line 1, column 1: '],
+    ['"x"', 'line 1, column 1: '],
+  ])('the text %j is refused with its line and column', async (text, where) => {
+    const before = (await get()).text;
+    const answer = await set(text);
+    expect(answer.status).toBe(400);
+    expect(answer.json<{ message: string }>().message.startsWith(where)).toBe(true);
+    expect((await get()).text).toBe(before);
+  });
+
+  test('a file beyond its bound is refused', async () => {
+    const answer = await set(`{"acls":[]}//${'x'.repeat(1024 * 1024)}`);
+    expect(answer.status).toBe(413);
+    expect(answer.json()).toHaveProperty('message');
+  });
+
+  test('bytes that are no UTF-8 are refused', async () => {
+    const answer = await api.server.inject({
+      method: 'POST',
+      url: ACL,
+      headers: { authorization: `Bearer ${api.token}` },
+      payload: Buffer.from([0x7b, 0xff, 0x7d]),
+    });
+    expect([answer.statusCode, answer.json()]).toEqual([400, { message: 'request body is not valid UTF-8' }]);
+  });
+
+  test('each saved version is an audit event with the text before and after', async () => {
+    const org = api.organization.id;
+    const { auditSeq } = await api.store.auditHead(org);
+    await set(CANONICAL);
+    await set(CANONICAL);
+    const events = await api.store.auditEvents(org, { afterSeq: auditSeq, limit: 10 });
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({
+      verb: 'update',
+      objectKind: 'policyVersion',
+      after: JSON.stringify(CANONICAL),
+    });
+  });
+});

@@ -1,0 +1,183 @@
+/** The dialect on a server of its own, with a small organization in it. */
+import type { FastifyPluginAsync } from 'fastify';
+import { expect } from 'vitest';
+import { createTwingateApi, createTwingateServices } from '../../../src/api/twingate/index.ts';
+import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
+import {
+  addToGroup,
+  insertEdge,
+  insertGateway,
+  insertGroup,
+  insertMember,
+  insertNetwork,
+  insertResource,
+  insertServiceAccount,
+  seed,
+} from '../../support/seeds.ts';
+import { addDevices } from '../tailscale/support.ts';
+
+export const twingateDialect = ({
+  store,
+  clock,
+  random,
+  authenticator,
+  onError,
+}: ApiParts): FastifyPluginAsync[] => [
+  createTwingateApi({
+    services: createTwingateServices({ store, clock, random }),
+    authenticate: authenticator.authenticate,
+    clock,
+    onError,
+  }),
+];
+
+export const createTwingateServer = (engine: EngineName): Promise<ApiServer> =>
+  createApiServer(engine, twingateDialect);
+
+export interface GraphqlAnswer {
+  // Answers are shapes that each test knows; they are compared, never computed with.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape follows from the document of each test
+  readonly data: any;
+  readonly errors?: readonly { message: string; path?: unknown; extensions?: Record<string, unknown> }[];
+}
+
+export type Gql = (
+  query: string,
+  variables?: Record<string, unknown>,
+  token?: string,
+) => Promise<GraphqlAnswer>;
+
+/** Sends a document as the owner; the answer must be 200. */
+export const gqlOf =
+  (api: ApiServer): Gql =>
+  async (query, variables, token = api.token) => {
+    const answer = await api.call('POST', '/api/graphql/', {
+      token: null,
+      headers: { 'x-api-key': token },
+      body: { query, ...(variables === undefined ? {} : { variables }) },
+    });
+    expect(answer.status, answer.text).toBe(200);
+    return answer.json<GraphqlAnswer>();
+  };
+
+export const gid = (type: string, id: number): string => Buffer.from(`${type}:${id}`).toString('base64');
+
+/** People, groups, two networks with connectors, resources, edges, service accounts and devices. */
+export async function seedOrganization(api: ApiServer, org = api.organization.id, owner = api.owner.id) {
+  const { store } = api;
+  const [laptop, phone, blocked, tagged, connectorDevice, offline] = await addDevices(api, org, [
+    { label: `laptop-${org}`, owner, online: true, patch: { serials: ['SN-1', 'SN-2'], os: 'macOS' } },
+    { label: `phone-${org}`, owner, patch: { os: 'iOS', trustedAt: 1, archivedAt: 1 } },
+    { label: `blocked-${org}`, owner, patch: { blockedAt: 1, archivedAt: 1 } },
+    { label: `server-${org}`, tags: ['tag:server'] },
+    { label: `gw-${org}`, online: true, patch: { ownerKind: 'gateway', owner: 1 } },
+    { label: `gw-off-${org}`, patch: { ownerKind: 'gateway', owner: 2 } },
+  ]);
+  return seed(store, org, async (tx) => {
+    const now = tx.now;
+    const anna = await insertMember(tx, org, {
+      username: `anna@org${org}.test`,
+      givenName: 'Anna',
+      familyName: 'Ünal',
+      role: 'network-admin',
+    });
+    const pending = await insertMember(tx, org, {
+      username: `pending@org${org}.test`,
+      joinedAt: null,
+      approvedAt: null,
+      managedBy: 'directory',
+    });
+    const suspended = await insertMember(tx, org, {
+      username: `local${org}`,
+      email: null,
+      suspendedAt: now,
+      role: 'billing-admin',
+    });
+    const ops = await insertGroup(tx, org, { name: 'Ops' });
+    const twin = await insertGroup(tx, org, {
+      name: 'Ops',
+      active: false,
+      kind: 'directory',
+      originId: 'idp-7',
+    });
+    const hidden = await insertGroup(tx, org, { name: 'gw users', kind: 'system', systemKey: 'gw-9-users' });
+    await addToGroup(tx, org, ops.id, [owner, anna.id]);
+    await addToGroup(tx, org, twin.id, [pending.id]);
+    const prod = await insertNetwork(tx, org, { name: 'Prod DC' });
+    const lab = await insertNetwork(tx, org, { name: 'Lab', kind: 'exit', active: false });
+    await tx.insert('networkTwingate', { org, network: prod.id, location: 'AWS' });
+    const never = await insertGateway(tx, org, { network: prod.id, name: 'never' });
+    const alive = await insertGateway(tx, org, {
+      network: prod.id,
+      name: 'alive',
+      device: connectorDevice?.id ?? 0,
+      tokenGeneration: 2,
+      boundGeneration: 2,
+    });
+    const old = await insertGateway(tx, org, { network: lab.id, name: 'alive', device: offline?.id ?? 0 });
+    const unbound = await insertGateway(tx, org, {
+      network: lab.id,
+      name: 'unbound',
+      device: connectorDevice?.id ?? 0,
+      tokenGeneration: 3,
+      boundGeneration: 2,
+    });
+    const database = await insertResource(tx, org, {
+      network: prod.id,
+      name: 'database',
+      protocols: {
+        allowIcmp: false,
+        tcp: { policy: 'restricted', ports: [{ start: 5432, end: 5433 }] },
+        udp: { policy: 'restricted', ports: [] },
+      },
+      accessMode: 'auto-lock',
+      accessSeconds: 7 * 86_400,
+      approvalMode: 'automatic',
+    });
+    await tx.insertAll('resourceLabel', [
+      { org, resource: database.id, key: 'env', value: 'prod' },
+      { org, resource: database.id, key: 'team', value: 'data' },
+    ]);
+    const wiki = await insertResource(tx, org, {
+      network: lab.id,
+      name: 'wiki',
+      addressText: '*.wiki.test',
+      addressKind: 'dns',
+      alias: 'wiki.int',
+      kind: 'egress',
+      active: false,
+    });
+    const robot = await insertServiceAccount(tx, org, { name: 'robot' });
+    const edge = await insertEdge(tx, org, {
+      resource: database.id,
+      principalKind: 'group',
+      principal: ops.id,
+    });
+    const robotEdge = await insertEdge(tx, org, {
+      resource: database.id,
+      principalKind: 'service_account',
+      principal: robot.id,
+      accessMode: 'manual',
+      expiresAt: now + 60_000,
+    });
+    await insertEdge(tx, org, {
+      resource: wiki.id,
+      principalKind: 'group',
+      principal: ops.id,
+      expiresAt: now - 1,
+    });
+    await tx.insert('serialNumber', { org, id: tx.newId(), serial: 'SN-2', createdAt: now });
+    await tx.insert('serialNumber', { org, id: tx.newId(), serial: 'SN-9', createdAt: now });
+    return {
+      people: { anna, pending, suspended },
+      groups: { ops, twin, hidden },
+      networks: { prod, lab },
+      gateways: { never, alive, old, unbound },
+      resources: { database, wiki },
+      robot,
+      edges: { edge, robotEdge },
+      devices: { laptop, phone, blocked, tagged, connectorDevice, offline },
+    };
+  });
+}
+export type Seeded = Awaited<ReturnType<typeof seedOrganization>>;
