@@ -2,6 +2,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
+import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
 import { createAllowAllChecker } from '../domain/policy-file/policy-checker.ts';
 import type { Services } from './services.ts';
 
@@ -23,6 +24,16 @@ const tailscale: Dialect = ({ services, log }) => {
   });
 };
 
+const twingate: Dialect = ({ services, log }) => {
+  const { store, clock, random, authenticator } = services;
+  return createTwingateApi({
+    services: createTwingateServices({ store, clock, random }),
+    authenticate: authenticator.authenticate,
+    clock,
+    onError: defectLog(log),
+  });
+};
+
 /** Logs what an API answered as its own fault, with the operation and nothing of the request that may hold a secret. */
 const defectLog =
   (log: Logger) =>
@@ -30,4 +41,4 @@ const defectLog =
     log.error({ err: error, operation: request.routeOptions.config.operation }, 'a request failed');
 
 /** In the order in which they are mounted; paths decide, so the order does not. */
-export const dialects: readonly Dialect[] = [tailscale];
+export const dialects: readonly Dialect[] = [tailscale, twingate];

@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Directory } from '../../domain/directory/directory.ts';
+import type { Tenancy } from '../../domain/directory/tenancy.ts';
 import type { GroupReads } from '../../domain/groups/group-reads.ts';
 import type { Batches } from './batches.ts';
 
@@ -7,6 +8,7 @@ import type { Batches } from './batches.ts';
 export interface TwingateServices {
   readonly directory: Directory;
   readonly groupReads: GroupReads;
+  readonly tenancy: Tenancy;
 }
 
 /** What every resolver of one request shares. */

@@ -2,7 +2,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
-import type { Tenancy } from '../../domain/directory/tenancy.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError, invalid, toAppError } from '../../kernel/errors.ts';
 import { createBatches } from './batches.ts';
@@ -12,12 +11,15 @@ import { createExecutor, type GraphqlRequest } from './executor.ts';
 import { createTwingateSchema } from './schema.ts';
 
 export type { TwingateServices } from './context.ts';
+export { createTwingateServices } from './services.ts';
 
 export interface TwingateApiParts {
-  readonly services: TwingateServices & { readonly tenancy: Tenancy };
+  readonly services: TwingateServices;
   /** From the text of a token to its actor; throws `unauthenticated`. */
   readonly authenticate: (token: string) => Promise<Actor>;
   readonly clock: Clock;
+  /** Told of what was answered as our own fault. */
+  readonly onError?: (error: unknown, request: FastifyRequest) => void;
 }
 
 const MAX_QUERY_LENGTH = 200_000;
@@ -51,7 +53,12 @@ function parseQueryString(query: unknown): GraphqlRequest {
   return parseRequest({ ...rest, variables: given }, true);
 }
 
-export function createTwingateApi({ services, authenticate, clock }: TwingateApiParts): FastifyPluginAsync {
+export function createTwingateApi({
+  services,
+  authenticate,
+  clock,
+  onError,
+}: TwingateApiParts): FastifyPluginAsync {
   const executor = createExecutor(createTwingateSchema());
 
   const actorOf = async (request: FastifyRequest): Promise<Actor> => {
@@ -69,9 +76,7 @@ export function createTwingateApi({ services, authenticate, clock }: TwingateApi
   const answer = async (request: FastifyRequest, reply: FastifyReply, read: () => GraphqlRequest) => {
     const actor = await actorOf(request);
     const context = { actor, services, batches: createBatches(), now: clock.now() };
-    const result = await executor.run(read(), context, (error) =>
-      request.log.error({ err: error }, 'a GraphQL field failed'),
-    );
+    const result = await executor.run(read(), context, (error) => onError?.(error, request));
     return reply.type('application/json').send(JSON.stringify(result));
   };
 
@@ -84,7 +89,7 @@ export function createTwingateApi({ services, authenticate, clock }: TwingateApi
         !isOurs && typeof status === 'number' && status < 500
           ? invalid(thrown instanceof Error ? thrown.message : 'bad request', 'body')
           : toAppError(thrown);
-      if (error.code === 'internal') request.log.error({ err: thrown }, 'a GraphQL request failed');
+      if (error.code === 'internal') onError?.(thrown, request);
       const code = !isOurs && typeof status === 'number' && status < 500 ? status : statusOf(error.code);
       if (code === 429) reply.header('retry-after', '1');
       return reply.code(code).send(errorBody(error));
