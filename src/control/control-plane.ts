@@ -10,11 +10,9 @@ import { createReportService } from '../domain/devices/report-service.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
-import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createHubs } from './hubs.ts';
-import type { UpdatableView } from './map/allow-all-view.ts';
 import { createDeviceUpdates } from './map/device-updates.ts';
 import { createFirstMapQueue } from './map/first-map-queue.ts';
 import { startKeepAlives } from './map/keep-alives.ts';
@@ -36,6 +34,8 @@ import {
 import type { DerpMap } from './wire/index.ts';
 
 const MAINTENANCE_MS = 15 * SECOND;
+/** How late the end of an access, an attribute or a key may be noticed. */
+const EXPIRY_MS = SECOND / 2;
 /** Streams end over this time when the server stops, so that their clients do not return in one instant. */
 const DRAIN_MS = 2 * SECOND;
 const MAX_SHOWN = 200;
@@ -49,9 +49,9 @@ export interface ControlPlaneParts {
   /** Curve25519, 32 bytes; must survive restarts. */
   readonly noisePrivateKey: Uint8Array;
   readonly replica: { readonly id: string; onLost(callback: (replica: string) => Promise<void>): void };
-  readonly derpMap: () => DerpMap;
+  /** `localAddress`: the server's address as the device reached it. */
+  readonly derpMap: (localAddress: string) => DerpMap;
   readonly policy: JoinPolicy;
-  readonly createView: (snapshot: Snapshot) => UpdatableView;
   readonly log: ControlTransportLog;
   readonly onError: (error: unknown) => void;
   /** Milliseconds a device has to come back before it counts as offline. */
@@ -84,7 +84,6 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     writer,
     derpMap: parts.derpMap,
-    createView: parts.createView,
     onError,
   });
   const register = createRegisterHandler({
@@ -135,6 +134,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
 
   let stopKeepAlives = (): void => undefined;
   let maintenance: NodeJS.Timeout | undefined;
+  let expiry: NodeJS.Timeout | undefined;
   parts.replica.onLost(async (lost) => presence.takeOver(lost));
 
   return {
@@ -142,23 +142,25 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     keyResponse: (capver) => transport.keyResponse(capver),
     stats: () => ({
       connections: transport.stats().connections,
-      streams: [...hubs.all()].reduce((sum, hub) => sum + [...hub.streams()].length, 0),
+      streams: [...hubs.all()].reduce((sum, hub) => sum + hub.streamCount, 0),
     }),
     start: async () => {
       stopKeepAlives = startKeepAlives(hubs, clock);
       maintenance = setInterval(() => {
-        for (const hub of hubs.all()) {
-          hub.checkExpiry();
-          hub.forget();
-        }
+        for (const hub of hubs.all()) hub.forget();
         hubs.sweep();
         ephemeral.sweep().catch(onError);
       }, MAINTENANCE_MS);
       maintenance.unref();
+      expiry = setInterval(() => {
+        for (const hub of hubs.all()) hub.expire();
+      }, EXPIRY_MS);
+      expiry.unref();
     },
     close: async () => {
       stopKeepAlives();
       clearInterval(maintenance);
+      clearInterval(expiry);
       await transport.drain(DRAIN_MS);
       transport.close();
       presence.stop();

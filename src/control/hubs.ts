@@ -3,8 +3,8 @@ import type { Follower } from '../domain/ports/follower.ts';
 import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { type DeviceFacts, loadSnapshot, type Snapshot } from '../domain/snapshot/snapshot.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
-import type { UpdatableView } from './map/allow-all-view.ts';
 import { createOrganizationHub, type OrganizationHub } from './map/organization-hub.ts';
+import { createPolicyView } from './map/policy-view.ts';
 import { createRouteElections } from './map/route-elections.ts';
 import type { LiveWriter } from './state/live-writer.ts';
 import type { DerpMap } from './wire/index.ts';
@@ -31,8 +31,7 @@ export interface HubsParts {
   readonly follower: Follower;
   readonly clock: Clock;
   readonly writer: LiveWriter;
-  readonly derpMap: () => DerpMap;
-  readonly createView: (snapshot: Snapshot) => UpdatableView;
+  readonly derpMap: (localAddress: string) => DerpMap;
   readonly onError: (error: unknown) => void;
 }
 
@@ -43,7 +42,7 @@ interface Entry {
 }
 
 export function createHubs(parts: HubsParts): Hubs {
-  const { store, follower, clock, writer, derpMap, createView, onError } = parts;
+  const { store, follower, clock, writer, derpMap, onError } = parts;
   const entries = new Map<number, Promise<Entry | undefined>>();
   const ready = new Map<number, Entry>();
   const nodes = new Map<string, { readonly org: number; readonly device: number }>();
@@ -78,7 +77,7 @@ export function createHubs(parts: HubsParts): Hubs {
     const elections = createRouteElections(snapshot);
     const hub = createOrganizationHub({
       snapshot,
-      network: createView(snapshot),
+      network: createPolicyView({ snapshot, now: clock.now, onError }),
       clock,
       derpMap,
       onTouched: (touched) => elect(snapshot, elections, touched),
@@ -133,8 +132,7 @@ export function createHubs(parts: HubsParts): Hubs {
     all: () => [...ready.values()].map(({ hub }) => hub),
     sweep: () => {
       for (const [org, entry] of ready) {
-        const busy = !entry.hub.streams()[Symbol.iterator]().next().done;
-        if (busy) entry.lastUsed = clock.now();
+        if (entry.hub.streamCount > 0) entry.lastUsed = clock.now();
         else if (clock.now() - entry.lastUsed > IDLE_MS) {
           entry.unfollow();
           entry.hub.stop();

@@ -34,8 +34,10 @@ describe.each(ENGINES)('a network on %s', (engine) => {
     expect(self?.Addresses[1]).toMatch(/^fd7a:115c:a1e0:/);
     expect(self?.AllowedIPs).toEqual(self?.Addresses);
     expect(dns).toMatchObject({ Proxied: true, Domains: ['acme.holdfast.internal'] });
+    // How the real service spells "every device of the network" (contracts: tailscale-api.md §2.4).
+    const everyDevice = ['100.64.0.0-100.115.91.255', '100.115.94.0-100.127.255.255', 'fd7a:115c:a1e0::/48'];
     expect(packetFilter(alpha.netmap())).toEqual([
-      { SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] },
+      { SrcIPs: everyDevice, DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] },
     ]);
     expect([...users.values()]).toEqual([
       { ID: server.owner.id, LoginName: 'ada@acme.test', DisplayName: 'ada@acme.test' },

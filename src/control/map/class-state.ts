@@ -7,19 +7,53 @@ import { createPeerList, type PeerList } from './peer-list.ts';
 export interface ClassState {
   readonly viewers: ViewerClass;
   readonly streams: Set<MapStream>;
-  /** The peers as told, with the view of each. */
+  /** The peers as told, with the view of each. A stream's own device is among them when another stream sees it. */
   readonly views: Map<number, PeerView>;
   readonly list: PeerList;
 }
 
-export function createClassState(network: NetworkView, viewers: ViewerClass): ClassState {
-  const ids = network.visible(viewers);
+export function createClassState(network: NetworkView, viewers: ViewerClass, first: MapStream): ClassState {
   const views = new Map<number, PeerView>();
-  for (const id of ids) {
-    const view = network.peer(viewers, id);
+  for (const id of network.peers(first.device)) {
+    const view = network.peer(first.device, id);
     if (view !== undefined) views.set(id, view);
   }
-  return { viewers, streams: new Set(), views, list: createPeerList([...views.keys()]) };
+  return { viewers, streams: new Set([first]), views, list: createPeerList([...views.keys()]) };
+}
+
+/** Adds a stream. The one that was alone until now becomes a third device to somebody. */
+export function joinClass(state: ClassState, network: NetworkView, stream: MapStream): void {
+  const [alone] = state.streams.size === 1 ? state.streams : [];
+  state.streams.add(stream);
+  if (alone !== undefined) refresh(state, network, alone.device);
+}
+
+/** A device of the class that can say how it sees a device: any but that one. */
+function viewerOf(state: ClassState, device: number): number | undefined {
+  for (const stream of state.streams) if (stream.device !== device) return stream.device;
+  return undefined;
+}
+
+/** Brings what is known of one device up to date; says what its view was and is. */
+function refresh(
+  state: ClassState,
+  network: NetworkView,
+  device: number,
+): { readonly before: PeerView | undefined; readonly now: PeerView | undefined } {
+  const before = state.views.get(device);
+  const viewer = viewerOf(state, device);
+  const now = viewer === undefined ? undefined : network.peer(viewer, device);
+  if (now === undefined) {
+    if (before !== undefined) {
+      state.views.delete(device);
+      state.list.remove(device);
+    }
+  } else if (now !== before) {
+    state.views.set(device, now);
+    state.list.add(device);
+    state.list.touch(device);
+  }
+  return { before, now };
 }
 
 export interface ClassDelta {
@@ -44,17 +78,10 @@ export function advanceClass(
   const removed: number[] = [];
   const patches: string[] = [];
   for (const id of devices) {
-    const before = state.views.get(id);
-    const now = network.peer(state.viewers, id);
+    const { before, now } = refresh(state, network, id);
     if (now === undefined) {
-      if (before === undefined) continue;
-      state.views.delete(id);
-      state.list.remove(id);
-      removed.push(id);
-    } else if (before === undefined || before !== now) {
-      state.views.set(id, now);
-      state.list.add(id);
-      state.list.touch(id);
+      if (before !== undefined) removed.push(id);
+    } else if (now !== before) {
       changed.push(id);
     } else {
       const patch = patchOf(id);
@@ -71,22 +98,40 @@ export function advanceClass(
 export const isEmptyDelta = (delta: ClassDelta): boolean =>
   delta.changed.length === 0 && delta.removed.length === 0 && delta.patches.length === 0;
 
-/** The JSON of a delta for a viewer; `without` is left out of the changed peers. */
+/** What a device must hear that has `had` these views and now sees the network as `network` says. */
+export function differenceFor(
+  network: NetworkView,
+  viewer: number,
+  had: ReadonlyMap<number, PeerView>,
+  dirty: ReadonlySet<number>,
+): { readonly views: Map<number, PeerView>; readonly delta: ClassDelta } {
+  const views = new Map<number, PeerView>();
+  const changed: number[] = [];
+  for (const id of network.peers(viewer)) {
+    const view = network.peer(viewer, id);
+    if (view === undefined) continue;
+    views.set(id, view);
+    if (had.get(id) !== view || dirty.has(id)) changed.push(id);
+  }
+  const removed = [...had.keys()].filter((id) => !views.has(id) && id !== viewer);
+  return { views, delta: { changed, removed, patches: [] } };
+}
+
+/** The JSON members of a delta for a viewer; `without` is left out of the changed peers. */
 export function deltaMembers(
-  state: Pick<ClassState, 'views'>,
+  views: ReadonlyMap<number, PeerView>,
   delta: ClassDelta,
   renders: ReadonlyMap<number, DeviceRender>,
   profiles: (users: ReadonlySet<number>) => string,
   without?: number,
 ): string {
   const parts: string[] = [];
-  const changed = delta.changed.filter((id) => id !== without);
   const users = new Set<number>();
   const peers: string[] = [];
-  for (const id of changed) {
+  for (const id of delta.changed) {
     const render = renders.get(id);
-    const view = state.views.get(id);
-    if (render === undefined || view === undefined) continue;
+    const view = views.get(id);
+    if (id === without || render === undefined || view === undefined) continue;
     users.add(render.user);
     peers.push(render.peer(view));
   }

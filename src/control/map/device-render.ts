@@ -126,7 +126,7 @@ export const viewMembers = (view: PeerView): string =>
   [
     `,"AllowedIPs":${JSON.stringify(view.allowedIPs)}`,
     view.primaryRoutes.length > 0 ? `,"PrimaryRoutes":${JSON.stringify(view.primaryRoutes)}` : '',
-    view.capMap === undefined ? '' : `,"CapMap":${JSON.stringify(view.capMap)}`,
+    Object.keys(view.capMap).length > 0 ? `,"CapMap":${JSON.stringify(view.capMap)}` : '',
   ].join('');
 
 /**

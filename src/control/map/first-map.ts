@@ -37,7 +37,7 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
     `"Domain":${JSON.stringify(snapshot.organization.tailnetName)}`,
     '"CollectServices":false',
     filterMember(own),
-    `"SSHPolicy":${JSON.stringify(own.ssh ?? { rules: [] })}`,
+    `"SSHPolicy":${JSON.stringify(own.ssh)}`,
     `"UserProfiles":[${[...users].map((user) => renderProfile(snapshot, user)).join(',')}]`,
     // Clients would send their logs to the vendor otherwise.
     '"Debug":{"DisableLogTail":true}',
@@ -56,5 +56,14 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
   ]);
 }
 
-export const filterMember = (own: OwnView): string =>
-  `"PacketFilters":{"base":${JSON.stringify(own.filter)}}`;
+const filterTexts = new WeakMap<OwnView['filter'], string>();
+
+/** The filter as a member of a message. Devices with equal filters share the object, so its text is made once. */
+export function filterMember(own: OwnView): string {
+  let text = filterTexts.get(own.filter);
+  if (text === undefined) {
+    text = `"PacketFilters":{"base":${JSON.stringify(own.filter)}}`;
+    filterTexts.set(own.filter, text);
+  }
+  return text;
+}

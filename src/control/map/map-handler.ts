@@ -20,7 +20,8 @@ export interface MapHandlerParts {
 
 export type MapAnswer = { readonly status: number; readonly text: string } | 'empty' | 'streaming';
 
-const NO_CLASS = {};
+/** Replaced when the stream is opened. */
+const NO_CLASS = 0;
 
 function sinkOf(stream: ServerHttp2Stream): MessageSink {
   return {
@@ -40,9 +41,7 @@ export function createMapHandler({ hubs, updates, presence, queue, clock }: MapH
     stream.on('close', () => {
       closed = true;
       freeSlot();
-      const current = [...hub.streams()].includes(mapStream);
-      hub.close(mapStream);
-      if (!once && current) presence.disconnected(org, id);
+      if (hub.close(mapStream) && !once) presence.disconnected(org, id);
     });
     stream.on('drain', () => {
       freeSlot();
@@ -80,6 +79,7 @@ export function createMapHandler({ hubs, updates, presence, queue, clock }: MapH
       stream,
       {
         device: found.facts.device.id,
+        localAddress: context.localAddress,
         compression,
         sink: sinkOf(stream),
         ready: false,

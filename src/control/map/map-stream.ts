@@ -11,6 +11,8 @@ export interface MessageSink {
 
 export interface MapStream {
   readonly device: number;
+  /** The server's address as this device reached it. */
+  readonly localAddress: string;
   readonly compression: Compression;
   readonly sink: MessageSink;
   /** Until its first map is written a stream gets nothing else. */

@@ -4,40 +4,40 @@
  */
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
 
-/** What a class of viewers may use of a peer. Equal views are one object. */
+/** What a viewer may use of a peer. Equal views of one peer are one object. */
 export interface PeerView {
   readonly allowedIPs: readonly string[];
   readonly primaryRoutes: readonly string[];
-  readonly capMap: CapMap | undefined;
+  readonly capMap: CapMap;
 }
 
-/** What a device is told of itself. Equal ones are one object, whose JSON is made once. */
+/** What a device is told of itself. Equal filters and SSH policies are one object. */
 export interface OwnView {
   readonly filter: readonly FilterRule[];
-  readonly ssh: SshPolicy | undefined;
+  readonly ssh: SshPolicy;
   readonly capMap: CapMap;
   readonly allowedIPs: readonly string[];
   readonly primaryRoutes: readonly string[];
 }
 
-/** Devices of one class are told the same of every other device. Compared by identity. */
-export type ViewerClass = object;
+/** Two devices of one class are told the same of every third device. Classes may change with every update. */
+export type ViewerClass = number;
 
-/** What a batch of changes did beyond the devices that it named. */
+/** What a batch of changes did to what devices are told. */
 export interface ViewEffects {
-  /** Classes whose view of other devices changed as a whole; `all` after a new policy. */
-  readonly classes: 'all' | ReadonlySet<ViewerClass>;
-  /** Pairs that changed one by one: devices whose visibility or view changed for some class. */
+  /** Devices that some viewer is told something else of. */
   readonly peers: ReadonlySet<number>;
-  /** Devices whose own view (filter, SSH, capabilities, class) changed. */
-  readonly own: 'all' | ReadonlySet<number>;
+  /** Devices whose own filter, SSH policy or capabilities changed. */
+  readonly own: ReadonlySet<number>;
+  /** Devices whose view of any other may have changed. */
+  readonly standing: ReadonlySet<number>;
 }
 
 export interface NetworkView {
   classOf(device: number): ViewerClass;
-  /** Devices that the class sees, in rising order. It may include the viewer, which is left out by whoever asks. */
-  visible(viewers: ViewerClass): readonly number[];
-  /** Undefined when the class does not see the device. */
-  peer(viewers: ViewerClass, device: number): PeerView | undefined;
+  /** The devices that a device sees, in rising order. */
+  peers(viewer: number): readonly number[];
+  /** Undefined when the viewer does not see the device. */
+  peer(viewer: number, device: number): PeerView | undefined;
   own(device: number): OwnView;
 }

@@ -1,8 +1,16 @@
 /** Keeps one carrier for each subnet route: looks again at the prefixes of a device whenever it changes. */
 import { electPrimary } from '../../domain/devices/primaries.ts';
 import { isEffective, isExitPrefix } from '../../domain/devices/routes.ts';
-import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { takesPart } from './allow-all-view.ts';
+import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+
+/** Whether a device may carry anything: approved, not blocked, of an owner who is not suspended. */
+function takesPart(snapshot: Snapshot, facts: DeviceFacts): boolean {
+  const { device } = facts;
+  if (device.authorizedAt === null || device.blockedAt !== null) return false;
+  if (device.ownerKind !== 'membership') return true;
+  const owner = snapshot.memberships.get(device.owner);
+  return owner !== undefined && owner.suspendedAt === null;
+}
 
 export interface RouteElections {
   /** The prefixes whose carrier should change, and to whom, after these devices changed. */

@@ -89,3 +89,10 @@ export type KeyOf<K extends EntityKind> = Pick<Row<K>, Entities[K]['key'][number
 export type IdentifiedKind = { [K in EntityKind]: Row<K> extends { id: number } ? K : never }[EntityKind];
 
 export const isEntityKind = (name: string): name is EntityKind => Object.hasOwn(entities, name);
+
+/** The key of a row as text, its parts joined by '/': what the change feed calls a row. */
+export function keyTextOf<K extends EntityKind>(kind: K, row: Row<K>): string {
+  const names: readonly string[] = entities[kind].key;
+  const values: Readonly<Record<string, unknown>> = row;
+  return names.map((name) => String(values[name])).join('/');
+}

@@ -14,7 +14,7 @@ import type {
   Route,
   RoutePrimary,
 } from '../model/devices.ts';
-import type { EntityKind } from '../model/entities.ts';
+import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
 import { type Settings, settingsOf } from '../settings/settings.ts';
@@ -39,6 +39,10 @@ export interface Snapshot {
   settings(): Settings;
   dns(): DnsConfig | undefined;
   policy(): PolicyVersion | undefined;
+  /** The rows of a kind by their key. */
+  table<K extends TableKind>(kind: K): ReadonlyMap<string, Row<K>>;
+  /** The addresses of a service. */
+  serviceAddresses(service: number): readonly string[];
   /** The id of the device that the change is about, when it is about one. */
   apply(change: Change): number | undefined;
 }
@@ -55,8 +59,27 @@ const SNAPSHOT_KINDS = [
   'membership',
   'setting',
   'dnsConfig',
-  'policyVersion',
 ] as const satisfies readonly EntityKind[];
+
+/** Kinds that are kept as plain tables: what the policy is applied to, beside devices and people. */
+export const TABLE_KINDS = [
+  'group',
+  'groupMember',
+  'network',
+  'gateway',
+  'resource',
+  'accessEdge',
+  'accessLock',
+  'securityPolicy',
+  'networkRole',
+  'groupNetworkRole',
+  'service',
+  'serviceHost',
+] as const satisfies readonly EntityKind[];
+export type TableKind = (typeof TABLE_KINDS)[number];
+
+const isTableKind = (kind: EntityKind): kind is TableKind =>
+  (TABLE_KINDS as readonly EntityKind[]).includes(kind);
 
 /** More rows of a kind than this do not fit the memory of one process. */
 const MAX_ROWS = 2_000_000;
@@ -74,6 +97,10 @@ export function createSnapshot(organization: Organization): Snapshot {
   const memberships = new Map<number, Membership>();
   const primaries = new Map<string, RoutePrimary>();
   const settingRows = new Map<string, { name: string; value: unknown }>();
+  const tables = new Map<TableKind, Map<string, Row<TableKind>>>(
+    TABLE_KINDS.map((kind) => [kind, new Map()]),
+  );
+  const serviceIps = new Map<number, readonly string[]>();
   let settings: Settings = settingsOf([]);
   let dns: DnsConfig | undefined;
   let policy: PolicyVersion | undefined;
@@ -109,6 +136,10 @@ export function createSnapshot(organization: Organization): Snapshot {
 
   const applyAddress = (change: Change<'address'>): number | undefined => {
     const row = change.after ?? change.before;
+    if (row?.holderKind === 'service') {
+      const others = (serviceIps.get(row.holder) ?? []).filter((ip) => ip !== row.ip);
+      serviceIps.set(row.holder, change.after === null ? others : [...others, row.ip]);
+    }
     if (row === null || row.holderKind !== 'device') return undefined;
     return edit(row.holder, (facts) => {
       const others = facts.addresses.filter(({ ip }) => ip !== row.ip);
@@ -129,6 +160,10 @@ export function createSnapshot(organization: Organization): Snapshot {
     settings: () => settings,
     dns: () => dns,
     policy: () => policy,
+    serviceAddresses: (service) => serviceIps.get(service) ?? [],
+    // Each table was filled with rows of its own kind.
+    table: <K extends TableKind>(kind: K) =>
+      (tables.get(kind) ?? new Map()) as unknown as ReadonlyMap<string, Row<K>>,
     apply: (change) => {
       // The feed pairs each kind with its own rows; the narrowing below restores what the union lost.
       switch (change.kind) {
@@ -200,8 +235,13 @@ export function createSnapshot(organization: Organization): Snapshot {
           if (row !== null && row.version >= (policy?.version ?? 0)) policy = row;
           return undefined;
         }
-        default:
+        default: {
+          if (!isTableKind(change.kind)) return undefined;
+          const row = (change as Change<TableKind>).after;
+          if (row === null) tables.get(change.kind)?.delete(change.key);
+          else tables.get(change.kind)?.set(change.key, row);
           return undefined;
+        }
       }
     },
   };
@@ -211,35 +251,20 @@ export function createSnapshot(organization: Organization): Snapshot {
 export async function loadSnapshot(reader: Reader, organization: Organization): Promise<Snapshot> {
   const snapshot = createSnapshot(organization);
   const org = organization.id;
-  const load = async <K extends (typeof SNAPSHOT_KINDS)[number]>(
-    kind: K,
-    keyOf: (row: never) => string,
-  ): Promise<void> => {
+  for (const kind of [...SNAPSHOT_KINDS, ...TABLE_KINDS]) {
     for (const row of await reader.find(kind, org, {}, MAX_ROWS)) {
-      snapshot.apply({
+      const change: Change = {
         org,
         seq: 0,
         kind,
-        key: keyOf(row as never),
+        key: keyTextOf(kind, row as never),
         before: null,
-        after: row as never,
+        after: row,
         at: 0,
-      });
+      };
+      snapshot.apply(change);
     }
-  };
-  const byId = (row: { id: number }): string => String(row.id);
-  const byDevice = (row: { device: number }): string => String(row.device);
-  await load('device', byId);
-  await load('deviceLive', byDevice);
-  await load('presence', byDevice);
-  await load('address', (row: Address) => row.ip);
-  await load('deviceTag', (row: { device: number; tag: string }) => `${row.device}/${row.tag}`);
-  await load('route', (row: Route) => `${row.device}/${row.prefix}`);
-  await load('deviceAttribute', (row: DeviceAttribute) => `${row.device}/${row.keyLower}`);
-  await load('routePrimary', (row: RoutePrimary) => `${row.network}/${row.prefix}`);
-  await load('membership', byId);
-  await load('setting', (row: { name: string }) => row.name);
-  await load('dnsConfig', byId);
+  }
   const [policy] = await reader.list('policyVersion', org, {
     orderBy: [{ column: 'version', descending: true }],
     limit: 1,

@@ -1,0 +1,94 @@
+/** The view of a network under its effective policy. */
+
+import type { Role } from '../../domain/model/people.ts';
+import type { Change } from '../../domain/ports/store.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { createEffectivePolicy } from '../../effective-policy/effective-policy.ts';
+import type { ChangeSet, SshPolicy as PolicySsh } from '../../policy/index.ts';
+import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
+import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
+import { sshPolicyOf } from './ssh-policy.ts';
+
+/** What every device may do: send files to the others of its owner, and offer SSH where the policy lets people in. */
+const BASE_CAPABILITIES: CapMap = {
+  'https://tailscale.com/cap/file-sharing': [],
+  'https://tailscale.com/cap/ssh': [],
+};
+const ROLE_CAPABILITIES: Readonly<Partial<Record<Role, CapMap>>> = {
+  owner: { 'https://tailscale.com/cap/is-owner': [], 'https://tailscale.com/cap/is-admin': [] },
+  admin: { 'https://tailscale.com/cap/is-admin': [] },
+  'network-admin': { 'https://tailscale.com/cap/is-admin': [] },
+  'it-admin': { 'https://tailscale.com/cap/is-admin': [] },
+};
+
+export interface PolicyView extends NetworkView {
+  /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
+  update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
+  /** Lets time pass; undefined when nothing ended. */
+  expire(now: number): ViewEffects | undefined;
+}
+
+export interface PolicyViewParts {
+  readonly snapshot: Snapshot;
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): PolicyView {
+  const policy = createEffectivePolicy({ snapshot, now, onError });
+  const { engine } = policy;
+  const sshOnWire = new WeakMap<PolicySsh, SshPolicy>();
+
+  const ssh = (device: number): SshPolicy => {
+    const rules = engine.ssh(device);
+    let wire = sshOnWire.get(rules);
+    if (wire === undefined) {
+      wire = sshPolicyOf(rules);
+      sshOnWire.set(rules, wire);
+    }
+    return wire;
+  };
+
+  const roleCapabilities = (device: number): CapMap => {
+    const row = snapshot.devices.get(device)?.device;
+    const role = row?.ownerKind === 'membership' ? snapshot.memberships.get(row.owner)?.role : undefined;
+    return (role && ROLE_CAPABILITIES[role]) ?? {};
+  };
+
+  // The sets of the engine hold until its next change; what is gathered here is read later.
+  const gather = (changes: ChangeSet): ViewEffects => {
+    const peers = new Set<number>();
+    for (const { subject } of changes.subjects()) peers.add(subject);
+    return {
+      peers,
+      own: new Set([...changes.filters, ...changes.ssh, ...changes.self]),
+      standing: new Set(changes.viewers),
+    };
+  };
+
+  // The engine speaks the wire's own shapes; the arguments of capabilities, which it passes on from the file, are lists
+  // there and any JSON here: hence the casts below.
+  return {
+    classOf: (device) => engine.viewerClass(device),
+    peers: (viewer) => engine.peers(viewer),
+    peer: (viewer, device) =>
+      viewer !== device && engine.sees(viewer, device)
+        ? (engine.view(viewer, device) as PeerView)
+        : undefined,
+    own: (device): OwnView => {
+      const self = engine.self(device);
+      return {
+        filter: engine.filter(device).rules as readonly FilterRule[],
+        ssh: ssh(device),
+        capMap: { ...BASE_CAPABILITIES, ...roleCapabilities(device), ...(self.capMap as CapMap) },
+        allowedIPs: self.allowedIPs,
+        primaryRoutes: self.primaryRoutes,
+      };
+    },
+    update: (changes, touched) => gather(policy.apply(changes, touched)),
+    expire: (time) => {
+      const changes = policy.expire(time);
+      return changes === undefined ? undefined : gather(changes);
+    },
+  };
+}

@@ -1,0 +1,275 @@
+/**
+ * The policy in force in an organization: its file, then access edges, then network roles, over its devices and people. It
+ * follows the snapshot change by change; what a change means for packets is the policy engine's answer.
+ */
+import { loginName } from '../domain/organizations/names.ts';
+import type { Change } from '../domain/ports/store.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import {
+  type ChangeSet,
+  createPolicyEngine,
+  type GroupInput,
+  type Policy,
+  type Change as PolicyChange,
+  type PolicyEngine,
+  parsePolicy,
+  type WorldSettings,
+} from '../policy/index.ts';
+import { deviceInput } from './device-input.ts';
+import { edgeInput, gatewayInput, opensNetwork, resourceInput, serviceInput } from './network-inputs.ts';
+
+/** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
+const EDGE_ONLY_BLOCKS = ['100.127.0.0/16', 'fd7a:115c:a1e0:ab12:4843:cd96:627f:0/112'];
+
+/** What stands in for a file that cannot be read: nothing is open. */
+const CLOSED_POLICY = '{"acls": []}';
+
+export interface EffectivePolicy {
+  readonly engine: PolicyEngine;
+  /** After the changes are in the snapshot. `devices`: whose facts they touched. */
+  apply(changes: readonly Change[], devices: ReadonlySet<number>): ChangeSet;
+  /** Lets time pass: edges, open locks and attributes that end. Undefined when nothing did. */
+  expire(now: number): ChangeSet | undefined;
+}
+
+export interface EffectivePolicyParts {
+  readonly snapshot: Snapshot;
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+function readPolicy(text: string | undefined, onError: (error: unknown) => void): Policy {
+  try {
+    return parsePolicy(text ?? CLOSED_POLICY);
+  } catch (error) {
+    onError(error);
+    return parsePolicy(CLOSED_POLICY);
+  }
+}
+
+export function worldSettings(snapshot: Snapshot): WorldSettings {
+  const settings = snapshot.settings();
+  const { tailnetName, domains } = snapshot.organization;
+  return {
+    domains: [...new Set([tailnetName, ...domains])],
+    resourceOpening: settings.resource_opening,
+    edgeOnlyBlocks: EDGE_ONLY_BLOCKS,
+    httpsEnabled: settings.https_enabled,
+  };
+}
+
+export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolicyParts): EffectivePolicy {
+  const engine = createPolicyEngine({ settings: worldSettings(snapshot) });
+  const roleIds = new Map<string, number>();
+  /** What each device was last said to be, to tell reports that change nothing for the policy. */
+  const lastDevice = new Map<number, string>();
+  let nextExpiry = Number.POSITIVE_INFINITY;
+
+  const ends = (at: number | null): void => {
+    if (at !== null && at > now() && at < nextExpiry) nextExpiry = at;
+  };
+
+  const deviceChange = (id: number): PolicyChange[] => {
+    const facts = snapshot.devices.get(id);
+    if (facts === undefined) return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
+    const device = deviceInput(facts, now());
+    for (const { expiresAt } of facts.attributes.values()) ends(expiresAt);
+    const text = JSON.stringify(device);
+    if (lastDevice.get(id) === text) return [];
+    lastDevice.set(id, text);
+    return [{ kind: 'device', device }];
+  };
+  const userChange = (id: number): PolicyChange => {
+    const member = snapshot.memberships.get(id);
+    if (member === undefined) return { kind: 'user-removed', id };
+    const user = { id, login: loginName(member), role: member.role, suspended: member.suspendedAt !== null };
+    return { kind: 'user', user };
+  };
+  const membersOf = (id: number, everyone: boolean): number[] => {
+    if (everyone)
+      return [...snapshot.memberships.values()].filter((m) => m.joinedAt !== null).map((m) => m.id);
+    return [...snapshot.table('groupMember').values()].filter((m) => m.group === id).map((m) => m.membership);
+  };
+  const groupChange = (id: number): PolicyChange => {
+    const row = snapshot.table('group').get(String(id));
+    if (row === undefined) return { kind: 'group-removed', id };
+    const members = membersOf(id, row.systemKey === 'everyone');
+    const group: GroupInput = { id, key: row.key, label: row.name, active: row.active, members };
+    return { kind: 'group', group };
+  };
+  const edgeChange = (id: number): PolicyChange => {
+    const row = snapshot.table('accessEdge').get(String(id));
+    const edge = row === undefined ? undefined : edgeInput(snapshot, row, now());
+    if (row !== undefined) ends(row.expiresAt);
+    return edge === undefined ? { kind: 'edge-removed', id } : { kind: 'edge', edge };
+  };
+  const networkChange = (id: number): PolicyChange => {
+    const row = snapshot.table('network').get(String(id));
+    return row === undefined
+      ? { kind: 'network-removed', id }
+      : { kind: 'network', network: { id, slug: row.slug, active: row.active } };
+  };
+  const gatewayChange = (id: number): PolicyChange => {
+    const row = snapshot.table('gateway').get(String(id));
+    return row === undefined
+      ? { kind: 'gateway-removed', id }
+      : { kind: 'gateway', gateway: gatewayInput(row) };
+  };
+  const resourceChange = (id: number): PolicyChange => {
+    const row = snapshot.table('resource').get(String(id));
+    return row === undefined
+      ? { kind: 'resource-removed', id }
+      : { kind: 'resource', resource: resourceInput(row) };
+  };
+  const roleChange = (key: string): PolicyChange => {
+    const id = roleIds.get(key) ?? roleIds.size + 1;
+    roleIds.set(key, id);
+    const grant = snapshot.table('groupNetworkRole').get(key);
+    const role = grant && snapshot.table('networkRole').get(String(grant.networkRole));
+    if (grant === undefined || role === undefined || !opensNetwork(role)) return { kind: 'role-removed', id };
+    return {
+      kind: 'role',
+      role: { id, group: grant.group, network: grant.network === 0 ? undefined : grant.network },
+    };
+  };
+  const serviceChange = (id: number, name: string): PolicyChange => {
+    const row = snapshot.table('service').get(String(id));
+    if (row === undefined) return { kind: 'service-removed', name };
+    return { kind: 'service', service: serviceInput(snapshot, row, snapshot.serviceAddresses(id)) };
+  };
+
+  const everyoneId = (): number | undefined =>
+    [...snapshot.table('group').values()].find(({ systemKey }) => systemKey === 'everyone')?.id;
+  const edgesWhere = (
+    matches: (edge: {
+      id: number;
+      resource: number;
+      principal: number;
+      securityPolicy: number | null;
+    }) => boolean,
+  ): number[] => [...snapshot.table('accessEdge').values()].filter(matches).map(({ id }) => id);
+
+  /** What a change of the store is for the policy, once each subject. */
+  const translate = (changes: readonly Change[]): PolicyChange[] => {
+    const subjects = new Map<string, () => PolicyChange>();
+    const note = (kind: string, id: number | string, make: () => PolicyChange): void =>
+      void subjects.set(`${kind} ${id}`, make);
+    const noteEdges = (ids: readonly number[]): void => {
+      for (const id of ids) note('edge', id, () => edgeChange(id));
+    };
+    for (const change of changes) {
+      const id = Number(change.key);
+      const row = (change.after ?? change.before) as Readonly<Record<string, unknown>> | null;
+      switch (change.kind) {
+        case 'membership': {
+          note('user', id, () => userChange(id));
+          const everyone = everyoneId();
+          if (everyone !== undefined) note('group', everyone, () => groupChange(everyone));
+          break;
+        }
+        case 'group':
+          note('group', id, () => groupChange(id));
+          break;
+        case 'groupMember': {
+          const group = Number(row?.group);
+          note('group', group, () => groupChange(group));
+          noteEdges(edgesWhere((edge) => edge.principal === group));
+          break;
+        }
+        case 'network':
+          note('network', id, () => networkChange(id));
+          break;
+        case 'gateway':
+          note('gateway', id, () => gatewayChange(id));
+          break;
+        case 'resource':
+          note('resource', id, () => resourceChange(id));
+          noteEdges(edgesWhere((edge) => edge.resource === id));
+          break;
+        case 'accessEdge':
+          noteEdges([id]);
+          break;
+        case 'accessLock':
+          noteEdges([Number(row?.edge)]);
+          break;
+        case 'securityPolicy':
+          noteEdges(edgesWhere(() => true));
+          break;
+        case 'networkRole':
+          for (const key of snapshot.table('groupNetworkRole').keys())
+            note('role', key, () => roleChange(key));
+          break;
+        case 'groupNetworkRole':
+          note('role', change.key, () => roleChange(change.key));
+          break;
+        case 'service':
+          note('service', id, () => serviceChange(id, String(row?.name)));
+          break;
+        case 'serviceHost': {
+          const service = Number(row?.service);
+          const name = snapshot.table('service').get(String(service))?.name;
+          if (name !== undefined) note('service', service, () => serviceChange(service, name));
+          break;
+        }
+        case 'routePrimary': {
+          const slash = change.key.indexOf('/');
+          const network = Number(change.key.slice(0, slash));
+          const prefix = change.key.slice(slash + 1);
+          const carrier = snapshot.primaries.get(change.key)?.device;
+          note('primary', change.key, () => ({
+            kind: 'primary',
+            primary: { network, prefix, device: carrier },
+          }));
+          break;
+        }
+        case 'setting':
+          note('settings', '', () => ({ kind: 'settings', settings: worldSettings(snapshot) }));
+          break;
+        case 'policyVersion':
+          note('policy', '', () => ({
+            kind: 'policy',
+            policy: readPolicy(snapshot.policy()?.text, onError),
+          }));
+          break;
+        default:
+          break;
+      }
+    }
+    return [...subjects.values()].map((make) => make());
+  };
+
+  /** Everything, once, when the snapshot has been loaded. */
+  const load = (): void => {
+    engine.applyAll([
+      { kind: 'policy', policy: readPolicy(snapshot.policy()?.text, onError) },
+      ...[...snapshot.memberships.keys()].map(userChange),
+      ...[...snapshot.table('group').values()].map(({ id }) => groupChange(id)),
+      ...[...snapshot.table('network').values()].map(({ id }) => networkChange(id)),
+      ...[...snapshot.table('gateway').values()].map(({ id }) => gatewayChange(id)),
+      ...[...snapshot.table('resource').values()].map(({ id }) => resourceChange(id)),
+      ...[...snapshot.table('accessEdge').values()].map(({ id }) => edgeChange(id)),
+      ...[...snapshot.table('groupNetworkRole').keys()].map(roleChange),
+      ...[...snapshot.table('service').values()].map(({ id, name }) => serviceChange(id, name)),
+      ...[...snapshot.devices.keys()].flatMap(deviceChange),
+      ...[...snapshot.primaries.values()].map(
+        ({ network, prefix, device }): PolicyChange => ({
+          kind: 'primary',
+          primary: { network, prefix, device },
+        }),
+      ),
+    ]);
+  };
+  load();
+
+  return {
+    engine,
+    apply: (changes, devices) =>
+      engine.applyAll([...translate(changes), ...[...devices].flatMap(deviceChange)]),
+    expire: (time) => {
+      if (time < nextExpiry) return undefined;
+      nextExpiry = Number.POSITIVE_INFINITY;
+      const edges = edgesWhere(() => true).map(edgeChange);
+      return engine.applyAll([...edges, ...[...snapshot.devices.keys()].flatMap(deviceChange)]);
+    },
+  };
+}
