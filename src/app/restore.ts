@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sealingKeyId } from '../auth/sealing.ts';
 import type { InstallationConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
+import { FIRST_RUN_FACT, FIRST_RUN_OVER } from '../domain/first-run/first-run-service.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { readBackup } from '../store/backup/backup-lines.ts';
@@ -15,7 +16,6 @@ import { migrate, SCHEMA_VERSION } from '../store/migrator.ts';
 import { DATABASE_FILE, openEngine } from '../store/open-store.ts';
 import { openSqlite } from '../store/sqlite/sqlite-engine.ts';
 import { lockDataDirectory } from './data-lock.ts';
-import { FIRST_RUN_FACT, FIRST_RUN_OVER } from './first-run-fact.ts';
 import { describeOpenFailure } from './open-failure.ts';
 import { KEY_FILE, readOperatorKey, SEALING_KEY_FACT } from './sealing-key.ts';
 

@@ -1,10 +1,14 @@
-/** Everything that answers over HTTP: health, the admin APIs, the pages. */
-import type { FastifyInstance } from 'fastify';
+/** Everything that answers over HTTP: health, the pages, the admin APIs. */
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
+import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
+import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
-import { mountOperations } from '../api/shared/operation.ts';
+import { createNativeApi } from '../api/native/index.ts';
 import type { ServeConfig } from '../config/config.ts';
-import { AppError } from '../kernel/errors.ts';
+import { createKeyService } from '../domain/credentials/key-service.ts';
+import { createDeviceList } from '../domain/devices/device-list.ts';
+import { createTagRules } from '../domain/policy-file/tag-rules.ts';
 import { dialects } from './dialects.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
@@ -17,9 +21,30 @@ export interface RoutesParts {
   readonly log: Logger;
 }
 
-export async function mountRoutes({ server, services, readiness, log }: RoutesParts): Promise<void> {
-  mountOperations(server, healthOperations(readiness.check), async () => {
-    throw new AppError('unauthenticated', 'health needs no credential');
+function nativeApi({ services, config, readiness, log }: RoutesParts): FastifyPluginAsync {
+  const { store, clock, random, follower, authenticator, firstRun } = services;
+  const onError = (error: unknown): void => log.warn({ err: error }, 'telling a page of devices failed');
+  const devices = createDeviceWatch({
+    store,
+    follower,
+    deviceList: createDeviceList({ store, clock }),
+    onError,
   });
+  const { authenticate } = authenticator;
+  const keys = createKeyService({ store, random, tagRules: createTagRules({ queries: store.queries }) });
+  return createNativeApi({
+    operations: [
+      ...healthOperations(readiness.check),
+      ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl: config.publicUrl }),
+    ],
+    authenticate,
+    onClose: devices.close,
+    onDefect: (error, operation) => log.error({ err: error, operation }, 'a request failed'),
+  });
+}
+
+export async function mountRoutes(parts: RoutesParts): Promise<void> {
+  const { server, services, log } = parts;
+  await server.register(nativeApi(parts));
   for (const dialect of dialects) await server.register(dialect({ services, log }));
 }

@@ -1,6 +1,9 @@
 /** The services that the edges share, made once a process. */
+import { availableParallelism } from 'node:os';
 import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
+import { createPasswords, type Passwords } from '../auth/password.ts';
 import { createUsageRecorder } from '../auth/usage-recorder.ts';
+import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
 import {
   createOrganizationService,
   type OrganizationService,
@@ -24,6 +27,8 @@ export interface Services {
   readonly facts: InstallationFacts;
   readonly authenticator: Authenticator;
   readonly organizations: OrganizationService;
+  readonly passwords: Passwords;
+  readonly firstRun: FirstRun;
   readonly replica: Replica;
   close(): Promise<void>;
 }
@@ -40,14 +45,20 @@ export function createServices({ installation, clock, random, onError }: Service
   const follower = createFollower({ feed: store.feed, onError });
   const usage = createUsageRecorder({ store, clock, onError });
   const authenticator = createAuthenticator({ store, follower, clock, onUse: usage.record });
+  const facts = createInstallationFacts(engine);
+  const organizations = createOrganizationService({ store, clock, random });
+  const passwords = createPasswords({ random, cores: availableParallelism() });
+  const hashPassword = passwords.hash;
   return {
     clock,
     random,
     store,
     follower,
-    facts: createInstallationFacts(engine),
+    facts,
     authenticator,
-    organizations: createOrganizationService({ store, clock, random }),
+    organizations,
+    passwords,
+    firstRun: createFirstRun({ store, facts, organizations, hashPassword, clock, random }),
     replica: createReplica({
       leases: createReplicaLeases({ engine, clock }),
       random,

@@ -3,6 +3,7 @@
 import { openInstallation } from '../app/installation.ts';
 import { loadServerKeys } from '../app/server-keys.ts';
 import { loadInstallationConfig } from '../config/config.ts';
+import { endFirstRun } from '../domain/first-run/first-run-service.ts';
 import { createOrganizationService } from '../domain/organizations/organization-service.ts';
 import { createInstallationFacts } from '../store/installation-facts.ts';
 import { type CommandContext, configInput } from './command-context.ts';
@@ -20,7 +21,8 @@ export async function init(context: CommandContext, options: ParsedOptions): Pro
   try {
     const { store, engine } = installation;
     // So that whatever is sealed from now on is sealed with the installation's own key.
-    await loadServerKeys({ config, facts: createInstallationFacts(engine), random });
+    const facts = createInstallationFacts(engine);
+    await loadServerKeys({ config, facts, random });
     const organizations = createOrganizationService({ store, clock, random });
     const { organization, owner, apiToken } = await organizations.create(
       {
@@ -35,6 +37,7 @@ export async function init(context: CommandContext, options: ParsedOptions): Pro
       { kind: 'cli', id: '', name: 'holdfast init' },
       'cli',
     );
+    await endFirstRun(facts);
     if (wantsJson(options)) {
       context.print(
         JSON.stringify({

@@ -22,6 +22,11 @@ export async function serve(context: CommandContext, options: ParsedOptions): Pr
   context.print(
     wantsJson(options) ? JSON.stringify({ listening: app.origin }) : `listening on ${app.origin}`,
   );
+  if (app.firstRunLink !== undefined) {
+    context.note(
+      `\nThis installation is new. Set it up in a browser, within a day:\n\n  ${app.firstRunLink}\n`,
+    );
+  }
   process.on('SIGHUP', app.reload);
 
   const signal = await new Promise<string>((resolve) => {

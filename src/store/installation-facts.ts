@@ -27,7 +27,12 @@ export function createInstallationFacts(engine: Engine): InstallationFacts {
         value,
       );
     },
-    remove: async (name) =>
-      (await run(`DELETE FROM "installation" WHERE ${key} RETURNING "name"`, name)).length > 0,
+    removeStartingWith: async (prefix) => {
+      // Compared in full rather than by LIKE, whose wildcards a prefix might hold.
+      await run(
+        `DELETE FROM "installation" WHERE "org" = ${first} AND substr("name", 1, ${prefix.length}) = ${second}`,
+        prefix,
+      );
+    },
   };
 }

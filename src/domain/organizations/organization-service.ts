@@ -26,6 +26,8 @@ export interface NewOrganization {
   /** A mail domain of the organization; the tailnet is named for it when no other has that name. */
   readonly domain?: string;
   readonly owner: { readonly email: string; readonly passwordHash?: string };
+  /** Refuses with `conflict` when the installation has an organization already. */
+  readonly onlyAsFirst?: boolean;
 }
 
 export interface CreatedOrganization {
@@ -73,6 +75,10 @@ export function createOrganizationService({ store, random }: OrganizationService
         : wanted;
       const id = await store.newId();
       return store.write({ orgs: [INSTALLATION, id], by, origin }, async (tx) => {
+        // Whoever makes an organization holds the installation's head, so nobody gets in between.
+        if (input.onlyAsFirst && (await tx.count('organization', INSTALLATION)) > 0) {
+          throw new AppError('conflict', 'this installation has an organization already');
+        }
         const stamp = { byKind: by.kind, byId: by.id, byName: by.name };
         const organization: Organization = await tx.insert('organization', {
           org: INSTALLATION,

@@ -4,6 +4,6 @@ export interface InstallationFacts {
   /** Writes `value` unless the fact exists, and resolves with what stands: every process gets the same. */
   ensure(name: string, value: string): Promise<string>;
   set(name: string, value: string): Promise<void>;
-  /** Whether there was such a fact. */
-  remove(name: string): Promise<boolean>;
+  /** Removes all facts whose names start with `prefix`. */
+  removeStartingWith(prefix: string): Promise<void>;
 }

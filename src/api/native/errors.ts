@@ -1,0 +1,60 @@
+/** The error form of what is our own: `{code, message, field?}`. */
+import type { FastifyReply } from 'fastify';
+import { AppError, type ErrorCode, invalid, toAppError } from '../../kernel/errors.ts';
+
+function statusOf(code: ErrorCode): number {
+  switch (code) {
+    case 'invalid':
+    case 'policy_invalid':
+    case 'tags_not_permitted':
+      return 400;
+    case 'unauthenticated':
+      return 401;
+    case 'forbidden':
+      return 403;
+    case 'not_found':
+      return 404;
+    case 'conflict':
+    case 'taken':
+    case 'last_admin':
+      return 409;
+    case 'stale':
+      return 412;
+    case 'too_large':
+      return 413;
+    case 'rate_limited':
+      return 429;
+    case 'internal':
+      return 500;
+    case 'not_implemented':
+      return 501;
+    case 'unavailable':
+      return 503;
+  }
+}
+
+const TOO_LARGE = 413;
+const FIRST_SERVER_ERROR = 500;
+
+/** Errors of the server itself (a body that is no JSON, a wrong content type) become ours. */
+function translated(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;
+  if (status === undefined || status >= FIRST_SERVER_ERROR || !(error instanceof Error))
+    return toAppError(error);
+  return status === TOO_LARGE ? new AppError('too_large', 'the body is too large') : invalid(error.message);
+}
+
+/** Answers with an error; `onDefect` is told of what was our own fault. */
+export function sendError(
+  reply: FastifyReply,
+  error: unknown,
+  onDefect: (error: unknown) => void,
+): FastifyReply {
+  const { code, message, field } = translated(error);
+  if (code === 'internal') onDefect(error);
+  return reply
+    .code(statusOf(code))
+    .header('cache-control', 'no-store')
+    .send({ code, message, ...(field === undefined ? {} : { field }) });
+}
