@@ -95,7 +95,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     writer,
     clock,
   });
-  const map = createMapHandler({ hubs, updates, presence, queue: createFirstMapQueue(), clock });
+  const map = createMapHandler({ hubs, updates, presence, queue: createFirstMapQueue(), clock, onError });
   const ephemeral = createEphemeralSweeper({ store, hubs, clock });
   const readBody = createBodyReader();
 
@@ -153,7 +153,11 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       }, MAINTENANCE_MS);
       maintenance.unref();
       expiry = setInterval(() => {
-        for (const hub of hubs.all()) hub.expire();
+        try {
+          for (const hub of hubs.all()) hub.expire();
+        } catch (error) {
+          onError(error);
+        }
       }, EXPIRY_MS);
       expiry.unref();
     },

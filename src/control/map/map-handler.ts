@@ -16,6 +16,7 @@ export interface MapHandlerParts {
   readonly presence: PresenceKeeper;
   readonly queue: FirstMapQueue;
   readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
 }
 
 export type MapAnswer = { readonly status: number; readonly text: string } | 'empty' | 'streaming';
@@ -32,7 +33,7 @@ function sinkOf(stream: ServerHttp2Stream): MessageSink {
   };
 }
 
-export function createMapHandler({ hubs, updates, presence, queue, clock }: MapHandlerParts) {
+export function createMapHandler({ hubs, updates, presence, queue, clock, onError }: MapHandlerParts) {
   const openStream = (found: Found, stream: ServerHttp2Stream, mapStream: MapStream, once: boolean): void => {
     const { hub, facts } = found;
     const { org, id } = facts.device;
@@ -43,9 +44,18 @@ export function createMapHandler({ hubs, updates, presence, queue, clock }: MapH
       freeSlot();
       if (hub.close(mapStream) && !once) presence.disconnected(org, id);
     });
+    /** A defect met on one stream ends that stream: its client asks again, and all others go on. */
+    const guarded = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        onError(error);
+        stream.destroy();
+      }
+    };
     stream.on('drain', () => {
       freeSlot();
-      hub.drained(mapStream);
+      guarded(() => hub.drained(mapStream));
     });
     // A broken connection shows as 'close' too, which is where it is dealt with.
     stream.on('error', () => undefined);
@@ -53,9 +63,11 @@ export function createMapHandler({ hubs, updates, presence, queue, clock }: MapH
     queue.enter((done) => {
       freeSlot = done;
       if (closed) return done();
-      hub.open(mapStream);
-      if (once) stream.end();
-      else presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
+      guarded(() => {
+        hub.open(mapStream);
+        if (once) stream.end();
+        else presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
+      });
       if (!stream.writableNeedDrain) done();
     });
   };
