@@ -5,6 +5,9 @@ import type { Logger } from 'pino';
 import { type Cleanup, createCleanup } from './app/cleanup.ts';
 import { createControl } from './app/control.ts';
 import { lockDataDirectory } from './app/data-lock.ts';
+import { createDerp, type Derp } from './app/derp.ts';
+import { mountDerpRoutes } from './app/derp-routes.ts';
+import { firstRunLinkOf } from './app/first-run-link.ts';
 import { createHttpServer } from './app/http-server.ts';
 import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
@@ -31,6 +34,8 @@ export interface AppParts {
 export interface App {
   /** The origin that the listener itself has, such as http://127.0.0.1:8484. */
   readonly origin: string;
+  /** The link of the first run, while the installation has never had an organization. */
+  readonly firstRunLink: string | undefined;
   /** Takes over what may change without a restart: the certificate. Keeps the old one when the new one is bad. */
   reload(): void;
   /** Stops accepting, lets requests end, drains the devices' streams, closes the store. */
@@ -63,28 +68,36 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const services = createServices({ installation, clock, random, onError });
   cleanup.add('the services', services.close);
   const keys = await loadServerKeys({ config, facts: services.facts, random });
-  const control = createControl({ config, installation, services, keys, log });
+  const derp = await createDerp({ config, services, keys, tls, log });
+  cleanup.add('the relay', derp.close);
+  const control = createControl({ derpMap: derp.map, installation, services, keys, log });
   const readiness = createReadiness({ clock, pingDatabase: () => installation.engine.run('SELECT 1', []) });
 
-  const server = createHttpServer({ log, tls, trustedProxies: config.trustedProxies, control });
+  const { trustedProxies } = config;
+  const server = createHttpServer({ log, tls, trustedProxies, control, relay: derp.relay });
   metrics?.watchServer(server);
+  mountDerpRoutes(server, derp);
   await mountRoutes({ server, services, config, readiness, log });
   await services.replica.start();
   cleanup.add('the replica lease', services.replica.close);
   await control.start();
+  await derp.start();
   cleanup.add('the listener', async () => {
     readiness.stop();
     // The listener is closed when the last connection is gone, and the devices' are ended by the control plane.
-    await Promise.all([server.close(), control.close()]);
+    await Promise.all([server.close(), control.close(), derp.close()]);
   });
   if (metrics !== undefined && config.metricsListen !== undefined) {
     watchControl(metrics, control);
+    watchRelay(metrics, derp);
     const listener = await startMetricsListener(config.metricsListen, metrics);
     cleanup.add('the metrics listener', listener.close);
     log.info({ port: listener.port }, 'offering metrics');
   }
   const origin = await listen(server, config, tls);
-  return { origin, close: cleanup.run, reload: () => reloadCertificate(server, tls, log) };
+  derp.originListens((server.server.address() as AddressInfo).port);
+  const firstRunLink = await firstRunLinkOf(services, config.publicUrl ?? origin);
+  return { origin, firstRunLink, close: cleanup.run, reload: () => reloadCertificate(server, tls, log) };
 }
 
 async function listen(
@@ -104,6 +117,16 @@ async function listen(
 function watchControl(metrics: Metrics, control: ReturnType<typeof createControl>): void {
   metrics.gauge('holdfast_device_connections', 'Connections of devices.', () => control.stats().connections);
   metrics.gauge('holdfast_device_streams', 'Map streams of devices.', () => control.stats().streams);
+}
+
+function watchRelay(metrics: Metrics, { stats }: Derp): void {
+  metrics.gauge('holdfast_relay_clients', 'Devices connected to the relay.', () => stats()?.clients ?? 0);
+  metrics.gauge('holdfast_relay_bytes', 'Bytes relayed since the start.', () => stats()?.relayedBytes ?? 0);
+  metrics.gauge(
+    'holdfast_relay_dropped_packets',
+    'Packets dropped for slow receivers since the start.',
+    () => stats()?.droppedPackets ?? 0,
+  );
 }
 
 function reloadCertificate(server: FastifyInstance, tls: TlsFiles | undefined, log: Logger): void {

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { toAppError } from '../kernel/errors.ts';
+import { sendError } from '../api/native/errors.ts';
+import type { RelayServer } from '../control/derp/index.ts';
 import type { ControlPlane } from './control-slot.ts';
 import type { TlsFiles } from './tls.ts';
 
@@ -20,9 +21,12 @@ export interface HttpServerParts {
   readonly tls: TlsFiles | undefined;
   readonly trustedProxies: readonly string[];
   readonly control: ControlPlane;
+  /** Takes over connections that asked for `/derp`; undefined where there is no relay. */
+  readonly relay: Pick<RelayServer, 'handleUpgrade'> | undefined;
 }
 
-export function createHttpServer({ log, tls, trustedProxies, control }: HttpServerParts): FastifyInstance {
+export function createHttpServer(parts: HttpServerParts): FastifyInstance {
+  const { log, tls, trustedProxies, control, relay } = parts;
   const options = {
     maxHeaderSize: MAX_HEADER_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -45,7 +49,9 @@ export function createHttpServer({ log, tls, trustedProxies, control }: HttpServ
           ? createServer(options, handler)
           : createTlsServer({ ...options, ...tls.read(), ALPNProtocols: ['http/1.1'] }, handler);
       listener.on('upgrade', (request, socket, head) => {
-        if (pathOf(request.url) === '/ts2021') control.handleUpgrade(request, socket, head);
+        const path = pathOf(request.url);
+        if (path === '/ts2021') control.handleUpgrade(request, socket, head);
+        else if (path === '/derp' && relay !== undefined) relay.handleUpgrade(request, socket, head);
         else {
           socket.on('error', () => socket.destroy());
           socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -62,14 +68,11 @@ export function createHttpServer({ log, tls, trustedProxies, control }: HttpServ
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ code: 'not_found', message: 'not found' }),
   );
-  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status >= 500) {
-      log.error({ err: error, operation: request.routeOptions.config.operation }, 'a request failed');
-      return reply.code(500).send({ code: 'internal', message: toAppError(undefined).message });
-    }
-    return reply.code(status).send({ code: error.code ?? 'invalid', message: error.message });
-  });
+  server.setErrorHandler((error, request, reply) =>
+    sendError(reply, error, (defect) =>
+      log.error({ err: defect, operation: request.routeOptions.config.operation }, 'a request failed'),
+    ),
+  );
   return server;
 }
 

@@ -23,7 +23,10 @@ export interface ServeConfig extends InstallationConfig {
   readonly trustedProxies: readonly string[];
   readonly metricsListen: HostPort | undefined;
   readonly logLevel: LogLevel;
+  /** Whether to run the embedded relay. */
   readonly derp: boolean;
+  /** Undefined: on the server's own origin where that speaks TLS, else beside it. */
+  readonly derpListen: HostPort | undefined;
   readonly stun: HostPort | undefined;
   readonly derpMapFile: string | undefined;
 }
@@ -96,7 +99,8 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
       .filter((one) => one !== ''),
     metricsListen: read(settings, 'metrics-listen'),
     logLevel: read(settings, 'log-level') ?? 'info',
-    derp: read(settings, 'derp') ?? false,
+    derp: read(settings, 'derp') ?? read(settings, 'derp-map') === undefined,
+    derpListen: read(settings, 'derp-listen'),
     stun: read(settings, 'stun'),
     derpMapFile: read(settings, 'derp-map'),
   };

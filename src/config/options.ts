@@ -48,8 +48,13 @@ export const serveOptions = {
   ),
   'metrics-listen': option('HOST:PORT', 'where to offer /metrics; off without it', parseHostPort),
   'log-level': option('LEVEL', 'trace, debug, info, warn, error or silent; default info', parseLogLevel),
-  derp: flag('run the embedded relay'),
-  stun: option('HOST:PORT', 'where to answer STUN', parseHostPort),
+  derp: flag('run the embedded relay; default true unless --derp-map is given, see --no-derp'),
+  'derp-listen': option(
+    'HOST:PORT',
+    'where the relay listens; default the port after that of --listen, or with TLS the same origin',
+    parseHostPort,
+  ),
+  stun: option('HOST:PORT', 'where to answer STUN; default beside the relay, port 3478', parseHostPort),
   'derp-map': option('FILE', 'relay map offered to devices, JSON or HuJSON', parseText),
   notify: flag('use LISTEN and NOTIFY of PostgreSQL; default true'),
 } as const;

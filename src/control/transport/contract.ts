@@ -10,6 +10,8 @@ export interface ConnectionContext {
   /** As the handshake said; requests repeat it in their `Version`. */
   readonly capver: number;
   readonly remoteAddress: string;
+  /** Of this server, as the client reached it, or as the last proxy did. */
+  readonly localAddress: string;
   /** Counts up from 1 in each process. */
   readonly connectionId: number;
 }

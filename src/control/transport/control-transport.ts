@@ -90,6 +90,7 @@ export function createControlTransport(options: ControlTransportOptions): Contro
       machineKey: formatKey('machine', handshake.peerRaw),
       capver: handshake.version,
       remoteAddress: remoteAddressOf(request),
+      localAddress: request.socket.localAddress ?? '',
       connectionId: accepted,
     });
     tuneSocket(request.socket);
