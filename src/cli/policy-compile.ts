@@ -11,6 +11,8 @@ import {
   type PolicyEngine,
   PolicyError,
   parsePolicy,
+  runSshTests,
+  runTests,
   type SshRuleOutput,
   type UserInput,
   validatePolicy,
@@ -66,6 +68,8 @@ function compileCase(one: Case): unknown {
       names.map((name) => ({ kind: 'device', device: deviceOf(one, name, ids, users, policy) })),
     );
     electPrimaries(engine, ids);
+    if (runTests(engine.core).length + runSshTests(engine.core).length > 0)
+      throw new PolicyError('test(s) failed');
     const nodes = names.map((name) => [name, nodeResult(engine, ids.get(name) ?? 0, ids)]);
     return { id: one.id, status: 200, nodes: Object.fromEntries(nodes) };
   } catch (error) {

@@ -23,6 +23,9 @@
  *                                             same object for all viewers that get the same, until it changes
  *   engine.viewerClass(id)                    equal numbers: byte-identical views of every third device
  *
+ * Tests that gate the save
+ *   runTests(engine.core), runSshTests(engine.core) -> failures per test, for an engine with the new policy
+ *
  * Inputs carry who is primary for a prefix (`primary` changes) and the attributes that hold now (expiry is a `device`
  * change). Approved routes of a device are manual and automatic ones together; see autoApproved.
  */
@@ -33,6 +36,7 @@ export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/chang
 export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './engine/engine.ts';
 export type * from './engine/output.ts';
 export { PolicyError } from './errors.ts';
+export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
 export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy } from './parse/policy.ts';
 export {
   EMPTY_CONTEXT,

@@ -1,4 +1,5 @@
-import { type Bits, differInto, equalBits, intersects, isZero, orInto, slotsOf } from './bits.ts';
+import type { SourceSpec } from '../compile/unit.ts';
+import { type Bits, differInto, equalBits, hasBit, intersects, isZero, orInto, slotsOf } from './bits.ts';
 import type { ChangeSet, DeviceSet, SubjectChange } from './change.ts';
 import type { Core, Delta } from './core.ts';
 import { unionOf } from './device-set.ts';
@@ -43,7 +44,7 @@ export function effectsOf(input: EffectsInput): ChangeSet {
     if (before === undefined) for (const set of Object.values(own)) set.add(delta.id);
     else compareOwn(before, after, own);
   }
-  forgetLists(core, net, ssh);
+  updateLists(input);
 
   for (const user of filterUsers) for (const { id } of core.devicesOfUser(user)) own.filters.add(id);
   for (const user of sshUsers) for (const { id } of core.devicesOfUser(user)) own.ssh.add(id);
@@ -96,17 +97,39 @@ function collectUsers({ before, after }: Delta, filterUsers: Set<number>, sshUse
   }
 }
 
-function forgetLists(core: Core, net: Bits, ssh: Bits): void {
-  const { units, sshUnits } = core.program();
-  for (const slot of slotsOf(net)) {
-    const unit = units.get(slot);
-    if (unit !== undefined) core.sources.forget(unit.spec.source.key);
-  }
-  for (const slot of slotsOf(ssh)) {
-    const unit = sshUnits.get(slot);
-    if (unit !== undefined) core.sources.forget(unit.spec.source.key);
+/** Brings the lists of affected rules up to date: device by device, or from scratch where that is not possible. */
+function updateLists({ core, deltas, wildChanged }: EffectsInput): void {
+  const { units, wild } = core.program();
+  const forget = (slot: number): void => {
+    const spec = units.get(slot)?.spec;
+    if (spec !== undefined) core.sources.forget(spec.source);
+  };
+  if (wildChanged) for (const slot of slotsOf(wild)) forget(slot);
+  for (const { before, after } of deltas) {
+    const done = new Set<string>();
+    const update = (spec: SourceSpec, was: boolean, is: boolean): void => {
+      if (done.has(spec.key)) return;
+      done.add(spec.key);
+      // Conditions cut devices out of literal sources, which are no list of devices.
+      if (spec.posture !== undefined && spec.spelled.length > 0) core.sources.forget(spec);
+      else core.sources.replace(spec, was ? before : undefined, is ? after : undefined);
+    };
+    const moved = before?.addressKey !== after?.addressKey;
+    const was = before?.profile.net.listed ?? NO_BITS;
+    const is = after?.profile.net.listed ?? NO_BITS;
+    const all = new Uint32Array(Math.max(was.length, is.length));
+    if (moved) {
+      orInto(all, was);
+      orInto(all, is);
+    } else differInto(all, was, is);
+    for (const slot of slotsOf(all)) {
+      const unit = units.get(slot);
+      if (unit !== undefined) update(unit.spec.source, hasBit(was, slot), hasBit(is, slot));
+    }
   }
 }
+
+const NO_BITS: Bits = new Uint32Array(0);
 
 interface OwnSets {
   readonly filters: Set<number>;

@@ -7,7 +7,7 @@ import type { Change, ChangeSet } from './change.ts';
 import { type Core, createCore, type Delta } from './core.ts';
 import type { DeviceState } from './device-state.ts';
 import { effectsOf } from './effects.ts';
-import { buildFilter } from './filter.ts';
+import { buildFilter, type FilterTemplate, filterTemplate } from './filter.ts';
 import type { PacketFilter, PeerView, SelfView, SshPolicy } from './output.ts';
 import { addressTexts, type SourceText } from './source-texts.ts';
 import { buildSsh } from './ssh.ts';
@@ -56,7 +56,8 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
   const sshPolicies = new Map<number, SshPolicy>();
   const classIds = new WeakMap<object, number>();
   let nextClass = 1;
-  let shared = new Map<string, PacketFilter>();
+  const shared = new Map<string, PacketFilter>();
+  const templates = new WeakMap<DeviceState, FilterTemplate>();
 
   /** The devices of one user that are sources of a rule to autogroup:self. */
   function selfSources(source: SourceSpec, user: number): SourceText {
@@ -74,31 +75,31 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
   }
 
   function filterOf(state: DeviceState): PacketFilter {
-    const rules = buildFilter(
-      { program: core.program(), sources: core.sources, asFile: core.asFile(), selfSources },
-      state,
-    );
+    const input = { program: core.program(), sources: core.sources, asFile: core.asFile(), selfSources };
+    let template = templates.get(state);
+    if (template === undefined) {
+      template = filterTemplate(input, state);
+      templates.set(state, template);
+    }
+    const { rules, key } = buildFilter(input, state, template);
     if (rules.length === 0) return EMPTY_FILTER;
-    const personal = rules.some((rule) => rule.CapGrant || rule.DstPorts?.some(({ IP }) => isOwn(state, IP)));
-    if (personal) return { rules };
+    if (template.personal) return { rules };
     // Only a filter without the device's own addresses can be equal to another device's.
-    const key = JSON.stringify(rules);
     const known = shared.get(key);
     if (known !== undefined) return known;
-    if (shared.size >= MAX_SHARED) shared = new Map();
+    if (shared.size >= MAX_SHARED) shared.clear();
     const fresh = { rules };
     shared.set(key, fresh);
     return fresh;
   }
-
-  const isOwn = (state: DeviceState, text: string): boolean =>
-    state.addresses.some((own) => own.text === text);
 
   function applyAll(changes: Iterable<Change>): ChangeSet {
     const touched = newTouched();
     for (const change of changes) applyToWorld(world, change, touched);
     if (touched.recompile) {
       core.recompile();
+      // The keys of shared filters name rules by slots, which may be given to others now.
+      shared.clear();
       for (const id of [...world.devices.keys(), ...core.devices.keys()]) touched.devices.add(id);
     } else if (touched.reindex) core.reindex();
 

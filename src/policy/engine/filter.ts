@@ -25,37 +25,54 @@ export interface FilterInput {
   selfSources(source: SourceSpec, user: number): SourceText;
 }
 
+/** What a device's filter says apart from who the sources are; good until the device or the rules change. */
+export interface FilterTemplate {
+  readonly parts: readonly TemplatePart[];
+  /** Whether it holds the device's own addresses, so that no other device's filter can be equal. */
+  readonly personal: boolean;
+  /** Stands for the destinations in comparisons. */
+  readonly key: string;
+}
+
+interface TemplatePart {
+  readonly unit: Unit;
+  /** One for each port list, in policy order. */
+  readonly rules: readonly {
+    readonly protocols: readonly number[] | undefined;
+    readonly ports: readonly DstPort[];
+  }[];
+  readonly grants: readonly CapGrant[];
+}
+
 /** A rule under construction: destinations gather under equal sources and protocols. */
 interface Draft {
   readonly source: SourceText;
   readonly protocols: readonly number[] | undefined;
-  readonly ports: DstPort[];
+  ports: readonly DstPort[];
 }
 
 /** The packet filter of a device: every rule that it is a destination of, reduced to what concerns it. */
-export function buildFilter(input: FilterInput, device: DeviceState): FilterRule[] {
+export function buildFilter(
+  input: FilterInput,
+  device: DeviceState,
+  template: FilterTemplate,
+): { rules: FilterRule[]; key: string } {
   const drafts = new Map<string, Draft>();
   const grants: FilterRule[] = [];
-  for (const unit of unitsOf(input.program, device)) {
-    const source = sourceOf(input, device, unit);
+  let key = template.key;
+  for (const part of template.parts) {
+    const source = sourceOf(input, device, part.unit);
     if (source === undefined) continue;
-    for (const { dst, allow } of unit.spec.targets) {
-      const texts = dst.flatMap((one) => destinationTexts(input, device, one, unit.spec.reach));
-      if (texts.length === 0 || source.texts.length === 0) continue;
-      for (const { protocols, ports } of allow) {
-        const key = `${source.id}/${protocols?.join() ?? ''}`;
-        let draft = drafts.get(key);
-        if (draft === undefined) {
-          draft = { source, protocols, ports: [] };
-          drafts.set(key, draft);
-        }
-        addPorts(draft.ports, texts, ports);
+    key += `/${source.id}`;
+    if (source.texts.length > 0) {
+      for (const { protocols, ports } of part.rules) {
+        const same = `${source.id}/${protocols?.join() ?? ''}`;
+        const draft = drafts.get(same);
+        if (draft === undefined) drafts.set(same, { source, protocols, ports });
+        else draft.ports = [...draft.ports, ...ports];
       }
     }
-    const capGrants = unit.spec.grants
-      .map(({ dst, caps }) => capGrant(input, device, dst, unit.spec.reach, caps))
-      .filter((grant) => grant !== undefined);
-    if (capGrants.length > 0) grants.push({ SrcIPs: source.texts, CapGrant: capGrants });
+    if (part.grants.length > 0) grants.push({ SrcIPs: source.texts, CapGrant: part.grants });
   }
   const rules = [...drafts.values()].map(
     ({ source, protocols, ports }): FilterRule => ({
@@ -64,7 +81,32 @@ export function buildFilter(input: FilterInput, device: DeviceState): FilterRule
       ...(protocols === undefined ? {} : { IPProto: protocols }),
     }),
   );
-  return [...rules, ...grants];
+  return { rules: [...rules, ...grants], key };
+}
+
+export function filterTemplate(input: FilterInput, device: DeviceState): FilterTemplate {
+  const own = new Set(device.addresses.map(({ text }) => text));
+  let personal = false;
+  let key = '';
+  const parts: TemplatePart[] = [];
+  for (const unit of unitsOf(input.program, device)) {
+    const { spec } = unit;
+    const rules: TemplatePart['rules'][number][] = [];
+    for (const { dst, allow } of spec.targets) {
+      const texts = dst.flatMap((one) => destinationTexts(input, device, one, spec.reach));
+      if (texts.length === 0) continue;
+      personal ||= texts.some((text) => own.has(text));
+      key += `|${texts.join()}`;
+      for (const { protocols, ports } of allow) rules.push({ protocols, ports: dstPorts(texts, ports) });
+    }
+    const grants = spec.grants
+      .map(({ dst, caps }) => capGrant(input, device, dst, spec.reach, caps))
+      .filter((grant) => grant !== undefined);
+    personal ||= grants.length > 0;
+    key += `#${unit.slot}`;
+    if (rules.length + grants.length > 0) parts.push({ unit, rules, grants });
+  }
+  return { parts, personal, key };
 }
 
 /** Rules that the device is a destination of, in policy order. */
@@ -90,11 +132,8 @@ function sourceOf(input: FilterInput, device: DeviceState, unit: Unit): SourceTe
   return source.texts.length === 0 ? undefined : source;
 }
 
-function addPorts(into: DstPort[], texts: readonly string[], ports: readonly PortRange[]): void {
-  for (const IP of texts) {
-    for (const { first, last } of ports) into.push({ IP, Ports: { First: first, Last: last } });
-  }
-}
+const dstPorts = (texts: readonly string[], ports: readonly PortRange[]): DstPort[] =>
+  texts.flatMap((IP) => ports.map(({ first, last }) => ({ IP, Ports: { First: first, Last: last } })));
 
 const EVERYTHING = ['*'];
 

@@ -51,7 +51,6 @@ export interface Program {
   readonly hasSelf: boolean;
   /** Rules whose sources include `*` and so list routes. */
   readonly wild: Bits;
-  readonly sshWild: Bits;
 }
 
 export interface ProgramInput {
@@ -75,7 +74,6 @@ export function buildProgram(input: ProgramInput): Program {
   const literalAtoms = new Map<string, LiteralAtom>();
   const gates = new Map<string, PostureGate>();
   const wild = new Uint32Array(words.net);
-  const sshWild = new Uint32Array(words.ssh);
 
   const blank = (key: string): Atom => ({
     id: atoms.size + literalAtoms.size,
@@ -165,7 +163,6 @@ export function buildProgram(input: ProgramInput): Program {
   input.ssh.forEach((spec, rank) => {
     const slot = sshSlots[rank] ?? 0;
     sshUnits.set(slot, { slot, rank, spec });
-    if (spec.source.any) setBit(sshWild, slot);
     eachSource(spec.source, ({ bits }) => setBit(bits.sshSrc, slot));
     if (spec.source.posture !== undefined) setBit(gate(spec.source.posture).ssh, slot);
     for (const key of spec.atoms) setBit(atom(key).bits.sshDst, slot);
@@ -186,6 +183,5 @@ export function buildProgram(input: ProgramInput): Program {
     viaUnits,
     hasSelf,
     wild,
-    sshWild,
   };
 }

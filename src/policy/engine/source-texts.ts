@@ -1,5 +1,4 @@
 import {
-  compareAddr,
   formatSet,
   type IpSet,
   isEmptySet,
@@ -17,24 +16,21 @@ export interface SourceText {
   readonly texts: readonly string[];
 }
 
-/** Addresses one by one in ascending order, IPv4 first; neighbours are not joined to ranges. */
-export function addressTexts(devices: readonly DeviceState[]): string[] {
-  const all = devices.flatMap((device) => device.addresses);
-  return all.sort((a, b) => compareAddr(a.addr, b.addr)).map(({ text }) => text);
-}
-
 /** What `*` lists now: the address blocks of devices, and each enabled subnet route. */
 export interface WildTexts {
   readonly blocks: IpSet;
   readonly routes: readonly string[];
 }
 
+/** The source lists of rules: computed when asked for, then kept up to date address by address. */
 export interface SourceTexts {
   of(source: SourceSpec): SourceText;
-  /** Device ids that a source lists by address, in force of its conditions. */
+  /** Devices that a source lists by address, in force of its conditions. */
   devicesOf(source: SourceSpec): DeviceState[];
   intern(texts: readonly string[]): SourceText;
-  forget(sourceKey: string): void;
+  /** A device that a source lists (or listed) has other addresses now, or came, or went. */
+  replace(source: SourceSpec, before: DeviceState | undefined, after: DeviceState | undefined): void;
+  forget(source: SourceSpec): void;
   forgetAll(): void;
 }
 
@@ -44,22 +40,19 @@ export interface SourceTextsInput {
   wild(): WildTexts;
 }
 
+/** A list as it is kept: device addresses in text order, and the finished SrcIPs while they are good. */
+interface Entry {
+  addresses: readonly string[];
+  text: SourceText | undefined;
+}
+
 const EVERYTHING = ['*'];
+/** Different lists kept for sharing by content; more are forgotten, which costs sharing only. */
+const MAX_INTERNED = 16_384;
 
 export function createSourceTexts(input: SourceTextsInput): SourceTexts {
-  const bySource = new Map<string, SourceText>();
-  let interned = new Map<string, SourceText>();
-  let nextId = 1;
-
-  function intern(texts: readonly string[]): SourceText {
-    const key = texts.join();
-    let known = interned.get(key);
-    if (known === undefined) {
-      known = { id: nextId++, texts };
-      interned.set(key, known);
-    }
-    return known;
-  }
+  const entries = new Map<string, Entry>();
+  const intern = createInterner();
 
   function devicesOf(source: SourceSpec): DeviceState[] {
     const { atoms } = input.program();
@@ -80,45 +73,110 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
   }
 
   /** Literal sources without the devices in them that fail the conditions. */
-  function literalsOf(source: SourceSpec): IpSet {
+  function literalTexts(source: SourceSpec): readonly string[] {
     const gate = source.posture?.key;
-    if (gate === undefined || isEmptySet(source.literals)) return source.literals;
+    if (gate === undefined || isEmptySet(source.literals)) return source.spelled;
     const failing: IpSet[] = [];
     for (const id of input.program().atoms.get(ANY_ATOM)?.devices ?? []) {
       const device = input.device(id);
       if (device?.profile.failed.has(gate))
         failing.push(setOfAddrs(device.addresses.map(({ addr }) => addr)));
     }
-    return subtractSets(source.literals, unionSets(failing));
+    return formatSet(subtractSets(source.literals, unionSets(failing)));
   }
 
-  function texts(source: SourceSpec): readonly string[] {
+  function finish(source: SourceSpec, addresses: readonly string[]): readonly string[] {
     if (source.danger) return EVERYTHING;
-    const named = new Set(addressTexts(devicesOf(source)));
-    const literals = source.posture === undefined ? source.spelled : formatSet(literalsOf(source));
-    for (const text of literals) named.add(text);
-    if (!source.any) return [...named];
+    const extra = literalTexts(source).filter((text) => find(addresses, text) < 0);
+    if (!source.any) return extra.length === 0 ? addresses : [...extra, ...addresses];
     const wild = input.wild();
     const blocks = source.posture === undefined ? formatSet(wild.blocks) : [];
-    return [...new Set([...wild.routes, ...blocks, ...named])];
+    const listed = [...new Set([...wild.routes, ...blocks, ...extra])];
+    return [...listed, ...addresses];
+  }
+
+  function entryOf(source: SourceSpec): Entry {
+    const known = entries.get(source.key);
+    if (known !== undefined) return known;
+    const fresh: Entry = { addresses: source.danger ? [] : addressTexts(devicesOf(source)), text: undefined };
+    entries.set(source.key, fresh);
+    return fresh;
   }
 
   return {
     intern,
     devicesOf,
     of(source) {
-      const known = bySource.get(source.key);
-      if (known !== undefined) return known;
-      const fresh = intern(texts(source));
-      bySource.set(source.key, fresh);
-      return fresh;
+      const entry = entryOf(source);
+      entry.text ??= intern(finish(source, entry.addresses));
+      return entry.text;
     },
-    forget: (sourceKey) => {
-      bySource.delete(sourceKey);
+    replace(source, before, after) {
+      const entry = entries.get(source.key);
+      if (entry === undefined) return;
+      entry.text = undefined;
+      const addresses = [...entry.addresses];
+      for (const { text } of before?.addresses ?? []) {
+        const at = find(addresses, text);
+        if (at >= 0) addresses.splice(at, 1);
+      }
+      for (const { text } of after?.addresses ?? []) {
+        const at = find(addresses, text);
+        if (at < 0) addresses.splice(-at - 1, 0, text);
+      }
+      entry.addresses = addresses;
     },
-    forgetAll() {
-      bySource.clear();
-      interned = new Map();
+    forget: (source) => {
+      entries.delete(source.key);
     },
+    forgetAll: () => entries.clear(),
   };
+}
+
+/** Addresses one by one in text order; neighbours are not joined to ranges. */
+export const addressTexts = (devices: readonly DeviceState[]): string[] =>
+  devices.flatMap((device) => device.addresses.map(({ text }) => text)).sort(compareTexts);
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Where a text is in a sorted list; if it is not, -1 minus where it would be. */
+function find(sorted: readonly string[], text: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const candidate = sorted[middle] ?? '';
+    if (candidate === text) return middle;
+    if (candidate < text) low = middle + 1;
+    else high = middle;
+  }
+  return -low - 1;
+}
+
+/** Gives equal lists one object. Lists are told apart by a few samples before they are compared in full. */
+function createInterner(): (texts: readonly string[]) => SourceText {
+  let buckets = new Map<string, SourceText[]>();
+  let size = 0;
+  let nextId = 1;
+  return (texts) => {
+    const sample = `${texts.length}|${texts[0] ?? ''}|${texts[texts.length >> 1] ?? ''}|${texts.at(-1) ?? ''}`;
+    if (size >= MAX_INTERNED) {
+      buckets = new Map();
+      size = 0;
+    }
+    const bucket = buckets.get(sample) ?? [];
+    const known = bucket.find((candidate) => equalLists(candidate.texts, texts));
+    if (known !== undefined) return known;
+    const fresh = { id: nextId++, texts };
+    bucket.push(fresh);
+    buckets.set(sample, bucket);
+    size++;
+    return fresh;
+  };
+}
+
+function equalLists(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

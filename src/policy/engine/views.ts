@@ -21,6 +21,8 @@ export interface Views {
 
 export function createViews(core: Core): Views {
   const interned = new Map<number, Map<string, PeerView>>();
+  /** The view of a device that routes nothing, which is the same for almost everybody. */
+  const plainViews = new WeakMap<DeviceState, PeerView>();
   let routeBits = new WeakMap<DeviceState, readonly RouteBits[]>();
   let bitsOfProgram = core.program();
 
@@ -90,6 +92,21 @@ export function createViews(core: Core): Views {
     return device.addresses.filter(({ addr }) => !(noIPv4 && addr.family === 4)).map(({ prefix }) => prefix);
   };
 
+  function intern(viewer: DeviceState, peer: DeviceState): PeerView {
+    const { all, primary } = seenRoutes(viewer, peer, primaryNow);
+    const caps = peerCaps(peer.profile.caps, all.length > primary.length);
+    const addresses = addressesFor(viewer, peer);
+    const key = `${addresses.join()}|${all.join()}|${primary.join()}|${Object.keys(caps).join()}`;
+    const own = interned.get(peer.id) ?? new Map<string, PeerView>();
+    interned.set(peer.id, own);
+    let view = own.get(key);
+    if (view === undefined) {
+      view = { allowedIPs: [...addresses, ...all], primaryRoutes: primary, capMap: caps };
+      own.set(key, view);
+    }
+    return view;
+  }
+
   return {
     sees: (viewer, peer) => viewer.id !== peer.id && visible(viewer.profile, peer.profile),
     peersOf(viewer) {
@@ -104,16 +121,12 @@ export function createViews(core: Core): Views {
       return `${all.join()}|${primary.join()}`;
     },
     view(viewer, peer) {
-      const { all, primary } = seenRoutes(viewer, peer, primaryNow);
-      const caps = peerCaps(peer.profile.caps, all.length > primary.length);
-      const addresses = addressesFor(viewer, peer);
-      const key = `${addresses.join()}|${all.join()}|${primary.join()}|${Object.keys(caps).join()}`;
-      const own = interned.get(peer.id) ?? new Map<string, PeerView>();
-      interned.set(peer.id, own);
-      let view = own.get(key);
+      const plain = peer.routes.length === 0 && !(DISABLE_IPV4 in viewer.profile.caps);
+      if (!plain) return intern(viewer, peer);
+      let view = plainViews.get(peer);
       if (view === undefined) {
-        view = { allowedIPs: [...addresses, ...all], primaryRoutes: primary, capMap: caps };
-        own.set(key, view);
+        view = intern(viewer, peer);
+        plainViews.set(peer, view);
       }
       return view;
     },

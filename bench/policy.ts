@@ -1,0 +1,110 @@
+/** Figures of the policy engine: node bench/policy.ts */
+import { createPolicyEngine, type PolicyEngine, parsePolicy } from '../src/policy/index.ts';
+import { device, policyText, STANDARD, userChanges, type WorldSize } from './policy-world.ts';
+
+const ms = (from: number): number => performance.now() - from;
+const show = (name: string, value: number, unit = 'ms'): void => {
+  console.log(`${name.padEnd(72)} ${value < 1 ? value.toFixed(3) : value.toFixed(1)} ${unit}`);
+};
+const percentile = (values: number[], p: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? 0;
+
+function filled(size: WorldSize, devices: number): PolicyEngine {
+  const engine = createPolicyEngine({ policy: parsePolicy(policyText(size)) });
+  engine.applyAll(userChanges(size));
+  engine.applyAll(
+    Array.from({ length: devices }, (_, i) => ({ kind: 'device' as const, device: device(size, i) })),
+  );
+  return engine;
+}
+
+/** Everything that a device's stream needs at its start. */
+function readAll(engine: PolicyEngine, id: number): void {
+  engine.filter(id);
+  engine.ssh(id);
+  engine.self(id);
+  for (const peer of engine.peers(id)) engine.view(id, peer);
+}
+
+/** One more device: apply, its own full output, and the new filters of those it touches. */
+function join(engine: PolicyEngine, size: WorldSize, i: number): number {
+  const start = performance.now();
+  const input = device(size, i);
+  const changes = engine.apply({ kind: 'device', device: input });
+  readAll(engine, input.id);
+  for (const id of changes.filters) engine.filter(id);
+  for (const { subject, viewers } of changes.subjects()) {
+    for (const viewer of viewers) if (engine.sees(viewer, subject)) engine.view(viewer, subject);
+  }
+  return ms(start);
+}
+
+function applyOnly(engine: PolicyEngine, size: WorldSize, i: number): number {
+  const start = performance.now();
+  engine.apply({ kind: 'device', device: device(size, i) });
+  return ms(start);
+}
+
+function measure(size: WorldSize, devices: number): void {
+  console.log(`\n${devices} devices, ${size.rules} rules, ${size.users} users, ${size.tags} tags`);
+  const text = policyText(size);
+  let start = performance.now();
+  const policy = parsePolicy(text);
+  show('parse and check the policy file', ms(start));
+
+  start = performance.now();
+  const engine = filled(size, devices);
+  show('load the world', ms(start));
+  start = performance.now();
+  for (const id of engine.core.devices.keys()) readAll(engine, id);
+  show('first compile of everything: filters, SSH, peers, views', ms(start));
+
+  start = performance.now();
+  const saved = parsePolicy(
+    text.replace('"acls": [', '"acls": [{"action":"accept","src":["*"],"dst":["tag:t01:9999"]},'),
+  );
+  const changes = engine.apply({ kind: 'policy', policy: saved });
+  const [first] = changes.filters;
+  if (first !== undefined) engine.filter(first);
+  show('policy save to the first affected filter', ms(start));
+  show('  devices with another filter', changes.filters.size, '');
+  start = performance.now();
+  for (const id of changes.filters) engine.filter(id);
+  show('  all affected filters', ms(start));
+  engine.apply({ kind: 'policy', policy });
+  for (const id of engine.core.devices.keys()) engine.filter(id);
+
+  const applied = Array.from({ length: 50 }, (_, i) => applyOnly(engine, size, devices + i));
+  const joins = Array.from({ length: 50 }, (_, i) => join(engine, size, devices + 100 + i));
+  show('one join, the change alone: median', percentile(applied, 0.5));
+  show('one join, the change alone: p95', percentile(applied, 0.95));
+  show('one join with every output it touches: median', percentile(joins, 0.5));
+  show('one join with every output it touches: p95', percentile(joins, 0.95));
+}
+
+function defaultPolicy(devices: number): void {
+  const size = STANDARD;
+  const engine = createPolicyEngine();
+  engine.applyAll(userChanges(size));
+  for (let i = 0; i < devices; i++) engine.apply({ kind: 'device', device: device(size, i * 25 + 1) });
+  const times = Array.from({ length: 200 }, (_, i) => applyOnly(engine, size, (devices + i) * 25 + 1));
+  console.log(`\nno policy file, ${devices} devices`);
+  show('one join, the change alone: median', percentile(times, 0.5) * 1_000, 'us');
+}
+
+function memory(): void {
+  globalThis.gc?.();
+  const before = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  const engine = filled(STANDARD, 1_000);
+  for (const id of engine.core.devices.keys()) readAll(engine, id);
+  globalThis.gc?.();
+  const after = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  console.log('');
+  show('memory of an engine with 1000 devices, all outputs held', (after - before) / 2 ** 20, 'MiB');
+  if (engine.size === 0) throw new Error('unreachable');
+}
+
+for (const devices of [250, 500, 1_000, 2_500, 5_000]) measure(STANDARD, devices);
+measure({ rules: 2_000, users: 800, tags: 100, groups: 120, hosts: 200 }, 5_000);
+defaultPolicy(1_000);
+memory();

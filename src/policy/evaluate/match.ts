@@ -1,0 +1,82 @@
+import { type IpSet, isEmptySet, setCovers, setsOverlap } from '../../kernel/netip/index.ts';
+import type { ProtoPorts } from '../ast.ts';
+import { INTERNET } from '../compile/ranges.ts';
+import type { DstSpec, PostureSpec, Reach, SourceSpec, SshUnitSpec, UnitSpec } from '../compile/unit.ts';
+import { type Condition, conditionHolds } from '../posture.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** What the client takes for "any protocol": TCP, UDP and both ICMPs. */
+export const DEFAULT_PROTOCOLS: readonly number[] = [6, 17, 1, 58];
+
+/** One packet's question. `port` is ignored for protocols without ports. */
+export interface Traffic {
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/** The conditions that a source fails, if its posture is what keeps it out. */
+export function failedConditions(posture: PostureSpec | undefined, source: Endpoint): readonly Condition[] {
+  if (posture === undefined) return [];
+  let closest: readonly Condition[] | undefined;
+  for (const all of posture.anyOf) {
+    const failed = all.filter((condition) => !conditionHolds(condition, source.attributes));
+    if (failed.length === 0) return [];
+    if (closest === undefined || failed.length < closest.length) closest = failed;
+  }
+  return closest ?? [];
+}
+
+export const postureHolds = (posture: PostureSpec | undefined, source: Endpoint): boolean =>
+  posture === undefined ||
+  posture.anyOf.some((all) => all.every((condition) => conditionHolds(condition, source.attributes)));
+
+/** Whether a rule's source list names the endpoint, its conditions aside. */
+export function namesSource(spec: SourceSpec, source: Endpoint): boolean {
+  if (spec.danger || (spec.any && source.wild)) return true;
+  if (spec.atoms.some((atom) => source.principals.has(atom))) return true;
+  return touches(spec.literals, source.addresses);
+}
+
+const touches = (set: IpSet, addresses: IpSet): boolean =>
+  !isEmptySet(addresses) && setsOverlap(set, addresses);
+
+/** Whether a destination of a rule is the endpoint. */
+export function namesDestination(dst: DstSpec, reach: Reach, source: Endpoint, target: Endpoint): boolean {
+  if (reach.kind === 'self') {
+    return source.user !== undefined && source.user.id === target.user?.id;
+  }
+  switch (dst.kind) {
+    case 'any':
+      return target.wild || target.device === undefined;
+    case 'atom':
+      return target.principals.has(dst.atom);
+    case 'internet':
+      return !isEmptySet(target.addresses) && setCovers(INTERNET, target.addresses);
+    case 'literal':
+      return touches(dst.set, target.addresses);
+  }
+}
+
+/** Whether one of the port lists lets the traffic pass. */
+export function allows(allow: readonly ProtoPorts[], { protocol, port }: Traffic): boolean {
+  return allow.some(({ protocols, ports }) => {
+    if (!(protocols ?? DEFAULT_PROTOCOLS).includes(protocol)) return false;
+    return ports.some(({ first, last }) => port >= first && port <= last);
+  });
+}
+
+/** Whether a rule lets traffic from one endpoint to the other. */
+export function permits(spec: UnitSpec, source: Endpoint, target: Endpoint, traffic: Traffic): boolean {
+  if (!namesSource(spec.source, source) || !postureHolds(spec.source.posture, source)) return false;
+  return spec.targets.some(
+    ({ dst, allow }) =>
+      allows(allow, traffic) && dst.some((one) => namesDestination(one, spec.reach, source, target)),
+  );
+}
+
+/** Whether an SSH rule leads from one endpoint to the other. */
+export function sshLeads(spec: SshUnitSpec, source: Endpoint, target: Endpoint): boolean {
+  if (!namesSource(spec.source, source) || !postureHolds(spec.source.posture, source)) return false;
+  if (spec.atoms.some((atom) => target.principals.has(atom))) return true;
+  return spec.self && source.user !== undefined && source.user.id === target.user?.id;
+}
