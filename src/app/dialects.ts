@@ -3,7 +3,7 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
-import { createAllowAllChecker } from '../domain/policy-file/policy-checker.ts';
+import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
 import type { Services } from './services.ts';
 
 export interface DialectParts {
@@ -16,7 +16,12 @@ type Dialect = (parts: DialectParts) => FastifyPluginAsync;
 const tailscale: Dialect = ({ services, log }) => {
   const { store, clock, random, authenticator } = services;
   return createTailscaleApi({
-    services: createTailscaleServices({ store, clock, random, checker: createAllowAllChecker() }),
+    services: createTailscaleServices({
+      store,
+      clock,
+      random,
+      checker: createPolicyChecker({ store, clock }),
+    }),
     authenticate: authenticator.authenticate,
     clock,
     random,

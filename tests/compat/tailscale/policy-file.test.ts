@@ -151,3 +151,86 @@ describe.each(ENGINES)('the policy file over the REST API on %s', (engine) => {
     });
   });
 });
+
+describe('what the policy language refuses', () => {
+  let api: ApiServer;
+  const set = (file: unknown) => api.call('POST', ACL, { body: file });
+  const validate = (body: unknown) => api.call('POST', `${ACL}/validate`, { body: body as object });
+  const allow = [{ action: 'accept', src: ['*'], dst: ['*:*'] }];
+
+  beforeEach(async () => {
+    api = await createTailscaleServer('sqlite');
+  });
+  afterEach(async () => {
+    expect(api.failures).toEqual([]);
+    await api.close();
+  });
+
+  test.each([
+    [{ acls: [{ action: 'accept', src: ['tag:x'], dst: ['*:*'] }] }, 'src=tag not found: "tag:x"'],
+    [{ acls: [{ action: 'accept', src: ['*'], dst: ['tag:x:22'] }] }, 'dst="tag:x": tag not found: "tag:x"'],
+    [
+      { acls: [{ action: 'accept', src: ['autogroup:self'], dst: ['*:*'] }] },
+      '"autogroup:self" not valid on the src side of a rule',
+    ],
+    [{ acls: [{ action: 'deny', src: ['*'], dst: ['*:*'] }] }, 'action="deny" is not supported'],
+    [{ grants: [{ src: ['*'], dst: ['*'] }] }, 'ip and app can not both be empty'],
+    [
+      { groups: { 'group:a': ['group:b'] } },
+      'groups["group:a"]: "group:b": group members cannot be recursive',
+    ],
+    [{ ssh: [{ action: 'Accept', src: ['*'], dst: ['*'], users: ['x'] }] }, '"Accept" is not a valid action'],
+  ])('%j', async (file, message) => {
+    const answer = await set(file);
+    expect([answer.status, answer.json()]).toEqual([400, { message: expect.stringContaining(message) }]);
+    expect((await validate(file)).json()).toEqual({ message: expect.stringContaining(message) });
+  });
+
+  test('a file whose tests fail is not saved, and says which failed', async () => {
+    const before = (await api.call('GET', ACL)).text;
+    const file = {
+      acls: [{ action: 'accept', src: ['owner@acme.test'], dst: ['tag:web:443'] }],
+      tagOwners: { 'tag:web': [] },
+      tests: [{ src: 'owner@acme.test', accept: ['tag:web:443', 'tag:web:80'], deny: ['tag:web:22'] }],
+    };
+    const answer = await set(file);
+    const failed = {
+      message: 'test(s) failed',
+      data: [{ user: 'owner@acme.test', errors: ['address "tag:web:80": want: Accept, got: Drop'] }],
+    };
+    expect([answer.status, answer.json()]).toEqual([400, failed]);
+    const validated = await validate(file);
+    expect([validated.status, validated.json()]).toEqual([200, failed]);
+    expect((await api.call('GET', ACL)).text).toBe(before);
+  });
+
+  test('validating a good file answers exactly {}, and saves nothing', async () => {
+    const before = (await api.call('GET', ACL)).text;
+    const answer = await validate({ acls: allow, groups: { 'group:a': ['nobody@acme.test'] } });
+    expect([answer.status, answer.text]).toEqual([200, '{}']);
+    expect((await api.call('GET', ACL)).text).toBe(before);
+  });
+
+  test('a list of tests runs against the present file', async () => {
+    await set({
+      acls: [{ action: 'accept', src: ['owner@acme.test'], dst: ['tag:web:443'] }],
+      tagOwners: { 'tag:web': [] },
+    });
+    const good = await validate([{ src: 'owner@acme.test', accept: ['tag:web:443'] }]);
+    expect([good.status, good.text]).toEqual([200, '{}']);
+    const bad = await validate([{ src: 'owner@acme.test', deny: ['tag:web:443'] }]);
+    expect([bad.status, bad.json()]).toEqual([
+      200,
+      {
+        message: 'test(s) failed',
+        data: [{ user: 'owner@acme.test', errors: ['address "tag:web:443": want: Drop, got: Accept'] }],
+      },
+    ]);
+  });
+
+  test('details warn of people whom nobody knows', async () => {
+    await set({ acls: allow, groups: { 'group:x': ['u@d.test'] } });
+    const { warnings } = (await api.call('GET', `${ACL}?details=1`)).json<{ warnings: string[] }>();
+    expect(warnings).toEqual(['"group:x": user not found: "u@d.test"']);
+  });
+});

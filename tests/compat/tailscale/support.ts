@@ -6,18 +6,15 @@ import {
   type TailscaleApiParts,
 } from '../../../src/api/tailscale/index.ts';
 import type { Device } from '../../../src/domain/model/devices.ts';
-import { createAllowAllChecker, type PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
-import type { Store } from '../../../src/domain/ports/store.ts';
+import type { PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
+import { createPolicyChecker } from '../../../src/effective-policy/policy-checker.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
-
-type MakeChecker = (store: Store) => PolicyChecker;
-const allowAll: MakeChecker = () => createAllowAllChecker();
 
 export const tailscaleParts = (
   { store, clock, random, authenticator, onError }: ApiParts,
-  checker: MakeChecker = allowAll,
+  checker: PolicyChecker = createPolicyChecker({ store, clock }),
 ): TailscaleApiParts => ({
-  services: createTailscaleServices({ store, clock, random, checker: checker(store) }),
+  services: createTailscaleServices({ store, clock, random, checker }),
   authenticate: authenticator.authenticate,
   clock,
   random,
@@ -26,7 +23,7 @@ export const tailscaleParts = (
 });
 
 export const tailscaleDialect =
-  (checker: MakeChecker = allowAll) =>
+  (checker?: PolicyChecker) =>
   (parts: ApiParts): FastifyPluginAsync[] => [createTailscaleApi(tailscaleParts(parts, checker))];
 
 export const createTailscaleServer = (engine: EngineName): Promise<ApiServer> =>
