@@ -50,8 +50,7 @@ export function createChangeFeed({ engine, reads, builder, onError }: ChangeFeed
     return {
       changes: rows.flatMap(decodeChange),
       through: last === undefined ? afterSeq : Number(last.seq),
-      // Numbers leave no gap, so a first number that is not the next one tells of rows that were pruned.
-      complete: rows.every((row, index) => Number(row.seq) === afterSeq + 1 + index),
+      prunedThrough: lastMissing(afterSeq, rows),
       end: rows.length < limit,
     };
   };
@@ -82,6 +81,18 @@ export function createChangeFeed({ engine, reads, builder, onError }: ChangeFeed
       engine.announce(org);
     },
   };
+}
+
+/** Numbers leave no gap, so one that is not the next tells of rows that were pruned. */
+function lastMissing(afterSeq: number, rows: readonly StoredRow[]): number {
+  let missing = 0;
+  let previous = afterSeq;
+  for (const row of rows) {
+    const seq = Number(row.seq);
+    if (seq !== previous + 1) missing = seq - 1;
+    previous = seq;
+  }
+  return missing;
 }
 
 function decodeChange(row: StoredRow): Change[] {

@@ -29,7 +29,7 @@ interface Stretch {
   readonly after: number;
   readonly through: number;
   readonly changes: readonly Change[];
-  readonly complete: boolean;
+  readonly prunedThrough: number;
 }
 
 export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOptions): Follower {
@@ -54,7 +54,7 @@ export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOpti
       if (subscription.seq < stretch.after || subscription.seq >= stretch.through) continue;
       const { seq } = subscription;
       subscription.seq = stretch.through;
-      if (!stretch.complete) shielded(subscription.onLost);
+      if (stretch.prunedThrough > seq) shielded(subscription.onLost);
       const fresh = stretch.changes.filter((change) => change.seq > seq);
       if (fresh.length > 0) shielded(() => subscription.listener(fresh));
     }
@@ -106,7 +106,7 @@ export function createFollower({ feed, onError, pollMs = POLL_MS }: FollowerOpti
       [...entry.subscriptions].every((subscription) => subscription.seq >= first.seq - 1);
     // Commits of several connections may be told out of order: a gap is filled from the database.
     if (follows && changes !== undefined && last !== undefined) {
-      deliver(entry, { after: first.seq - 1, through: last.seq, changes, complete: true });
+      deliver(entry, { after: first.seq - 1, through: last.seq, changes, prunedThrough: 0 });
     } else catchUpSoon(org, entry);
   });
 

@@ -9,6 +9,15 @@ export type Placeholder = (position: number) => string;
 export const sqlitePlaceholder: Placeholder = () => '?';
 export const postgresPlaceholder: Placeholder = (position) => `$${position}`;
 
+/** A text whose `?` stand for parameters in the order in which they come. */
+export function withPlaceholders(placeholder: Placeholder, sql: string): string {
+  let position = 0;
+  return sql.replace(/\?/gu, () => {
+    position += 1;
+    return placeholder(position);
+  });
+}
+
 /** A list of values as one parameter: its length changes no statement's text and meets no bound on parameters. */
 export interface Lists {
   /** The condition that `column` (SQL) is one of a list: what stands before and after the parameter's mark. */

@@ -253,8 +253,8 @@ export interface ChangePage {
   readonly changes: readonly Change[];
   /** The sequence up to which the feed has been read with this page. */
   readonly through: number;
-  /** False when changes in its reach have been pruned. */
-  readonly complete: boolean;
+  /** The highest sequence in its reach whose change has been pruned; 0 if none. */
+  readonly prunedThrough: number;
   /** Whether there was nothing behind it. */
   readonly end: boolean;
 }

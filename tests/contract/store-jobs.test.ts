@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { HOUR, MINUTE } from '../../src/kernel/clock.ts';
+import { createJobs, createOutbox } from '../../src/store/jobs.ts';
+import { createRetention } from '../../src/store/retention.ts';
+import { audited, ENGINES, insertSerial, type OpenedStore, openNew, serial, tamper } from './stores.ts';
+
+const LOCK = { limit: 10, lockMs: 1_000 };
+
+describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
+  let opened: OpenedStore;
+  let now = 1_000_000_000;
+  const clock = { now: () => now };
+  beforeAll(async () => {
+    opened = await openNew(engine, clock);
+  });
+  beforeEach(async () => {
+    for (const table of [
+      'outbox',
+      'job',
+      'change',
+      'serialNumber',
+      'presence',
+      'organizationHead',
+      'auditEvent',
+    ])
+      await tamper(opened.engine, `DELETE FROM "${table}"`);
+  });
+  afterAll(() => opened.close());
+  const outbox = () => createOutbox({ engine: opened.engine, clock });
+  const jobs = () => createJobs({ engine: opened.engine, clock, store: opened.store });
+  const enqueue = (org: number, target: string): Promise<void> =>
+    audited(opened.store, [org], async (tx) =>
+      tx.enqueue(org, { kind: 'webhook', target, payload: { target } }),
+    );
+
+  test('an item is claimed once, in the order of time, with what its write gave it', async () => {
+    for (const target of ['a', 'b', 'c']) {
+      await enqueue(1, target);
+      now += 1;
+    }
+    const first = await outbox().claim('webhook', { ...LOCK, holder: 'p', limit: 2 });
+    expect(first).toMatchObject([
+      {
+        org: 1,
+        target: 'a',
+        kind: 'webhook',
+        payload: { target: 'a' },
+        attempt: 1,
+        lockedBy: 'p',
+        createdAt: now - 3,
+      },
+      { target: 'b' },
+    ]);
+    expect(await outbox().claim('mail', { ...LOCK, holder: 'q' })).toEqual([]);
+    expect(await outbox().claim('webhook', { ...LOCK, holder: 'q' })).toMatchObject([
+      { target: 'c', lockedBy: 'q' },
+    ]);
+    expect(await outbox().claim('webhook', { ...LOCK, holder: 'r' })).toEqual([]);
+  });
+
+  test('simultaneous claims share the items and none gets one twice', async () => {
+    await audited(
+      opened.store,
+      [1],
+      async (tx) => {
+        for (let index = 0; index < 100; index += 1)
+          tx.enqueue(1, { kind: 'mail', target: `${index}`, payload: null });
+      },
+      100,
+    );
+    const claims = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        outbox().claim('mail', { holder: `p${index}`, limit: 10, lockMs: 1_000 }),
+      ),
+    );
+    // One that came while others held the oldest may have got fewer: the rest is there for the next.
+    const rest = await outbox().claim('mail', { holder: 'last', limit: 1_000, lockMs: 1_000 });
+    const targets = [...claims.flat(), ...rest].map(({ target }) => target);
+    expect(new Set(targets).size).toBe(100);
+    expect(targets).toHaveLength(100);
+  });
+
+  test('a lock that ran out passes to another, and the first can no longer give the item back', async () => {
+    await enqueue(1, 'a');
+    const [mine] = await outbox().claim('webhook', { ...LOCK, holder: 'p' });
+    now += 999;
+    expect(await outbox().claim('webhook', { ...LOCK, holder: 'q' })).toEqual([]);
+    expect(await outbox().extend(mine!, 1_000)).toBe(true);
+    now += 999;
+    expect(await outbox().claim('webhook', { ...LOCK, holder: 'q' })).toEqual([]);
+    now += 1;
+    const [theirs] = await outbox().claim('webhook', { ...LOCK, holder: 'p' });
+    expect(theirs).toMatchObject({ attempt: 2 });
+    expect(await outbox().complete(mine!)).toBe(false);
+    expect(await outbox().fail(mine!, { error: 'late', dead: true })).toBe(false);
+    expect(await outbox().extend(mine!, 9_999)).toBe(false);
+    expect(await outbox().complete(theirs!)).toBe(true);
+    expect(await opened.engine.run('SELECT * FROM "outbox"', [])).toEqual([]);
+  });
+
+  test('a failed item comes back at its time, one given up never', async () => {
+    await enqueue(1, 'a');
+    const [item] = await outbox().claim('webhook', { ...LOCK, holder: 'p' });
+    expect(await outbox().fail(item!, { error: 'no\0 answer', retryAt: now + 5_000 })).toBe(true);
+    now += 4_999;
+    expect(await outbox().claim('webhook', { ...LOCK, holder: 'p' })).toEqual([]);
+    now += 1;
+    const [again] = await outbox().claim('webhook', { ...LOCK, holder: 'p' });
+    expect(again).toMatchObject({ attempt: 2 });
+    await outbox().fail(again!, { error: 'x'.repeat(5_000), dead: true });
+    now += HOUR;
+    expect(await outbox().claim('webhook', { ...LOCK, holder: 'p' })).toEqual([]);
+    const [row] = await opened.engine.run('SELECT "lastError", "lockedBy" FROM "outbox"', []);
+    expect(row).toEqual({ lastError: 'x'.repeat(1_000), lockedBy: null });
+  });
+
+  test('a job runs when it is due, for whoever claims its kind', async () => {
+    const id = await jobs().add(0, {
+      kind: 'tidy',
+      payload: { what: 'all' },
+      runAt: now + 10,
+      maxAttempts: 3,
+    });
+    expect(await jobs().claim('tidy', { ...LOCK, holder: 'p' })).toEqual([]);
+    now += 10;
+    expect(await jobs().claim('other', { ...LOCK, holder: 'p' })).toEqual([]);
+    const [job] = await jobs().claim('tidy', { ...LOCK, holder: 'p' });
+    expect(job).toEqual({
+      org: 0,
+      id,
+      kind: 'tidy',
+      payload: { what: 'all' },
+      attempt: 1,
+      maxAttempts: 3,
+      lockedBy: 'p',
+    });
+    expect(await jobs().complete(job!)).toBe(true);
+    expect(await jobs().complete(job!)).toBe(false);
+  });
+
+  describe('retention', () => {
+    const windows = { volatileMs: 10 * MINUTE, historyMs: HOUR, deadMs: HOUR };
+    const prune = (chunk: number) => createRetention({ engine: opened.engine, clock, chunk }).prune(windows);
+    const see = (device: number): Promise<void> =>
+      opened.store.write({ orgs: [2], by: { kind: 'system', id: '', name: '' }, origin: 'system' }, (tx) =>
+        tx.put('presence', { org: 2, device, replica: 'r', online: true, since: now, lastSeen: now }),
+      );
+    const seqs = async (org: number): Promise<number[]> =>
+      (await opened.store.feed.read(org, 0, 1_000)).map(({ seq }) => seq);
+
+    test.each([1, 3, 500])('keeps what is within its windows, %i rows at a time', async (chunk) => {
+      await insertSerial(opened.store, 2, 1); // seq 1, beyond all windows
+      await see(1); // 2
+      now += HOUR;
+      await insertSerial(opened.store, 2, 2); // 3, history
+      for (let device = 1; device <= 7; device += 1) await see(device); // 4 to 10, old
+      now += 10 * MINUTE;
+      await see(2); // 11, at the edge of the window
+      await insertSerial(opened.store, 2, 3); // 12
+      now += 1;
+      expect(await prune(chunk)).toEqual({ changes: 9, outbox: 0, jobs: 0 });
+      expect(await seqs(2)).toEqual([3, 11, 12]);
+      expect(await prune(chunk)).toEqual({ changes: 0, outbox: 0, jobs: 0 });
+      expect(await opened.store.count('serialNumber', 2)).toBe(3);
+      expect((await opened.store.auditEvents(2, { afterSeq: 0, limit: 9 })).length).toBeGreaterThanOrEqual(3);
+    });
+
+    test('leaves the newest change, so that one who was away can tell that it missed others', async () => {
+      for (let device = 1; device <= 5; device += 1) await see(device);
+      now += 2 * HOUR;
+      expect((await prune(2)).changes).toBe(4);
+      expect(await seqs(2)).toEqual([5]);
+      expect(await opened.store.feed.page(2, 2, 10)).toMatchObject({
+        through: 5,
+        prunedThrough: 4,
+        end: true,
+      });
+      await see(6);
+      expect(await seqs(2)).toEqual([5, 6]);
+    });
+
+    test('removes what was given up long ago from the outbox and the jobs, and nothing that waits', async () => {
+      for (const target of ['dead', 'waiting']) await enqueue(3, target);
+      await jobs().add(0, { kind: 'tidy', payload: null });
+      const items = await outbox().claim('webhook', { ...LOCK, holder: 'p' });
+      await outbox().fail(items.find(({ target }) => target === 'dead')!, { error: 'gone', dead: true });
+      const [job] = await jobs().claim('tidy', { ...LOCK, holder: 'p' });
+      await jobs().fail(job!, { error: 'gone', dead: true });
+      now += HOUR;
+      expect(await prune(5)).toMatchObject({ outbox: 0, jobs: 0 });
+      now += 1;
+      expect(await prune(5)).toMatchObject({ outbox: 1, jobs: 1 });
+      expect(await outbox().claim('webhook', { ...LOCK, holder: 'p' })).toMatchObject([
+        { target: 'waiting' },
+      ]);
+    });
+
+    test('windows shorter than followers need are refused', async () => {
+      const retention = createRetention({ engine: opened.engine, clock });
+      await expect(retention.prune({ ...windows, volatileMs: MINUTE })).rejects.toMatchObject({
+        code: 'invalid',
+        field: 'volatileMs',
+      });
+      await expect(retention.prune({ ...windows, historyMs: MINUTE })).rejects.toMatchObject({
+        code: 'invalid',
+        field: 'historyMs',
+      });
+    });
+
+    test('runs beside writers without holding them up', async () => {
+      await audited(opened.store, [4], (tx) =>
+        tx.insertAll(
+          'serialNumber',
+          Array.from({ length: 900 }, (_, index) => serial(4, index + 1, `${index}`)),
+        ),
+      );
+      now += 2 * HOUR;
+      const [pruned] = await Promise.all([
+        prune(50),
+        ...Array.from({ length: 40 }, (_, index) => insertSerial(opened.store, 4, 1_000 + index)),
+      ]);
+      expect(pruned.changes).toBeGreaterThanOrEqual(899);
+      expect((await seqs(4)).slice(-40)).toEqual(Array.from({ length: 40 }, (_, index) => 901 + index));
+    });
+  });
+});
