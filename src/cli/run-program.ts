@@ -28,7 +28,7 @@ export async function runProgram(
 ): Promise<number> {
   try {
     await program.parseAsync([...args], { from: 'user' });
-    return Number(process.exitCode ?? EXIT_OK);
+    return EXIT_OK;
   } catch (error) {
     // Asked for help or version: written already.
     if (error instanceof CommanderError && error.exitCode === EXIT_OK) return EXIT_OK;
