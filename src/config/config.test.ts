@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadInstallationConfig, loadServeConfig, type ServeConfig } from './config.ts';
+import { ConfigError } from './config-error.ts';
+import type { Environment, Flags } from './sources.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const serve = (flags: Flags = {}, environment: Environment = {}): ServeConfig =>
+  loadServeConfig({ flags, environment, programDirectory: '/opt/holdfast' });
+const file = (content: string, name = 'holdfast.json'): string => {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+};
+const said = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was wrong');
+};
+
+test('without any setting it serves the embedded database beside the program, on this machine only', () => {
+  expect(serve()).toMatchObject({
+    database: { kind: 'sqlite', directory: '/opt/holdfast/data' },
+    listen: { host: '127.0.0.1', port: 8484 },
+    publicUrl: undefined,
+    tls: undefined,
+    metricsListen: undefined,
+    logLevel: 'info',
+  });
+});
+
+describe('where settings come from', () => {
+  test('a flag wins over a variable, and a variable over the file', () => {
+    const config = file('{"listen": "1.1.1.1:1", "logLevel": "warn", "publicUrl": "https://file.example"}');
+    const environment = {
+      HOLDFAST_LISTEN: '2.2.2.2:2',
+      HOLDFAST_LOG_LEVEL: 'error',
+      HOLDFAST_CONFIG: config,
+    };
+    expect(serve({ listen: '3.3.3.3:3' }, environment)).toMatchObject({
+      listen: { host: '3.3.3.3', port: 3 },
+      logLevel: 'error',
+      publicUrl: 'https://file.example',
+    });
+  });
+
+  test.each(['holdfast.json', 'holdfast.hujson'])('%s in the data directory is read by itself', (name) => {
+    file('{\n  // a comment\n  "logLevel": "debug",\n}', name);
+    expect(serve({ data: directory }).logLevel).toBe('debug');
+  });
+
+  test('an empty variable counts as not set', () => {
+    expect(serve({}, { HOLDFAST_LISTEN: '' }).listen.port).toBe(8484);
+  });
+
+  test('a flag for one kind of database overrules a variable for the other', () => {
+    const url = 'postgres://db.example/holdfast';
+    expect(serve({ data: '/d' }, { HOLDFAST_DATABASE_URL: url }).database.kind).toBe('sqlite');
+    expect(serve({ 'database-url': url }, { HOLDFAST_DATA: '/d' }).database.kind).toBe('postgres');
+  });
+
+  test('a switch can be turned off', () => {
+    expect(serve({ 'database-url': 'postgres://db.example/h', notify: false }).database).toMatchObject({
+      notify: false,
+    });
+  });
+
+  test('commands that only read an installation take the same settings, and mind no others', () => {
+    const config = file('{"listen": "0.0.0.0:80", "data": "/somewhere"}');
+    const loaded = loadInstallationConfig({
+      flags: { config },
+      environment: {},
+      programDirectory: '/opt/holdfast',
+    });
+    expect(loaded.database).toEqual({ kind: 'sqlite', directory: '/somewhere' });
+  });
+});
+
+describe('what is refused, by a sentence that names it', () => {
+  test.each<[string, () => unknown, string]>([
+    ['an unknown variable', () => serve({}, { HOLDFAST_LISEN: 'x' }), 'HOLDFAST_LISEN'],
+    ['an unknown key', () => serve({ config: file('{"lisen": "x"}') }), '"lisen"'],
+    ['a number in the file', () => serve({ config: file('{"listen": 80}') }), '"listen"'],
+    ['a file that is no object', () => serve({ config: file('[]') }), 'one JSON object'],
+    ['a file that is no JSON', () => serve({ config: file('{') }), 'not valid JSON'],
+    ['a file that is not there', () => serve({ config: '/nonexistent/x.json' }), '/nonexistent/x.json'],
+    ['a port beyond all', () => serve({ listen: '127.0.0.1:65536' }), '--listen'],
+    ['an address without port', () => serve({ listen: '127.0.0.1' }), '--listen'],
+    ['a bad address of a variable', () => serve({}, { HOLDFAST_LISTEN: 'x' }), 'HOLDFAST_LISTEN'],
+    ['a URL with a path', () => serve({ 'public-url': 'https://a.example/b' }), '--public-url'],
+    ['a URL of another scheme', () => serve({ 'public-url': 'ftp://a.example' }), '--public-url'],
+    ['another database', () => serve({ 'database-url': 'mysql://a/b' }), '--database-url'],
+    ['two databases', () => serve({ data: '/d', 'database-url': 'postgres://a/b' }), '--database-url'],
+    ['a certificate without key', () => serve({ 'tls-cert': 'a.pem' }), '--tls-key'],
+    ['an unknown level', () => serve({ 'log-level': 'loud' }), 'loud'],
+    ['no text', () => serve({ data: ' ' }), '--data'],
+  ])('%s', (_, work, named) => {
+    expect(said(work)).toContain(named);
+    expect(said(work)).not.toContain('\n');
+  });
+
+  test.each(['change-me', 'changeme', 'password', 'secret', 'holdfast'])(
+    'the password "%s" of a documented example',
+    (password) => {
+      const message = said(() =>
+        serve({ 'database-url': `postgres://holdfast:${password}@db.example/holdfast` }),
+      );
+      expect(message).toContain('--database-url');
+      expect(message).toContain('example');
+    },
+  );
+
+  test('a database URL is never repeated, as it may hold a password', () => {
+    expect(said(() => serve({ 'database-url': 'http://user:hunter2@db' }))).not.toContain('hunter2');
+  });
+});
+
+test('variables that a cluster sets beside a service of this name are no settings', () => {
+  const links = {
+    HOLDFAST_SERVICE_HOST: '10.0.0.1',
+    HOLDFAST_SERVICE_PORT: '80',
+    HOLDFAST_SERVICE_PORT_HTTP: '80',
+    HOLDFAST_PORT: 'tcp://10.0.0.1:80',
+    HOLDFAST_PORT_80_TCP: 'tcp://10.0.0.1:80',
+    HOLDFAST_PORT_80_TCP_ADDR: '10.0.0.1',
+  };
+  expect(serve({}, links).listen.port).toBe(8484);
+});
+
+test.each([
+  ['[::1]:80', { host: '::1', port: 80 }],
+  [':80', { host: '0.0.0.0', port: 80 }],
+  ['localhost:0', { host: 'localhost', port: 0 }],
+])('%s is a place to listen', (text, expected) => {
+  expect(serve({ listen: text }).listen).toEqual(expected);
+});
