@@ -9,11 +9,13 @@ import { parseToken } from '../domain/credentials/token.ts';
 import type { Credential, CredentialKind } from '../domain/model/credentials.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { Change, Store } from '../domain/ports/store.ts';
-import type { Clock } from '../kernel/clock.ts';
+import { type Clock, SECOND } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { sameDigest, sha256Hex } from '../kernel/hash.ts';
 
 const MAX_CACHED = 20_000;
+/** Even if the feed cannot be read for a while, nothing that was revoked elsewhere is taken for longer than this. */
+const MAX_CACHED_MS = 60 * SECOND;
 
 /** The kinds that an admin API takes. All others join devices or buy a token of one of these kinds. */
 const API_KINDS: ReadonlySet<CredentialKind> = new Set(['api', 'pat', 'session', 'access']);
@@ -23,6 +25,7 @@ const EXCHANGED_KINDS: ReadonlySet<CredentialKind> = new Set(['oauth-client', 's
 interface Cached {
   readonly actor: Actor;
   readonly expiresAt: number;
+  readonly readAt: number;
   /** Ids whose change ends the entry. */
   readonly credentials: readonly number[];
   readonly owner: number;
@@ -51,8 +54,11 @@ const refused = (): AppError => new AppError('unauthenticated', 'API token inval
 export function createAuthenticator({ store, follower, clock, onUse }: AuthenticatorParts): Authenticator {
   const cache = new Map<string, Cached>();
   const followed = new Map<number, () => void>();
+  /** Counts what the feed said of each organization: what was read before the last of it must not be kept. */
+  const epochs = new Map<number, number>();
 
   const drop = (org: number, matches: (entry: Cached) => boolean): void => {
+    epochs.set(org, (epochs.get(org) ?? 0) + 1);
     for (const [digest, entry] of cache) {
       if (entry.actor.org === org && matches(entry)) cache.delete(digest);
     }
@@ -72,14 +78,20 @@ export function createAuthenticator({ store, follower, clock, onUse }: Authentic
     if (followed.has(org)) return;
     followed.set(
       org,
-      follower.follow(org, heads.get(org) ?? 0, (changes) => apply(org, changes)),
+      follower.follow(
+        org,
+        heads.get(org) ?? 0,
+        (changes) => apply(org, changes),
+        () => drop(org, () => true),
+      ),
     );
   };
 
   const usable = (credential: Credential): boolean =>
     credential.revokedAt === null && (credential.expiresAt === null || credential.expiresAt > clock.now());
 
-  const resolve = async (token: string): Promise<Cached> => {
+  /** `keep`: nothing that it rests on was reported changed while it was read. */
+  const resolve = async (token: string): Promise<{ readonly entry: Cached; readonly keep: boolean }> => {
     const parsed = parseToken(token);
     if (parsed === undefined) throw refused();
     const found = await store.lookup('credential', 'publicId', parsed.publicId);
@@ -99,6 +111,8 @@ export function createAuthenticator({ store, follower, clock, onUse }: Authentic
     }
     if (!API_KINDS.has(found.kind)) throw refused();
     await ensureFollowed(found.org);
+    const epoch = epochs.get(found.org);
+    const readAt = clock.now();
     // Read again now that changes are followed: one that fell between would be missed for good.
     const credential = await store.get('credential', found.org, found.id);
     if (credential === undefined || !usable(credential)) throw refused();
@@ -110,12 +124,14 @@ export function createAuthenticator({ store, follower, clock, onUse }: Authentic
     }
     const actor = await actorOf(store, credential);
     if (actor === undefined) throw refused();
-    return {
+    const entry = {
       actor,
+      readAt,
       expiresAt: Math.min(...chain.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)),
       credentials: chain.map(({ id }) => id),
       owner: credential.owner,
     };
+    return { entry, keep: epochs.get(found.org) === epoch };
   };
 
   return {
@@ -126,13 +142,15 @@ export function createAuthenticator({ store, follower, clock, onUse }: Authentic
         cache.delete(digest);
         throw refused();
       }
-      if (entry === undefined) {
-        entry = await resolve(token);
+      if (entry === undefined || entry.readAt + MAX_CACHED_MS <= clock.now()) {
+        cache.delete(digest);
+        const resolved = await resolve(token);
+        entry = resolved.entry;
         if (cache.size >= MAX_CACHED) {
           const oldest = cache.keys().next();
           if (!oldest.done) cache.delete(oldest.value);
         }
-        cache.set(digest, entry);
+        if (resolved.keep) cache.set(digest, entry);
       }
       const credential = entry.credentials[0];
       if (credential !== undefined) {
@@ -156,12 +174,11 @@ async function actorOf(store: Store, credential: Credential): Promise<Actor | un
   switch (credential.ownerKind) {
     case 'membership': {
       const member = await store.get('membership', org, credential.owner);
-      if (
-        member === undefined ||
-        member.joinedAt === null ||
-        member.suspendedAt !== null ||
-        member.approvedAt === null
-      ) {
+      if (member !== undefined && member.suspendedAt !== null) {
+        // Told only to who holds a valid credential; one dialect has words for it.
+        throw new AppError('unauthenticated', refused().message, { details: { reason: 'suspended' } });
+      }
+      if (member === undefined || member.joinedAt === null || member.approvedAt === null) {
         return undefined;
       }
       return {

@@ -1,0 +1,349 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createToken } from '../domain/credentials/token.ts';
+import type { Credential, CredentialKind } from '../domain/model/credentials.ts';
+import type { Membership } from '../domain/model/people.ts';
+import type { Follower } from '../domain/ports/follower.ts';
+import type { Store, Tx } from '../domain/ports/store.ts';
+import { DAY } from '../kernel/clock.ts';
+import { systemRandom } from '../kernel/random.ts';
+import { createFollower } from '../store/follower.ts';
+import { openStore } from '../store/open-store.ts';
+import { type Authenticator, createAuthenticator } from './authenticator.ts';
+
+const ORG = 1;
+const OTHER = 2;
+const OWNER = 50;
+const ACCOUNT = 60;
+const REFUSED = { code: 'unauthenticated' };
+const STAMP = { byKind: 'system', byId: '', byName: '' };
+
+let now = 0;
+let directory: string;
+let store: Store;
+let follower: Follower;
+let authenticator: Authenticator;
+let reads: number;
+/** Runs once, in the middle of the next read of a membership. */
+let duringRead: (() => Promise<void>) | undefined;
+
+const write = <T>(work: (tx: Tx) => Promise<T>, on: Store = store): Promise<T> =>
+  on.write({ orgs: [ORG, OTHER], by: { kind: 'system', id: '', name: '' }, origin: 'system' }, async (tx) => {
+    const result = await work(tx);
+    for (const org of [ORG, OTHER])
+      tx.audit(org, { verb: 'update', objectKind: 'x', objectId: 1, objectName: '' });
+    return result;
+  });
+
+const member = (org: number, id: number): Membership => ({
+  org,
+  id,
+  nano: `nano${id}`,
+  account: id,
+  username: 'ann',
+  usernameKey: 'ann',
+  email: 'ann@example.com',
+  emailKey: 'ann@example.com',
+  displayName: null,
+  givenName: null,
+  familyName: null,
+  avatarUrl: null,
+  role: 'admin',
+  createdAt: 0,
+  joinedAt: 1,
+  approvedAt: 1,
+  suspendedAt: null,
+  keepClients: false,
+  managedBy: 'none',
+  externalId: null,
+  ...STAMP,
+});
+
+/** Makes a credential; resolves with its token. */
+async function credential(
+  kind: CredentialKind,
+  columns: Partial<Credential> = {},
+): Promise<{ readonly token: string; readonly id: number }> {
+  const id = await store.newId();
+  const { token, publicId, secretHash } = createToken(systemRandom, kind, id);
+  await write((tx) =>
+    tx.insert('credential', {
+      org: ORG,
+      id,
+      nano: null,
+      kind,
+      ownerKind: 'membership',
+      owner: OWNER,
+      name: 'made',
+      description: '',
+      publicId,
+      secretHash,
+      publicKey: null,
+      scopes: ['all'],
+      tags: [],
+      reusable: true,
+      ephemeral: false,
+      preauthorized: false,
+      expirySeconds: null,
+      createdAt: 0,
+      updatedAt: null,
+      expiresAt: null,
+      consumedAt: null,
+      revokedAt: null,
+      generation: 0,
+      parent: 0,
+      federation: null,
+      ...STAMP,
+      ...columns,
+    }),
+  );
+  return { token, id };
+}
+
+const change = (id: number, patch: Partial<Credential>): Promise<unknown> =>
+  write((tx) => tx.update('credential', ORG, id, patch));
+const changeOwner = (patch: Partial<Membership>): Promise<unknown> =>
+  write((tx) => tx.update('membership', ORG, OWNER, patch));
+
+beforeEach(async () => {
+  now = 100 * DAY;
+  reads = 0;
+  duringRead = undefined;
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-authenticator-'));
+  const clock = { now: () => now };
+  const onError = (): void => undefined;
+  store = await openStore({ location: { kind: 'sqlite', directory }, clock, onError });
+  follower = createFollower({ feed: store.feed, onError });
+  const counted: Store = {
+    ...store,
+    lookup: ((...args: Parameters<Store['lookup']>) => {
+      reads += 1;
+      return store.lookup(...args);
+    }) as Store['lookup'],
+    get: async (kind, org, key) => {
+      const row = await store.get(kind, org, key);
+      const interrupt = duringRead;
+      if (kind === 'membership' && interrupt !== undefined) {
+        duringRead = undefined;
+        await interrupt();
+      }
+      return row;
+    },
+  };
+  authenticator = createAuthenticator({ store: counted, follower, clock });
+  await write(async (tx) => {
+    await tx.insert('membership', member(ORG, OWNER));
+    await tx.insert('serviceAccount', {
+      org: ORG,
+      id: ACCOUNT,
+      nano: 'sa',
+      name: 'builder',
+      description: null,
+      role: 'org-service',
+      system: false,
+      createdAt: 0,
+      updatedAt: 0,
+      ...STAMP,
+    });
+  });
+});
+afterEach(async () => {
+  authenticator.close();
+  follower.close();
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('the authenticator', () => {
+  test('turns a token into its owner, with one question to the database for many uses', async () => {
+    const { token, id } = await credential('api');
+    for (let use = 0; use < 3; use += 1) {
+      expect(await authenticator.authenticate(token)).toMatchObject({
+        kind: 'member',
+        org: ORG,
+        membership: OWNER,
+        name: 'ann@example.com',
+        role: 'admin',
+        credential: { id, kind: 'api' },
+      });
+    }
+    expect(reads).toBe(1);
+  });
+
+  test.each<[CredentialKind, boolean]>([
+    ['api', true],
+    ['pat', true],
+    ['session', true],
+    ['access', true],
+    ['auth-key', false],
+    ['connector-access', false],
+    ['connector-refresh', false],
+    ['service-key', false],
+  ])('a credential of kind %s is taken by admin APIs: %s', async (kind, taken) => {
+    const { token } = await credential(kind);
+    const asked = authenticator.authenticate(token);
+    if (taken) expect(await asked).toMatchObject({ kind: 'member' });
+    else await expect(asked).rejects.toMatchObject(REFUSED);
+  });
+
+  test.each<CredentialKind>(['oauth-client', 'sa-credential', 'federated'])(
+    'a %s buys tokens and is none: the answer is "forbidden", and "unauthenticated" once it is revoked',
+    async (kind) => {
+      const { token, id } = await credential(kind);
+      await expect(authenticator.authenticate(token)).rejects.toMatchObject({ code: 'forbidden' });
+      await change(id, { revokedAt: now });
+      await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+    },
+  );
+
+  test('refuses what is no token, unknown, of another kind than it says, or has another secret', async () => {
+    const { token } = await credential('api');
+    const other = createToken(systemRandom, 'api', 9_999).token;
+    const secret = (text: string): string => text.slice(text.lastIndexOf('-') + 1);
+    const wrong = [
+      '',
+      'tskey-api-',
+      `${token}\0`,
+      `${token}x`,
+      ` ${token}`,
+      token.toUpperCase(),
+      other,
+      token.replace('tskey-api-', 'tskey-pat-'),
+      token.replace(secret(token), secret(other)),
+    ];
+    for (const text of wrong)
+      await expect(authenticator.authenticate(text), text).rejects.toMatchObject(REFUSED);
+    expect(await authenticator.authenticate(token)).toMatchObject({ org: ORG });
+  });
+
+  test('refuses a credential from the moment of its expiry, known or not', async () => {
+    const { token } = await credential('api', { expiresAt: now + 10 });
+    const unseen = await credential('api', { expiresAt: now + 10 });
+    now += 9;
+    await authenticator.authenticate(token);
+    now += 1;
+    await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+    await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+    await expect(authenticator.authenticate(unseen.token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test.each<[string, (id: number) => Promise<unknown>]>([
+    ['the credential is revoked', (id) => change(id, { revokedAt: now })],
+    ['the credential is removed', (id) => write((tx) => tx.remove('credential', ORG, id))],
+    ['its owner is suspended', () => changeOwner({ suspendedAt: now })],
+    ['its owner loses approval', () => changeOwner({ approvedAt: null })],
+    ['its owner has not joined', () => changeOwner({ joinedAt: null })],
+    ['its owner is removed', () => write((tx) => tx.remove('membership', ORG, OWNER))],
+  ])('refuses a known token at once when %s', async (_name, happens) => {
+    const { token, id } = await credential('api');
+    await authenticator.authenticate(token);
+    await happens(id);
+    await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('a revocation in another process is heard of within a second', async () => {
+    const { token, id } = await credential('api');
+    await authenticator.authenticate(token);
+    const other = await openStore({
+      location: { kind: 'sqlite', directory },
+      clock: { now: () => now },
+      onError: () => undefined,
+    });
+    await write((tx) => tx.update('credential', ORG, id, { revokedAt: now }), other);
+    const revoked = performance.now();
+    let accepted = true;
+    while (accepted && performance.now() - revoked < 5_000) {
+      accepted = await authenticator.authenticate(token).then(
+        () => true,
+        () => false,
+      );
+      await sleep(10);
+    }
+    expect(accepted).toBe(false);
+    await other.close();
+  });
+
+  test('a revocation that is told while the token is being read is not forgotten', async () => {
+    const { token, id } = await credential('api');
+    const { token: known } = await credential('api');
+    // The organization is followed already.
+    await authenticator.authenticate(known);
+    duringRead = async () => {
+      await change(id, { revokedAt: now });
+      await follower.settled(ORG);
+    };
+    await authenticator.authenticate(token);
+    await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('what is known is read again after a minute, whatever the feed says', async () => {
+    const { token } = await credential('api');
+    await authenticator.authenticate(token);
+    now += 59_999;
+    await authenticator.authenticate(token);
+    expect(reads).toBe(1);
+    now += 1;
+    await authenticator.authenticate(token);
+    expect(reads).toBe(2);
+  });
+
+  test('a changed role counts from the next use, and scopes limit what it allows', async () => {
+    const { token } = await credential('api', { scopes: ['devices:core:read'] });
+    const { token: whole } = await credential('api');
+    const first = await authenticator.authenticate(token);
+    const all = await authenticator.authenticate(whole);
+    expect(first.permissions.size).toBeGreaterThan(0);
+    expect(first.permissions.size).toBeLessThan(all.permissions.size);
+    for (const permission of first.permissions) expect(all.permissions.has(permission)).toBe(true);
+    await changeOwner({ role: 'member' });
+    const later = await authenticator.authenticate(whole);
+    expect(later).toMatchObject({ role: 'member' });
+    expect(later.permissions.size).toBeLessThan(all.permissions.size);
+  });
+
+  test('a minted token ends with its parent, by expiry, revocation or removal', async () => {
+    const ends: ((parent: number) => Promise<unknown>)[] = [
+      (parent) => change(parent, { revokedAt: now }),
+      (parent) => write((tx) => tx.remove('credential', ORG, parent)),
+      (parent) => change(parent, { expiresAt: now }),
+    ];
+    for (const end of ends) {
+      const parent = await credential('oauth-client', { ownerKind: 'organization', owner: ORG });
+      const minted = await credential('access', { ownerKind: 'organization', owner: ORG, parent: parent.id });
+      expect(await authenticator.authenticate(minted.token)).toMatchObject({ kind: 'client', org: ORG });
+      await end(parent.id);
+      await expect(authenticator.authenticate(minted.token)).rejects.toMatchObject(REFUSED);
+    }
+    const parent = await credential('oauth-client', {
+      ownerKind: 'organization',
+      owner: ORG,
+      expiresAt: now + 5,
+    });
+    const minted = await credential('access', { ownerKind: 'organization', owner: ORG, parent: parent.id });
+    await authenticator.authenticate(minted.token);
+    now += 5;
+    await expect(authenticator.authenticate(minted.token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('a service account acts by its role, and not once it is gone', async () => {
+    const { token } = await credential('access', { ownerKind: 'service_account', owner: ACCOUNT });
+    const actor = await authenticator.authenticate(token);
+    expect(actor).toMatchObject({ kind: 'service-account', serviceAccount: ACCOUNT, name: 'builder' });
+    await write((tx) => tx.update('serviceAccount', ORG, ACCOUNT, { role: 'none' }));
+    const limited = await authenticator.authenticate(token);
+    expect([...limited.permissions]).toEqual(['organization:read']);
+    await write((tx) => tx.remove('serviceAccount', ORG, ACCOUNT));
+    await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('a credential whose owner is in another organization opens nothing', async () => {
+    await write((tx) => tx.insert('membership', member(OTHER, 77)));
+    const { token } = await credential('api', { owner: 77 });
+    await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+    const gateways = await credential('access', { ownerKind: 'gateway', owner: 5 });
+    await expect(authenticator.authenticate(gateways.token)).rejects.toMatchObject(REFUSED);
+  });
+});
