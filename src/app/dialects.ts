@@ -1,6 +1,7 @@
 /** The admin APIs that are mounted on the one origin, each as a plugin with its own bodies, errors and fallback. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { createNetmakerApi, createNetmakerServices } from '../api/netmaker/index.ts';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
@@ -39,6 +40,15 @@ const twingate: Dialect = ({ services, log }) => {
   });
 };
 
+const netmaker: Dialect = ({ services, log }) => {
+  const { store, passwordSignIn, authenticator } = services;
+  return createNetmakerApi({
+    services: createNetmakerServices({ store, passwordSignIn }),
+    authenticate: authenticator.authenticate,
+    onError: defectLog(log),
+  });
+};
+
 /** Logs what an API answered as its own fault, with the operation and nothing of the request that may hold a secret. */
 const defectLog =
   (log: Logger) =>
@@ -46,4 +56,4 @@ const defectLog =
     log.error({ err: error, operation: request.routeOptions.config.operation }, 'a request failed');
 
 /** In the order in which they are mounted; paths decide, so the order does not. */
-export const dialects: readonly Dialect[] = [tailscale, twingate];
+export const dialects: readonly Dialect[] = [tailscale, twingate, netmaker];

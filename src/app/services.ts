@@ -1,7 +1,9 @@
 /** The services that the edges share, made once a process. */
 import { availableParallelism } from 'node:os';
+import { createAttemptLimiter } from '../auth/attempt-limiter.ts';
 import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
 import { createPasswords, type Passwords } from '../auth/password.ts';
+import { createPasswordSignIn, type PasswordSignIn } from '../auth/password-sign-in.ts';
 import { createUsageRecorder } from '../auth/usage-recorder.ts';
 import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
 import {
@@ -27,6 +29,7 @@ export interface Services {
   readonly facts: InstallationFacts;
   readonly authenticator: Authenticator;
   readonly organizations: OrganizationService;
+  readonly passwordSignIn: PasswordSignIn;
   readonly passwords: Passwords;
   readonly firstRun: FirstRun;
   readonly replica: Replica;
@@ -58,6 +61,13 @@ export function createServices({ installation, clock, random, onError }: Service
     authenticator,
     organizations,
     passwords,
+    passwordSignIn: createPasswordSignIn({
+      store,
+      clock,
+      random,
+      passwords,
+      limiter: createAttemptLimiter({ clock }),
+    }),
     firstRun: createFirstRun({ store, facts, organizations, hashPassword, clock, random }),
     replica: createReplica({
       leases: createReplicaLeases({ engine, clock }),

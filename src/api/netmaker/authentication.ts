@@ -1,0 +1,112 @@
+/** Signing in with a password, and finding the actor of a request. */
+import type { FastifyRequest } from 'fastify';
+import type { PasswordOutcome } from '../../auth/password-sign-in.ts';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { TenantHints } from '../../domain/directory/tenancy.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { Operation } from '../shared/operation.ts';
+import { envelope, NetmakerError } from './envelope.ts';
+import type { NetmakerApiParts } from './parts.ts';
+import { deniesDashboard, ROLE_NAMES } from './roles.ts';
+import { fromJwt, toJwt } from './session-token.ts';
+
+const headerOf = (request: FastifyRequest, name: string): string | undefined => {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+};
+
+export const hintsOf = (request: FastifyRequest): TenantHints => ({
+  tenantId: headerOf(request, 'x-tenant-id'),
+  host: request.headers.host,
+});
+
+/** The second word of the Authorization header is the token, whatever the first one is. */
+export function createIdentify({ authenticate, services }: NetmakerApiParts) {
+  const unauthorized = (): NetmakerError => new NetmakerError(401, 'unauthorized');
+  return async (request: FastifyRequest): Promise<Actor> => {
+    const token = request.headers.authorization?.split(' ')[1];
+    if (token === undefined || token === '') throw unauthorized();
+    let actor: Actor;
+    try {
+      actor = await authenticate(fromJwt(token));
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (error.code === 'unauthenticated') {
+        const reason = (error.details as { reason?: unknown } | undefined)?.reason;
+        throw reason === 'suspended' ? new NetmakerError(401, 'user account disabled') : unauthorized();
+      }
+      throw error;
+    }
+    if (await services.tenancy.contradicts(actor, hintsOf(request))) throw unauthorized();
+    return actor;
+  };
+}
+
+function refusal(reason: Extract<PasswordOutcome, { kind: 'refused' }>['reason']): NetmakerError {
+  switch (reason) {
+    case 'credentials':
+    case 'not-approved':
+      return new NetmakerError(400, 'incorrect credentials');
+    case 'suspended':
+      return new NetmakerError(401, 'user account disabled');
+    case 'passwords-off':
+      return new NetmakerError(400, 'basic auth is disabled');
+    case 'second-factor':
+      return new NetmakerError(501, 'signing in with a second factor is not implemented here');
+  }
+}
+
+const textOf = (body: unknown, name: string): string => {
+  const value =
+    typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+  return typeof value === 'string' ? value : '';
+};
+
+/** The dashboard asks for this with a header; the desktop client and nmctl do not. */
+const isDashboard = (request: FastifyRequest): boolean => headerOf(request, 'from-ui') === 'true';
+
+export const authenticationOperations = ({ services }: NetmakerApiParts): Operation[] => [
+  {
+    id: 'netmaker.authenticate',
+    method: 'POST',
+    path: '/api/users/adm/authenticate',
+    requires: 'public',
+    handle: async ({ request }) => {
+      const { body } = request;
+      if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+        throw new NetmakerError(500, "W1R3: It's not you it's me.");
+      }
+      const username = textOf(body, 'username');
+      const password = textOf(body, 'password');
+      if (username === '') throw new NetmakerError(401, 'user identifiers not provided');
+      if (password === '') throw new NetmakerError(400, "password can't be empty");
+      const organization = await services.tenancy.resolve(hintsOf(request));
+      const outcome = await services.passwordSignIn.verify({
+        // No organization has the id 0: what cannot be resolved fails like a wrong password, and as slowly.
+        org: organization?.id ?? 0,
+        login: username,
+        password,
+        address: request.ip,
+      });
+      if (outcome.kind === 'refused') throw refusal(outcome.reason);
+      const { member } = outcome;
+      if (isDashboard(request) && deniesDashboard(member.role)) {
+        throw new NetmakerError(401, 'access denied to dashboard');
+      }
+      const session = await services.passwordSignIn.open(outcome, {
+        name: headerOf(request, 'x-application-name')?.slice(0, 100) || 'netmaker-desktop',
+        origin: 'netmaker-api',
+      });
+      const jwt = toJwt(session.token, {
+        username: member.username,
+        role: ROLE_NAMES[member.role],
+        issuedAt: session.issuedAt,
+        expiresAt: session.expiresAt,
+      });
+      return envelope(`W1R3: Device ${member.username} Authorized`, {
+        UserName: member.username,
+        AuthToken: jwt,
+      });
+    },
+  },
+];

@@ -1,0 +1,48 @@
+/** The Netmaker users API. A plugin with its own bodies and errors, for the paths of that API and no other. */
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { mountOperations, type Operation } from '../shared/operation.ts';
+import { authenticationOperations, createIdentify } from './authentication.ts';
+import { sendError } from './envelope.ts';
+import { mountFallback } from './fallback.ts';
+import type { NetmakerApiParts } from './parts.ts';
+import { userOperations } from './users.ts';
+
+export type { NetmakerApiParts, NetmakerServices } from './parts.ts';
+export { createNetmakerServices, type NetmakerServicesParts } from './services.ts';
+
+/** Every operation of the dialect. */
+export const netmakerOperations = (parts: NetmakerApiParts): Operation[] => [
+  ...authenticationOperations(parts),
+  ...userOperations(parts),
+];
+
+const BODY_LIMIT_BYTES = 256 * 1024;
+
+/** Bodies are JSON whatever they call themselves; one that is none is undefined, and each operation says so. */
+function readBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    '*',
+    { parseAs: 'string', bodyLimit: BODY_LIMIT_BYTES },
+    (_request, body, done) => {
+      try {
+        done(null, JSON.parse(String(body)));
+      } catch {
+        done(null, undefined);
+      }
+    },
+  );
+}
+
+export function createNetmakerApi(parts: NetmakerApiParts): FastifyPluginAsync {
+  const identify = createIdentify(parts);
+  return async (server) => {
+    readBodies(server);
+    server.setErrorHandler((thrown: unknown, request, reply) => {
+      if (sendError(reply, thrown)) parts.onError?.(thrown, request);
+    });
+    const operations = netmakerOperations(parts);
+    mountOperations(server, operations, identify);
+    mountFallback(server, operations);
+  };
+}

@@ -1,0 +1,22 @@
+import type { FastifyRequest } from 'fastify';
+import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Tenancy } from '../../domain/directory/tenancy.ts';
+import type { NetworkRoleReads } from '../../domain/groups/network-role-reads.ts';
+import type { PeopleReads } from '../../domain/people/people-reads.ts';
+
+/** What the dialect needs of the program. */
+export interface NetmakerServices {
+  readonly people: PeopleReads;
+  readonly networkRoles: NetworkRoleReads;
+  readonly tenancy: Tenancy;
+  readonly passwordSignIn: PasswordSignIn;
+}
+
+export interface NetmakerApiParts {
+  readonly services: NetmakerServices;
+  /** From the text of a token to its actor; throws `unauthenticated`. */
+  readonly authenticate: (token: string) => Promise<Actor>;
+  /** Told of what was answered as our own fault. */
+  readonly onError?: (error: unknown, request: FastifyRequest) => void;
+}

@@ -1,0 +1,136 @@
+/**
+ * Reading people, for dialects that name them by user name and show how they sign in. Members with `members:read` see
+ * everybody, everybody sees himself.
+ */
+
+import { AppError, notFound } from '../../kernel/errors.ts';
+import { normalizeKey } from '../../kernel/text.ts';
+import type { Actor } from '../access/actor.ts';
+import { authorize, decide } from '../access/authorize.ts';
+import { chunksOf } from '../directory/directory.ts';
+import type { Group, Identity, Membership } from '../model/people.ts';
+import { type Condition, INSTALLATION, type Store } from '../ports/store.ts';
+
+const IDS_PER_QUERY = 5_000;
+const UNBOUNDED = Number.MAX_SAFE_INTEGER;
+
+/** How a member signs in. */
+export interface SignInFacts {
+  /** The issuer of the identity provider that the member signs in with, or null for those of Holdfast itself. */
+  readonly issuer: string | null;
+  readonly hasPassword: boolean;
+  readonly hasSecondFactor: boolean;
+  /** Null: never. */
+  readonly lastSignIn: number | null;
+}
+
+export interface PeopleReads {
+  /** Errors: `not_found`; `forbidden` for whoever asks for another and may not, whether or not there is one. */
+  byUsername(actor: Actor, username: string): Promise<Membership>;
+  /** The actor's own row; undefined for actors that are no people. */
+  self(actor: Actor): Promise<Membership | undefined>;
+  /** In order of user names, from after a row on. Requires `members:read`. */
+  listByUsername(
+    actor: Actor,
+    options: {
+      readonly condition: Condition<'membership'>;
+      readonly after?: Pick<Membership, 'usernameKey' | 'id'>;
+      readonly limit: number;
+    },
+  ): Promise<Membership[]>;
+  signInFacts(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, SignInFacts>>;
+  /** Personal access tokens of each member that are not revoked; members without any are absent. */
+  accessTokens(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, number>>;
+  /** The groups that each member was put in; `Everyone` is not among them. */
+  groupsOf(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, readonly Group[]>>;
+}
+
+const FOREIGN_KINDS: ReadonlySet<Identity['kind']> = new Set(['oidc', 'sso']);
+
+function factsOf(identities: readonly Identity[]): SignInFacts {
+  const used = identities.flatMap(({ lastUsed }) => lastUsed ?? []);
+  return {
+    issuer: identities.find(({ kind }) => FOREIGN_KINDS.has(kind))?.issuer ?? null,
+    hasPassword: identities.some(({ kind }) => kind === 'password'),
+    hasSecondFactor: identities.some(({ kind }) => kind === 'totp'),
+    lastSignIn: used.length === 0 ? null : Math.max(...used),
+  };
+}
+
+export function createPeopleReads({ store }: { readonly store: Store }): PeopleReads {
+  const isSelf = (actor: Actor, member: Pick<Membership, 'id'>): boolean =>
+    actor.kind === 'member' && actor.membership === member.id && actor.permissions.has('self:read');
+  const allow = (actor: Actor, members: readonly Pick<Membership, 'id'>[]): void => {
+    if (!members.every((member) => isSelf(actor, member))) authorize(actor, 'members:read');
+  };
+
+  return {
+    byUsername: async (actor, username) => {
+      const usernameKey = normalizeKey(username);
+      const refusal = decide(actor, 'members:read');
+      const [found] = await store.find('membership', actor.org, { usernameKey }, 1);
+      if (found !== undefined && isSelf(actor, found)) return found;
+      if (refusal !== undefined) throw new AppError('forbidden', 'forbidden');
+      if (found === undefined) throw notFound('user');
+      return found;
+    },
+    self: async (actor) =>
+      actor.kind === 'member' ? store.get('membership', actor.org, actor.membership) : undefined,
+    listByUsername: async (actor, { condition, after, limit }) => {
+      authorize(actor, 'members:read');
+      return store.list('membership', actor.org, {
+        condition,
+        orderBy: [{ column: 'usernameKey' }],
+        ...(after === undefined ? {} : { after: [after.usernameKey, after.id] }),
+        limit,
+      });
+    },
+    signInFacts: async (actor, members) => {
+      allow(actor, members);
+      const byAccount = new Map<number, Identity[]>();
+      const accounts = members.map(({ account }) => account);
+      for (const chunk of chunksOf(accounts, IDS_PER_QUERY)) {
+        for (const org of [actor.org, INSTALLATION]) {
+          for (const identity of await store.find('identity', org, { account: chunk }, UNBOUNDED)) {
+            const known = byAccount.get(identity.account);
+            if (known === undefined) byAccount.set(identity.account, [identity]);
+            else known.push(identity);
+          }
+        }
+      }
+      return new Map(members.map(({ id, account }) => [id, factsOf(byAccount.get(account) ?? [])]));
+    },
+    accessTokens: async (actor, members) => {
+      allow(actor, members);
+      return store.countRelated('credential', actor.org, {
+        relation: { parent: 'owner' },
+        parents: members.map(({ id }) => id),
+        condition: {
+          allOf: [
+            { column: 'ownerKind', operator: '=', value: 'membership' },
+            { column: 'kind', operator: '=', value: 'pat' },
+            { column: 'revokedAt', operator: 'is-null' },
+          ],
+        },
+      });
+    },
+    groupsOf: async (actor, members) => {
+      allow(actor, members);
+      const { org } = actor;
+      const ids = members.map(({ id }) => id);
+      const links = [];
+      for (const chunk of chunksOf(ids, IDS_PER_QUERY)) {
+        links.push(...(await store.find('groupMember', org, { membership: chunk }, UNBOUNDED)));
+      }
+      const groups = new Map<number, Group>();
+      for (const chunk of chunksOf([...new Set(links.map(({ group }) => group))], IDS_PER_QUERY)) {
+        for (const group of await store.find('group', org, { id: chunk }, UNBOUNDED))
+          groups.set(group.id, group);
+      }
+      const byMember = Map.groupBy(links, ({ membership }) => membership);
+      return new Map(
+        ids.map((id) => [id, (byMember.get(id) ?? []).flatMap(({ group }) => groups.get(group) ?? [])]),
+      );
+    },
+  };
+}
