@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { answer, comparable, RECORDED_FILE, type Recorded, recordedCases } from './recorded.ts';
+import { renamed } from './rename.ts';
+
+const cases = recordedCases();
+if (cases.length === 0) {
+  console.warn(`skipped: recorded policy answers (${RECORDED_FILE.pathname} is not here)`);
+}
+
+/**
+ * Cases whose recording contradicts itself: addresses in it were replaced after the service had answered, so a literal
+ * address now belongs to a device that it did not belong to then.
+ */
+const CONTRADICTORY = new Map([
+  [
+    'policytest-allpass-grants-only-tag-src-ipv6-literal-dst',
+    'the destination was nobody’s address when it was recorded',
+  ],
+]);
+
+async function agrees(recorded: Recorded): Promise<void> {
+  const got = await answer(recorded);
+  const { status, message, nodes = {} } = recorded.expect;
+  if (status === 500) {
+    // The service failed on this one; refusing it is as good.
+    expect(got.status).not.toBe(200);
+    return;
+  }
+  expect({ status: got.status, message: got.message }).toEqual({
+    status,
+    message: status === 400 ? message : undefined,
+  });
+  if (status !== 200) return;
+  for (const [name, node] of Object.entries(nodes)) {
+    expect({ [name]: comparable(got.nodes?.[name], node) }).toEqual({ [name]: comparable(node, node) });
+  }
+}
+
+describe.skipIf(cases.length === 0)('recorded answers of the real service', () => {
+  it('are all there', () => {
+    expect(cases.length).toBeGreaterThanOrEqual(510);
+  });
+
+  const usable = cases.filter((one) => !CONTRADICTORY.has(one.id));
+  it.each(usable.map((one) => [one.id, one] as const))('%s', async (_, one) => agrees(one));
+
+  it.each([...CONTRADICTORY])('%s differs from its recording: %s', async (id) => {
+    const one = cases.find((candidate) => candidate.id === id);
+    await expect(agrees(one as Recorded)).rejects.toThrow();
+  });
+});
+
+describe.skipIf(cases.length === 0)('the same with everything renamed', () => {
+  const usable = cases.filter((one) => !CONTRADICTORY.has(one.id));
+  it.each(usable.map((one) => [one.id, one] as const))('%s', async (_, one) => agrees(renamed(one)));
+});
