@@ -9,6 +9,7 @@ import { tokenOfAuthorization } from '../shared/credentials.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
 import { BODY_LIMIT_BYTES } from './body.ts';
 import { deviceOperations } from './devices.ts';
+import { dnsOperations } from './dns.ts';
 import { sendError, toWireError } from './errors.ts';
 import { mountFallback } from './fallback.ts';
 import { keyOperations } from './keys.ts';
@@ -26,6 +27,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...deviceOperations(parts),
   ...keyOperations(parts),
   ...policyFileOperations(parts),
+  ...dnsOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';

@@ -6,6 +6,7 @@ import type { KeyList } from '../../domain/credentials/key-list.ts';
 import type { KeyService } from '../../domain/credentials/key-service.ts';
 import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
 import type { DeviceList } from '../../domain/devices/device-list.ts';
+import type { DnsService } from '../../domain/dns/dns-service.ts';
 import type { AuditOrigin } from '../../domain/model/operations.ts';
 import type { PolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { Store } from '../../domain/ports/store.ts';
@@ -26,6 +27,7 @@ export interface TailscaleServices {
   readonly keyList: KeyList;
   readonly clientTokens: ClientTokenService;
   readonly policyFile: PolicyFileService;
+  readonly dns: DnsService;
 }
 
 export interface TailscaleApiParts {

@@ -4,6 +4,7 @@ import { createKeyList } from '../../domain/credentials/key-list.ts';
 import { createKeyService } from '../../domain/credentials/key-service.ts';
 import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
 import { createDeviceList } from '../../domain/devices/device-list.ts';
+import { createDnsService } from '../../domain/dns/dns-service.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
@@ -32,5 +33,6 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     keyList: createKeyList(parts),
     clientTokens: createClientTokenService({ ...parts, tagRules }),
     policyFile: createPolicyFileService(parts),
+    dns: createDnsService(parts),
   };
 }

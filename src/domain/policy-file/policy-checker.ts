@@ -1,7 +1,5 @@
-/** What decides whether a policy file may be saved. The engine implements it; until one is plugged in, nothing opens. */
+/** What decides whether a policy file may be saved, and what it would do. The policy engine stands behind it. */
 import { parseValue } from '../../kernel/hujson/index.ts';
-import { canonicalJson } from '../../kernel/json.ts';
-import { DEFAULT_POLICY } from './default-policy.ts';
 
 /** The tests of a file that failed, or hints, by the source that a test names. */
 export interface PolicyFinding {
@@ -62,50 +60,4 @@ export function sectionsOf(text: string): ReadonlyMap<string, unknown> {
   const value: unknown = parseValue(text);
   if (!isObject(value)) return new Map();
   return new Map(Object.entries(value).map(([name, section]) => [name.toLowerCase(), section]));
-}
-
-/** Rules that let everything through, in each of the forms that the language has for it. */
-const ALLOW_ALL: ReadonlySet<string> = new Set(
-  [
-    { action: 'accept', src: ['*'], dst: ['*:*'] },
-    { action: 'accept', users: ['*'], ports: ['*:*'] },
-    { src: ['*'], dst: ['*'], ip: ['*'] },
-  ].map(canonicalJson),
-);
-const RULE_SECTIONS = new Set(['acls', 'grants']);
-/** Sections that name things and open nothing by themselves. */
-const NAMING_SECTIONS = new Set(['tagowners', 'groups']);
-
-/** Lets only the default file and files that let everything through pass: for a program that has no policy engine. */
-export function createAllowAllChecker(): PolicyChecker {
-  const defaultSsh = canonicalJson(sectionsOf(DEFAULT_POLICY).get('ssh'));
-  const isAllowAll = (text: string): boolean => {
-    const sections = sectionsOf(text);
-    let rules = 0;
-    for (const [name, section] of sections) {
-      if (NAMING_SECTIONS.has(name)) continue;
-      if (name === 'ssh' && canonicalJson(section) === defaultSsh) continue;
-      if (!RULE_SECTIONS.has(name) || !Array.isArray(section)) return false;
-      for (const rule of section) {
-        const folded = isObject(rule)
-          ? Object.fromEntries(Object.entries(rule).map(([key, value]) => [key.toLowerCase(), value]))
-          : rule;
-        if (!ALLOW_ALL.has(canonicalJson(folded))) return false;
-        rules += 1;
-      }
-    }
-    return rules > 0;
-  };
-  return {
-    check: async (text) =>
-      isAllowAll(text)
-        ? { problem: null, warnings: [] }
-        : {
-            problem: {
-              message: 'only the default policy file and one that allows everything can be enforced',
-            },
-            warnings: [],
-            unsupported: true,
-          },
-  };
 }
