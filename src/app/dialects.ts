@@ -41,9 +41,9 @@ const twingate: Dialect = ({ services, log }) => {
 };
 
 const netmaker: Dialect = ({ services, log }) => {
-  const { store, passwordSignIn, authenticator } = services;
+  const { store, clock, random, passwordSignIn, authenticator } = services;
   return createNetmakerApi({
-    services: createNetmakerServices({ store, passwordSignIn }),
+    services: createNetmakerServices({ store, clock, random, passwordSignIn }),
     authenticate: authenticator.authenticate,
     onError: defectLog(log),
   });

@@ -1,0 +1,61 @@
+/** The dialect on a server of its own. */
+import type { FastifyPluginAsync } from 'fastify';
+import { createNetmakerApi, createNetmakerServices } from '../../../src/api/netmaker/index.ts';
+import { createAttemptLimiter } from '../../../src/auth/attempt-limiter.ts';
+import { createPasswords } from '../../../src/auth/password.ts';
+import { createPasswordSignIn } from '../../../src/auth/password-sign-in.ts';
+import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
+import { seed } from '../../support/seeds.ts';
+
+export const netmakerDialect = ({
+  store,
+  clock,
+  random,
+  authenticator,
+  onError,
+}: ApiParts): FastifyPluginAsync[] => {
+  const passwordSignIn = createPasswordSignIn({
+    store,
+    clock,
+    random,
+    passwords: createPasswords({ random, cores: 2 }),
+    limiter: createAttemptLimiter({ clock }),
+  });
+  return [
+    createNetmakerApi({
+      services: createNetmakerServices({ store, clock, random, passwordSignIn }),
+      authenticate: authenticator.authenticate,
+      onError,
+    }),
+  ];
+};
+
+export const createNetmakerServer = (engine: EngineName): Promise<ApiServer> =>
+  createApiServer(engine, netmakerDialect);
+
+/** Gives a member a password that is good in the organization alone. */
+export async function setPassword(
+  api: ApiServer,
+  member: { readonly org: number; readonly account: number },
+  password: string,
+): Promise<void> {
+  const passwords = createPasswords({ random: api.random, cores: 2 });
+  const secretHash = await passwords.hash(password);
+  await seed(api.store, member.org, (tx) =>
+    tx.insert('identity', {
+      org: member.org,
+      id: tx.newId(),
+      account: member.account,
+      kind: 'password',
+      issuer: 'password',
+      subject: String(member.account),
+      email: null,
+      emailVerified: false,
+      secretHash,
+      sealed: null,
+      data: {},
+      createdAt: tx.now,
+      lastUsed: null,
+    }),
+  );
+}
