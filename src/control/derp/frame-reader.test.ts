@@ -92,7 +92,7 @@ describe('the frame reader', () => {
         if (type === 1) reader.pause();
       },
     });
-    reader.push(Buffer.concat([frame(1), frame(2)]));
+    reader.push(Buffer.concat([frame(1, Buffer.alloc(200)), frame(2)]));
     reader.push(frame(3));
     expect(frames).toEqual([1]);
     reader.resume();

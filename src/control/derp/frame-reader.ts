@@ -35,7 +35,6 @@ export function createFrameReader({ limitOf, onFrame }: FrameReaderParts): Frame
         at += passed;
         if (skipping > 0) break;
       }
-      wanted = FRAME_HEADER_BYTES;
       if (bytes.length - at < FRAME_HEADER_BYTES) break;
       const type = bytes[at] ?? 0;
       const length = bytes.readUInt32BE(at + 1);
@@ -51,6 +50,7 @@ export function createFrameReader({ limitOf, onFrame }: FrameReaderParts): Frame
       if (bytes.length - at < wanted) break;
       const payload = bytes.subarray(at + FRAME_HEADER_BYTES, at + wanted);
       at += wanted;
+      wanted = FRAME_HEADER_BYTES;
       onFrame(type, payload);
     }
     return at;
