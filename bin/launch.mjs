@@ -20,6 +20,8 @@ const SIGNAL_EXIT_BASE = 128;
 
 /** The child reads this descriptor; its end means that the launcher is gone. See watch-parent.mjs. */
 const PARENT_FD = 3;
+/** How often to look whether npm is still there. */
+const NPM_POLL_MS = 250;
 const FORWARDED_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR2'];
 
 /**
@@ -38,6 +40,7 @@ export async function main(argv) {
     const node = await ensureNode(ROOT);
     await ensureDependencies(ROOT, node, dev ? 'all' : 'production');
     if (isNewEnough(process.versions.node)) {
+      onEndOfNpm(() => process.kill(process.pid, 'SIGTERM'));
       process.argv = [process.execPath, entry, ...args];
       await import(pathToFileURL(entry).href);
     } else {
@@ -65,6 +68,7 @@ function runChild(node, entry, args) {
   for (const signal of FORWARDED_SIGNALS) process.on(signal, () => child.kill(signal));
   // A terminal sends Ctrl-C to the whole process group, so there the child has had it already.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+  onEndOfNpm(() => child.kill('SIGTERM'));
   child.on('error', (error) => {
     process.stderr.write(`holdfast: could not start ${node}: ${error.message}\n`);
     process.exit(EXIT_FAILED);
@@ -76,6 +80,18 @@ function runChild(node, entry, args) {
     // Reached only where the signal does not end this process at once.
     process.exitCode = SIGNAL_EXIT_BASE + constants.signals[signal];
   });
+}
+
+/** `npm start` runs us under a shell, to which it hands SIGTERM; the shell dies of it and tells nobody. */
+function onEndOfNpm(stop) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const shell = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(timer);
+    stop();
+  }, NPM_POLL_MS);
+  timer.unref();
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -69,6 +69,20 @@ describe('bin/holdfast under Node 18', missing, () => {
     await expect.poll(() => isRunning(pid), { timeout: 5_000 }).toBe(false);
   });
 
+  test('stops when the shell is gone that npm started it under', async () => {
+    const command = `"${oldNode}" "${path.join(checkout, 'bin', 'holdfast')}" wait; true`;
+    const shell = spawn('sh', ['-c', command], {
+      env: { ...process.env, npm_lifecycle_event: 'start' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const line = await new Promise<string>((resolve) =>
+      shell.stdout.once('data', (data) => resolve(String(data))),
+    );
+    const { pid } = JSON.parse(line);
+    shell.kill('SIGTERM');
+    await expect.poll(() => isRunning(pid), { timeout: 5_000 }).toBe(false);
+  });
+
   test('ends by the signal that ended the program', async () => {
     expect(await launch(oldNode, checkout, 'abort').ended).toBe('SIGABRT');
   });
