@@ -1,6 +1,7 @@
 /** The admin APIs that are mounted on the one origin, each as a plugin with its own bodies, errors and fallback. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { createKeycardApi, createKeycardServices } from '../api/keycard/index.ts';
 import { createNetmakerApi, createNetmakerServices } from '../api/netmaker/index.ts';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
@@ -49,6 +50,15 @@ const netmaker: Dialect = ({ services, log }) => {
   });
 };
 
+const keycard: Dialect = ({ services, log }) => {
+  const { store, clock, random, authenticator } = services;
+  return createKeycardApi({
+    services: createKeycardServices({ store, clock, random }),
+    authenticate: authenticator.authenticate,
+    onError: defectLog(log),
+  });
+};
+
 /** Logs what an API answered as its own fault, with the operation and nothing of the request that may hold a secret. */
 const defectLog =
   (log: Logger) =>
@@ -56,4 +66,4 @@ const defectLog =
     log.error({ err: error, operation: request.routeOptions.config.operation }, 'a request failed');
 
 /** In the order in which they are mounted; paths decide, so the order does not. */
-export const dialects: readonly Dialect[] = [tailscale, twingate, netmaker];
+export const dialects: readonly Dialect[] = [tailscale, twingate, netmaker, keycard];

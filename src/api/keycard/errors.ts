@@ -1,0 +1,64 @@
+/** The one form of errors: `{message, code, status}`, with `details` where fields are at fault. */
+import type { FastifyReply } from 'fastify';
+import { type ErrorCode, toAppError } from '../../kernel/errors.ts';
+
+interface Wire {
+  readonly status: number;
+  readonly code: string;
+}
+
+function wireOf(code: ErrorCode): Wire {
+  switch (code) {
+    case 'invalid':
+    case 'policy_invalid':
+    case 'tags_not_permitted':
+      return { status: 400, code: 'invalid_request' };
+    case 'unauthenticated':
+      return { status: 401, code: 'unauthorized' };
+    case 'forbidden':
+      return { status: 403, code: 'forbidden' };
+    case 'not_found':
+      return { status: 404, code: 'not_found' };
+    case 'conflict':
+    case 'taken':
+    case 'stale':
+      return { status: 409, code: 'conflict' };
+    case 'last_admin':
+      return { status: 409, code: 'last_admin' };
+    case 'too_large':
+      return { status: 413, code: 'invalid_request' };
+    case 'rate_limited':
+      return { status: 429, code: 'rate_limited' };
+    case 'not_implemented':
+      return { status: 501, code: 'not_implemented' };
+    case 'unavailable':
+      return { status: 503, code: 'unavailable' };
+    case 'internal':
+      return { status: 500, code: 'internal_error' };
+  }
+}
+
+/** Answers with an error; says whether it was our own fault. */
+export function sendError(reply: FastifyReply, thrown: unknown): boolean {
+  const given = (thrown as { statusCode?: unknown }).statusCode;
+  // Fastify's own refusals: a body that is no JSON, is too large, or of another type.
+  if (typeof given === 'number' && given < 500 && thrown instanceof Error) {
+    void reply.code(given).send({ message: thrown.message, code: 'invalid_request', status: given });
+    return false;
+  }
+  const error = toAppError(thrown);
+  const { status, code } = wireOf(error.code);
+  // The vendor's clients repeat on 409 and 5xx; a repetition changes nothing here.
+  if (status === 409 || status === 501) void reply.header('x-should-retry', 'false');
+  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  if (status === 429) void reply.header('retry-after', retryAfter(error.details));
+  const details =
+    error.field === undefined ? {} : { details: [{ field: error.field, message: error.message }] };
+  void reply.code(status).send({ message: error.message, code, status, ...details });
+  return error.code === 'internal';
+}
+
+const retryAfter = (details: unknown): number => {
+  const seconds = (details as { retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
+  return typeof seconds === 'number' ? seconds : 1;
+};

@@ -1,0 +1,79 @@
+/** Organizations and their roles. */
+import type { FastifyRequest } from 'fastify';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Organization } from '../../domain/model/people.ts';
+import { notFound } from '../../kernel/errors.ts';
+import type { Operation } from '../shared/operation.ts';
+import { listPage } from './paging.ts';
+import type { KeycardApiParts, KeycardServices } from './parts.ts';
+import { permissionsOf } from './permissions.ts';
+import { choiceParameter, expansions, pageParameters } from './query.ts';
+import { ROLE_SCOPES, ROLES } from './roles.ts';
+import { toOrganization } from './wire.ts';
+
+export const BASE = '/organizations';
+export const ORGANIZATION = `${BASE}/:organizationId`;
+
+/** The organization of the path, by id or label. Any but the caller's own does not exist. */
+export async function organizationOf(
+  { organizations }: KeycardServices,
+  actor: Actor,
+  request: FastifyRequest,
+): Promise<{ readonly organization: Organization; readonly ssoEnabled: boolean }> {
+  const { organizationId } = request.params as { organizationId: string };
+  const own = await organizations.own(actor);
+  if (organizationId !== own.organization.nano && organizationId !== own.organization.label) {
+    throw notFound('organization');
+  }
+  return own;
+}
+
+export const organizationOperations = ({ services }: KeycardApiParts): Operation[] => [
+  {
+    id: 'keycard.organizations.list',
+    method: 'GET',
+    path: BASE,
+    requires: 'organization:read',
+    handle: async ({ actor, request }) => {
+      const parameters = pageParameters(request.query);
+      const permissions = expansions(request.query).has('permissions');
+      const { organization, ssoEnabled } = await services.organizations.own(actor);
+      // A credential is good for one organization, so the list is one long.
+      const { rows, pageInfo } = await listPage(parameters, async ({ afterId, beforeId }) => {
+        const inside = organization.id > (afterId ?? 0) && organization.id < (beforeId ?? Number.MAX_VALUE);
+        return { rows: inside ? [organization] : [], more: false };
+      });
+      return {
+        items: rows.map((row) => toOrganization(row, ssoEnabled, { actor, permissions })),
+        page_info: pageInfo,
+        ...(permissions ? { permissions: permissionsOf(actor, ['organizations']) } : {}),
+      };
+    },
+  },
+  {
+    id: 'keycard.organizations.get',
+    method: 'GET',
+    path: ORGANIZATION,
+    requires: 'organization:read',
+    handle: async ({ actor, request }) => {
+      const permissions = expansions(request.query).has('permissions');
+      const { organization, ssoEnabled } = await organizationOf(services, actor, request);
+      return toOrganization(organization, ssoEnabled, { actor, permissions });
+    },
+  },
+  {
+    id: 'keycard.roles.list',
+    method: 'GET',
+    path: `${ORGANIZATION}/roles`,
+    requires: 'organization:read',
+    handle: async ({ actor, request }) => {
+      const scope = choiceParameter(request.query, 'scope', ROLE_SCOPES);
+      const permissions = expansions(request.query).has('permissions');
+      await organizationOf(services, actor, request);
+      return {
+        items: ROLES.filter((role) => scope === undefined || role.scope === scope),
+        ...(permissions ? { permissions: permissionsOf(actor, ['roles']) } : {}),
+      };
+    },
+  },
+];

@@ -1,0 +1,165 @@
+/**
+ * What administrators do to people. Every check reads inside the transaction that writes, in which the actor's organization
+ * is locked: two who demote each other at once cannot both succeed.
+ *
+ * Errors of all: `not_found`; `forbidden` for oneself, for the owner, and for whoever has more power than the actor.
+ */
+import { AppError, invalid, notFound } from '../../kernel/errors.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import type { Credential } from '../model/credentials.ts';
+import type { AuditOrigin, AuditVerb } from '../model/operations.ts';
+import type { Membership, Role } from '../model/people.ts';
+import { loginName } from '../organizations/names.ts';
+import type { Store, Tx } from '../ports/store.ts';
+import { removeMember } from './member-removal.ts';
+import { requireManages } from './role-rules.ts';
+
+export interface MemberAdmin {
+  /**
+   * `owner` hands the organization over: only its owner may, and becomes an administrator. A role that `isSame` as the
+   * present one (for a dialect with fewer roles) changes nothing.
+   */
+  setRole(
+    actor: Actor,
+    id: number,
+    role: Role,
+    origin: AuditOrigin,
+    isSame?: (present: Role) => boolean,
+  ): Promise<Membership>;
+  /** No change if they are approved already. */
+  approve(actor: Actor, id: number, origin: AuditOrigin): Promise<Membership>;
+  /** Cuts off their devices, tokens and keys, and ends their sessions. `keepClients`: not their external clients. */
+  suspend(
+    actor: Actor,
+    id: number,
+    origin: AuditOrigin,
+    options?: { readonly keepClients: boolean },
+  ): Promise<Membership>;
+  /** All is back but the sessions. */
+  restore(actor: Actor, id: number, origin: AuditOrigin): Promise<Membership>;
+  /** The membership with its devices, credentials and places in groups. What it made for the organization stays. */
+  remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
+}
+
+const OWNER_STAYS = 'the owner of the organization must hand it over first';
+
+export function createMemberAdmin({ store }: { readonly store: Store }): MemberAdmin {
+  const change = <T>(
+    actor: Actor,
+    id: number,
+    origin: AuditOrigin,
+    what: string,
+    work: (tx: Tx, member: Membership) => Promise<T>,
+  ): Promise<T> => {
+    authorize(actor, 'members:write');
+    return store.write(contextOf(actor, origin), async (tx) => {
+      const member = await tx.get('membership', actor.org, id);
+      if (member === undefined || member.joinedAt === null) throw notFound('user');
+      if (actor.kind === 'member' && actor.membership === id) {
+        throw new AppError('forbidden', `not allowed to ${what}`);
+      }
+      return work(tx, member);
+    });
+  };
+  const notTheOwner = (member: Membership): void => {
+    if (member.role === 'owner') throw new AppError('forbidden', OWNER_STAYS);
+  };
+
+  return {
+    setRole: (actor, id, role, origin, isSame = (present) => present === role) =>
+      change(actor, id, origin, 'change own role', async (tx, member) => {
+        if (isSame(member.role)) return member;
+        if (role === 'owner') return handOver(tx, actor, member);
+        notTheOwner(member);
+        requireManages(actor, member.role);
+        requireManages(actor, role);
+        return writeRole(tx, member, role);
+      }),
+
+    approve: (actor, id, origin) =>
+      change(actor, id, origin, 'approve oneself', async (tx, member) => {
+        if (member.approvedAt !== null) return member;
+        requireManages(actor, member.role);
+        const after = await tx.update('membership', actor.org, id, { approvedAt: tx.now });
+        audit(tx, member, 'approve');
+        return after;
+      }),
+
+    suspend: (actor, id, origin, { keepClients } = { keepClients: false }) =>
+      change(actor, id, origin, 'suspend oneself', async (tx, member) => {
+        notTheOwner(member);
+        requireManages(actor, member.role);
+        if (member.suspendedAt !== null) return member;
+        const after = await tx.update('membership', actor.org, id, { suspendedAt: tx.now, keepClients });
+        await revoke(tx, member, ['session']);
+        audit(tx, member, 'suspend');
+        return after;
+      }),
+
+    restore: (actor, id, origin) =>
+      change(actor, id, origin, 'restore oneself', async (tx, member) => {
+        requireManages(actor, member.role);
+        if (member.suspendedAt === null) return member;
+        const after = await tx.update('membership', actor.org, id, { suspendedAt: null, keepClients: false });
+        audit(tx, member, 'restore');
+        return after;
+      }),
+
+    remove: (actor, id, origin) =>
+      change(actor, id, origin, 'delete oneself', async (tx, member) => {
+        notTheOwner(member);
+        requireManages(actor, member.role);
+        await removeMember(tx, member);
+        audit(tx, member, 'delete');
+      }),
+  };
+}
+
+async function handOver(tx: Tx, actor: Actor, member: Membership): Promise<Membership> {
+  const owner = actor.kind === 'member' ? await tx.get('membership', actor.org, actor.membership) : undefined;
+  if (
+    owner?.role !== 'owner' ||
+    (actor.kind === 'member' && actor.credential?.scopes.includes('all') === false)
+  ) {
+    throw new AppError('forbidden', 'only the owner can hand the organization over');
+  }
+  if (member.suspendedAt !== null || member.approvedAt === null) {
+    throw invalid('the new owner must be active', 'role');
+  }
+  await writeRole(tx, owner, 'admin');
+  return writeRole(tx, member, 'owner');
+}
+
+async function writeRole(tx: Tx, member: Membership, role: Role): Promise<Membership> {
+  const after = await tx.update('membership', member.org, member.id, { role });
+  // Personal access tokens were given for what their owner was then; API tokens follow the present role.
+  await revoke(tx, member, ['pat']);
+  audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
+  return after;
+}
+
+async function revoke(tx: Tx, member: Membership, kinds: readonly Credential['kind'][]): Promise<void> {
+  const held = await tx.find('credential', member.org, {
+    ownerKind: 'membership',
+    owner: member.id,
+    kind: kinds,
+    revokedAt: null,
+  });
+  for (const { id } of held) await tx.update('credential', member.org, id, { revokedAt: tx.now });
+}
+
+function audit(
+  tx: Tx,
+  member: Membership,
+  verb: AuditVerb,
+  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
+): void {
+  tx.audit(member.org, {
+    verb,
+    objectKind: 'membership',
+    objectId: member.id,
+    objectName: loginName(member),
+    ...change,
+  });
+}
