@@ -8,7 +8,7 @@ import { lockDataDirectory } from './app/data-lock.ts';
 import { createDerp, type Derp } from './app/derp.ts';
 import { mountDerpRoutes } from './app/derp-routes.ts';
 import { firstRunLinkOf } from './app/first-run-link.ts';
-import { createHttpServer } from './app/http-server.ts';
+import { closeHttpServer, createHttpServer } from './app/http-server.ts';
 import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
 import { createMetrics, type Metrics } from './app/metrics.ts';
@@ -85,7 +85,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   cleanup.add('the listener', async () => {
     readiness.stop();
     // The listener is closed when the last connection is gone, and the devices' are ended by the control plane.
-    await Promise.all([server.close(), control.close(), derp.close()]);
+    await Promise.all([closeHttpServer(server), control.close(), derp.close()]);
   });
   if (metrics !== undefined && config.metricsListen !== undefined) {
     watchControl(metrics, control);

@@ -1,5 +1,5 @@
 /** The one origin: Fastify over node's own HTTP/1.1 server, whose upgrades go to the control plane. */
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
@@ -15,6 +15,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 75_000;
 const MAX_PARAMETER_LENGTH = 1024;
+const UPGRADED_PATHS: ReadonlySet<string> = new Set(['/ts2021', '/derp']);
 
 export interface HttpServerParts {
   readonly log: Logger;
@@ -28,6 +29,8 @@ export interface HttpServerParts {
 export function createHttpServer(parts: HttpServerParts): FastifyInstance {
   const { log, tls, trustedProxies, control, relay } = parts;
   const options = {
+    // What asks for another upgrade (curl for HTTP/2, say) is a plain request, as servers without upgrades have it.
+    shouldUpgradeCallback: ({ url }: IncomingMessage) => UPGRADED_PATHS.has(pathOf(url)),
     maxHeaderSize: MAX_HEADER_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -77,3 +80,16 @@ export function createHttpServer(parts: HttpServerParts): FastifyInstance {
 }
 
 const pathOf = (url: string | undefined): string => url?.split('?', 1)[0] ?? '';
+
+const SWEEP_MS = 50;
+
+/** Takes no new connections and requests; resolves when the present ones are answered and their connections closed. */
+export async function closeHttpServer(server: FastifyInstance): Promise<void> {
+  // Connections that were answering when the close began stay open for their next request, which nobody would answer.
+  const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
+  try {
+    await server.close();
+  } finally {
+    clearInterval(sweep);
+  }
+}

@@ -4,7 +4,7 @@ import type { Actor } from '../../../domain/access/actor.ts';
 import type { DeviceList } from '../../../domain/devices/device-list.ts';
 import type { EntityKind } from '../../../domain/model/entities.ts';
 import type { Follower } from '../../../domain/ports/follower.ts';
-import type { Store } from '../../../domain/ports/store.ts';
+import type { Change, Store } from '../../../domain/ports/store.ts';
 import { SECOND } from '../../../kernel/clock.ts';
 import { AppError } from '../../../kernel/errors.ts';
 
@@ -64,10 +64,13 @@ export function createDeviceWatch({ store, follower, deviceList, onError }: Devi
         const data = await shown(await currentActor());
         if (!ended) answer.write(`data: ${data}\n\n`);
       };
-      const stop = follower.follow(org, heads.get(org) ?? 0, (changes) => {
-        if (waiting !== undefined || !changes.some(({ kind }) => SHOWN_KINDS.has(kind))) return;
-        waiting = setTimeout(() => void send().catch(fail), COALESCE_MS);
-      });
+      const sendSoon = (): void => {
+        waiting ??= setTimeout(() => void send().catch(fail), COALESCE_MS);
+      };
+      const apply = (changes: readonly Change[]): void => {
+        if (changes.some(({ kind }) => SHOWN_KINDS.has(kind))) sendSoon();
+      };
+      const stop = follower.follow(org, heads.get(org) ?? 0, apply, sendSoon);
       const keepAlive = setInterval(() => answer.write(': still here\n\n'), KEEP_ALIVE_MS);
       const end = (): void => {
         if (ended) return;
