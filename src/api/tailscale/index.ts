@@ -17,6 +17,7 @@ import { oauthOperations } from './oauth.ts';
 import type { TailscaleApiParts } from './parts.ts';
 import { policyFileOperations } from './policy-file.ts';
 import { requestId } from './request-id.ts';
+import { userOperations } from './users.ts';
 
 export type { TailscaleApiParts, TailscaleServices } from './parts.ts';
 export { createTailscaleServices, type TailscaleServicesParts } from './services.ts';
@@ -28,6 +29,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...keyOperations(parts),
   ...policyFileOperations(parts),
   ...dnsOperations(parts),
+  ...userOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';

@@ -8,6 +8,8 @@ import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
 import type { DeviceList } from '../../domain/devices/device-list.ts';
 import type { DnsService } from '../../domain/dns/dns-service.ts';
 import type { AuditOrigin } from '../../domain/model/operations.ts';
+import type { MemberAdmin } from '../../domain/people/member-admin.ts';
+import type { MemberList } from '../../domain/people/member-list.ts';
 import type { PolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -28,6 +30,8 @@ export interface TailscaleServices {
   readonly clientTokens: ClientTokenService;
   readonly policyFile: PolicyFileService;
   readonly dns: DnsService;
+  readonly memberList: MemberList;
+  readonly memberAdmin: MemberAdmin;
 }
 
 export interface TailscaleApiParts {

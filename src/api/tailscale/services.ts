@@ -5,6 +5,8 @@ import { createKeyService } from '../../domain/credentials/key-service.ts';
 import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
 import { createDeviceList } from '../../domain/devices/device-list.ts';
 import { createDnsService } from '../../domain/dns/dns-service.ts';
+import { createMemberAdmin } from '../../domain/people/member-admin.ts';
+import { createMemberList } from '../../domain/people/member-list.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
@@ -34,5 +36,7 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     clientTokens: createClientTokenService({ ...parts, tagRules }),
     policyFile: createPolicyFileService(parts),
     dns: createDnsService(parts),
+    memberList: createMemberList(parts),
+    memberAdmin: createMemberAdmin(parts),
   };
 }

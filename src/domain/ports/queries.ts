@@ -5,6 +5,7 @@
 
 import type { PolicyVersion } from '../model/configuration.ts';
 import type { Device, DeviceOwnerKind, HostFacts } from '../model/devices.ts';
+import type { Membership, Role } from '../model/people.ts';
 
 /** What a device list may be narrowed by; each compares exactly. Times are in whole seconds since 1970. */
 export type DeviceFilter =
@@ -83,7 +84,39 @@ export interface DeviceDetails {
   }[];
 }
 
+export interface MemberListQuery {
+  /** Undefined: everybody who has joined. */
+  readonly ids?: readonly number[];
+  readonly roles?: readonly Role[];
+  readonly now: number;
+}
+
+export interface MemberRow
+  extends Pick<
+    Membership,
+    | 'id'
+    | 'username'
+    | 'email'
+    | 'displayName'
+    | 'givenName'
+    | 'familyName'
+    | 'avatarUrl'
+    | 'role'
+    | 'createdAt'
+    | 'joinedAt'
+    | 'approvedAt'
+    | 'suspendedAt'
+  > {
+  /** When they were last seen, themselves or by a device of theirs; null for never. */
+  readonly lastSeen: number | null;
+  readonly devices: number;
+  /** A device of theirs is connected. */
+  readonly online: boolean;
+}
+
 export interface Queries {
+  /** Members who have joined, in order of their ids, with what their devices say of them. */
+  members(org: number, query: MemberListQuery): Promise<MemberRow[]>;
   /** In order of their ids. */
   devices(org: number, query: DeviceListQuery): Promise<DeviceRow[]>;
   /** The version of the policy file that is in force, or undefined when there never was one. */

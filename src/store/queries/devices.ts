@@ -3,11 +3,10 @@ import type { HostFacts } from '../../domain/model/devices.ts';
 import type { DeviceDetails, DeviceListQuery, DeviceRow } from '../../domain/ports/queries.ts';
 import type { StoredRow, StoredValue } from '../rows.ts';
 import { deviceCondition } from './device-filters.ts';
+import { liveReplicas } from './live-replicas.ts';
 import type { QueryParts } from './query-parts.ts';
 import { sqlValues } from './sql-text.ts';
 
-const REPLICA_LEASE = 'replica:';
-const DATABASE_CLOCK = 'CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)';
 /** Up to this many devices the lists are asked for by id, beyond it for the whole organization. */
 const MAX_BY_ID = 50;
 
@@ -53,17 +52,6 @@ const FROM = `FROM "device" d
 export function createDevicesQuery(
   engine: QueryParts,
 ): (org: number, query: DeviceListQuery) => Promise<DeviceRow[]> {
-  const liveReplicas = async (now: number): Promise<ReadonlySet<string>> => {
-    const { values, mark } = sqlValues(engine.placeholder);
-    // Leases live on the clock of the database where processes share one.
-    const clock = engine.name === 'postgres' ? DATABASE_CLOCK : mark(now);
-    const sql = `SELECT "name", "holder" FROM "lease" WHERE "org" = 0 AND "expiresAt" > ${clock} AND "name" LIKE '${REPLICA_LEASE}%'`;
-    const rows = await engine.run(sql, values);
-    // A lease that another process has claimed is a lost replica's.
-    const held = rows.filter(({ name, holder }) => name === `${REPLICA_LEASE}${holder}`);
-    return new Set(held.map(({ holder }) => String(holder)));
-  };
-
   const mainRows = (org: number, query: DeviceListQuery, live: ReadonlySet<string>): Promise<StoredRow[]> => {
     const { values, mark } = sqlValues(engine.placeholder);
     const columns = [...COLUMNS, FLAG_COLUMN, ...JOINED, ...(query.detailed ? DETAILS : [])].join(', ');
@@ -102,7 +90,7 @@ export function createDevicesQuery(
   };
 
   return async (org, query) => {
-    const live = await liveReplicas(query.now);
+    const live = await liveReplicas(engine, query.now);
     const rows = await mainRows(org, query, live);
     if (rows.length === 0) return [];
     const ids = rows.length > MAX_BY_ID ? rows.map(() => 0) : rows.map(({ id }) => Number(id));

@@ -1,6 +1,7 @@
 import type { Queries } from '../../domain/ports/queries.ts';
 import type { Connection, Engine } from '../engine.ts';
 import { createDevicesQuery } from './devices.ts';
+import { createMembersQuery } from './members.ts';
 import { createCurrentPolicyQuery } from './policies.ts';
 import type { QueryParts } from './query-parts.ts';
 
@@ -8,6 +9,7 @@ export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, read
   const parts: QueryParts = { name: engine.name, placeholder: engine.placeholder, run: reads.run };
   return {
     devices: createDevicesQuery(parts),
+    members: createMembersQuery(parts),
     currentPolicy: createCurrentPolicyQuery(parts),
   };
 };

@@ -72,4 +72,15 @@ export const ACCESS: readonly AccessLine[] = [
   { operation: `GET ${T}/dns/split-dns`, roles: READERS, scopes: read('dns') },
   { operation: `PATCH ${T}/dns/split-dns`, roles: NETWORK, scopes: write('dns') },
   { operation: `PUT ${T}/dns/split-dns`, roles: NETWORK, scopes: write('dns') },
+
+  { operation: `GET ${T}/users`, roles: READERS, scopes: read('users') },
+  { operation: 'GET /api/v2/users/:userId', roles: READERS, scopes: read('users') },
+  // "write users and roles"
+  ...['role', 'approve', 'suspend', 'restore', 'delete'].map(
+    (name): AccessLine => ({
+      operation: `POST /api/v2/users/:userId/${name}`,
+      roles: MACHINES,
+      scopes: write('users'),
+    }),
+  ),
 ];

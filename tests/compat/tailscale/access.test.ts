@@ -129,6 +129,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   tags: { tags: [] },
   key: { keyExpiryDisabled: true },
   ip: { ipv4: '100.90.1.1' },
+  role: { role: 'member' },
 };
 const VALID_KEY = { keyType: 'client', scopes: ['dns'], description: 'taken over' };
 
