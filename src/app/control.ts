@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { type ControlPlane, createControlPlane } from '../control/control-plane.ts';
 import type { DerpMap } from '../control/wire/index.ts';
-import type { JoinPolicy } from '../domain/devices/join-types.ts';
+import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import { createPresenceQuery } from '../store/queries/presence-query.ts';
 import type { Installation } from './installation.ts';
 import type { ServerKeys } from './server-keys.ts';
@@ -17,12 +17,6 @@ export interface ControlParts {
   readonly log: Logger;
 }
 
-/** The policy allows everything between devices; it grants no tags and approves no routes. */
-const CLOSED_JOIN_POLICY: JoinPolicy = {
-  mayRequestTags: async () => false,
-  autoApproved: async () => new Set(),
-};
-
 export function createControl({ derpMap, installation, services, keys, log }: ControlParts): ControlPlane {
   const { store, follower, clock, random, replica } = services;
   return createControlPlane({
@@ -34,7 +28,7 @@ export function createControl({ derpMap, installation, services, keys, log }: Co
     noisePrivateKey: keys.noisePrivateKey,
     replica,
     derpMap,
-    policy: CLOSED_JOIN_POLICY,
+    policy: createJoinPolicy({ store }),
     log,
     onError: (error) => log.warn({ err: error }, 'the control plane failed at a background task'),
   });

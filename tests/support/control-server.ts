@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { createControlPlane } from '../../src/control/control-plane.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
-import type { JoinPolicy } from '../../src/domain/devices/join-types.ts';
 import type { Credential } from '../../src/domain/model/credentials.ts';
 import type { Device } from '../../src/domain/model/devices.ts';
 import type { Membership, Organization } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Store, Tx } from '../../src/domain/ports/store.ts';
+import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { createFollower } from '../../src/store/follower.ts';
@@ -40,7 +40,6 @@ export interface ControlServer {
 }
 
 export interface ControlServerOptions {
-  readonly policy?: Partial<JoinPolicy>;
   readonly graceMs?: number;
 }
 
@@ -67,7 +66,7 @@ export async function startControlServer(
     noisePrivateKey: exportPrivateKey(generatePrivateKey()),
     replica: { id: 'replica-under-test', onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
-    policy: { mayRequestTags: async () => false, autoApproved: async () => new Set(), ...options.policy },
+    policy: createJoinPolicy({ store }),
     log: { debug: () => undefined, warn: (fields) => void failures.push(fields) },
     onError,
     graceMs: options.graceMs ?? SHORT_GRACE_MS,

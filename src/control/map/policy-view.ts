@@ -21,6 +21,9 @@ const ROLE_CAPABILITIES: Readonly<Partial<Record<Role, CapMap>>> = {
   'it-admin': { 'https://tailscale.com/cap/is-admin': [] },
 };
 
+/** Policies kept to be told apart by content; beyond this many the sharing starts anew. */
+const MAX_SHARED_SSH = 4_096;
+
 export interface PolicyView extends NetworkView {
   /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
   update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
@@ -39,11 +42,18 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
   const { engine } = policy;
   const sshOnWire = new WeakMap<PolicySsh, SshPolicy>();
 
+  /** Equal policies are one object, also when the engine made them anew. */
+  const sshByText = new Map<string, SshPolicy>();
+
   const ssh = (device: number): SshPolicy => {
     const rules = engine.ssh(device);
     let wire = sshOnWire.get(rules);
     if (wire === undefined) {
-      wire = sshPolicyOf(rules);
+      const made = sshPolicyOf(rules);
+      const text = JSON.stringify(made);
+      if (sshByText.size >= MAX_SHARED_SSH) sshByText.clear();
+      wire = sshByText.get(text) ?? made;
+      sshByText.set(text, wire);
       sshOnWire.set(rules, wire);
     }
     return wire;

@@ -24,7 +24,9 @@ function actionOf(rule: SshRuleOutput): SshAction {
 
 export const sshPolicyOf = (policy: PolicySsh): SshPolicy => ({
   rules: policy.rules.map((rule) => ({
-    principals: rule.principals,
+    // A person's own devices are named by the login: a list of addresses would be another one, for each of them, whenever
+    // one of them comes or goes. No device of anybody else may carry that login in its profile.
+    principals: rule.everyDeviceOf === undefined ? rule.principals : [{ userLogin: rule.everyDeviceOf }],
     sshUsers: rule.sshUsers,
     action: actionOf(rule),
     ...(rule.acceptEnv.length > 0 ? { acceptEnv: rule.acceptEnv } : {}),

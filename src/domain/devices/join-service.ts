@@ -46,12 +46,11 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
       const key = await tx.get('credential', org, found.id);
       const problem = key === undefined ? 'the auth key is not known' : keyProblem(key, tx.now);
       if (key === undefined || problem !== undefined) return refused(problem ?? '');
-      const owner = await ownerOfKey(tx, key);
-      if (typeof owner === 'string') return refused(owner);
+      const keyOwner = await ownerOfKey(tx, key);
+      if (typeof keyOwner === 'string') return refused(keyOwner);
+      const owner = ownerWithTags(keyOwner, request.requestTags);
       const machines = await tx.find('device', org, { machineKey: request.machineKey });
-      const existing = machines.find(
-        (device) => device.ownerKind === owner.ownerKind && device.owner === owner.owner,
-      );
+      const existing = returningDevice(machines, owner);
       // A container that starts again shows the key it was made with: that is a return, not a second use.
       const returns =
         existing !== undefined && existing.credential === key.id && !isExpired(existing, tx.now);
@@ -59,7 +58,7 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
         return { kind: 'joined', device: existing, owner: owner.member };
       if (!key.reusable && key.consumedAt !== null && !returns)
         return refused('the auth key has been used already');
-      const tagProblem = await requestedTagsProblem(policy, request, key, owner);
+      const tagProblem = await requestedTagsProblem(policy, request, key, keyOwner);
       if (tagProblem !== undefined) return refused(tagProblem);
 
       const device =
@@ -76,7 +75,7 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
         });
       }
       const tags = key.tags.length > 0 ? key.tags : request.requestTags;
-      await putTags(tx, device, tags, key.tags.length > 0 ? 'key' : 'client');
+      await setTags(tx, device, tags, key.tags.length > 0 ? 'key' : 'client');
       await putLive(tx, device, request, existing !== undefined);
       if (request.advertised.length > 0 || existing !== undefined) {
         const membership = owner.ownerKind === 'membership' ? owner.owner : null;
@@ -221,6 +220,27 @@ async function addDevice(
   return device;
 }
 
+/** A person's device that asks for tags belongs to the tags, like one that joins with a tagged key. */
+const ownerWithTags = (owner: JoinOwner, tags: readonly string[]): JoinOwner =>
+  owner.ownerKind === 'membership' && tags.length > 0 ? { ...owner, ownerKind: 'tags', owner: 0 } : owner;
+
+/**
+ * The device that this machine was before under the same owner. Between a person and the tags that the person gave it, a
+ * device stays the same one.
+ */
+function returningDevice(machines: readonly Device[], owner: JoinOwner): Device | undefined {
+  const same = machines.find(
+    (device) => device.ownerKind === owner.ownerKind && device.owner === owner.owner,
+  );
+  if (same !== undefined || owner.member === null) return same;
+  const { id } = owner.member;
+  return machines.find(
+    (device) =>
+      (device.ownerKind === 'tags' && device.registeredBy === id && owner.ownerKind === 'membership') ||
+      (device.ownerKind === 'membership' && device.owner === id && owner.ownerKind === 'tags'),
+  );
+}
+
 async function renewDevice(
   tx: Tx,
   device: Device,
@@ -230,6 +250,8 @@ async function renewDevice(
 ): Promise<Device> {
   const renewed = await tx.update('device', device.org, device.id, {
     nodeKey: request.nodeKey,
+    ownerKind: owner.ownerKind,
+    owner: owner.owner,
     keyExpiresAt: await keyExpiry(tx, device.org, owner),
     credential: key.id,
     os: request.os,
@@ -255,18 +277,21 @@ async function bindGateway(tx: Tx, device: Device, key: Credential): Promise<voi
   });
 }
 
-async function putTags(
+/** The tags that a key gives or a client asks for take the place of those that either gave before. */
+async function setTags(
   tx: Tx,
   device: Device,
   tags: readonly string[],
   source: 'key' | 'client',
 ): Promise<void> {
-  if (tags.length === 0) return;
-  const present = new Set(
-    (await tx.find('deviceTag', device.org, { device: device.id })).map(({ tag }) => tag),
-  );
+  const present = await tx.find('deviceTag', device.org, { device: device.id });
+  for (const { tag, source: before } of present) {
+    const stays = tags.includes(tag) || (before === 'admin' && device.ownerKind === 'tags');
+    if (!stays) await tx.remove('deviceTag', device.org, { device: device.id, tag });
+  }
   for (const tag of tags) {
-    if (!present.has(tag)) await tx.insert('deviceTag', { org: device.org, device: device.id, tag, source });
+    if (present.some((row) => row.tag === tag)) continue;
+    await tx.insert('deviceTag', { org: device.org, device: device.id, tag, source });
   }
 }
 

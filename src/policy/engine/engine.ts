@@ -2,7 +2,7 @@ import type { Policy } from '../ast.ts';
 import type { SourceSpec } from '../compile/unit.ts';
 import { ALLOW_ALL_POLICY } from '../parse/policy.ts';
 import { DEFAULT_SETTINGS, type WorldSettings } from '../world.ts';
-import { hasBit } from './bits.ts';
+import { hasBit, isZero } from './bits.ts';
 import type { Change, ChangeSet } from './change.ts';
 import { type Core, createCore, type Delta } from './core.ts';
 import type { DeviceState } from './device-state.ts';
@@ -54,6 +54,7 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
   const views = createViews(core);
   const filters = new Map<number, PacketFilter>();
   const sshPolicies = new Map<number, SshPolicy>();
+  const sshOfUsers = new Map<number, SshPolicy>();
   const classIds = new WeakMap<object, number>();
   let nextClass = 1;
   const shared = new Map<string, PacketFilter>();
@@ -122,6 +123,7 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
     });
     for (const id of effects.filters) filters.delete(id);
     for (const id of effects.ssh) sshPolicies.delete(id);
+    if (effects.ssh.size > 0) sshOfUsers.clear();
     for (const { id, after } of deltas) {
       if (after !== undefined) continue;
       filters.delete(id);
@@ -148,12 +150,15 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
     ssh(id) {
       const state = core.devices.get(id);
       if (state === undefined || !state.active) return EMPTY_SSH;
-      let policy = sshPolicies.get(id);
+      // A device that no rule names as destination has only what its owner's own devices share: one object for them all.
+      const owner = isZero(state.profile.ssh.dst) ? state.user?.id : undefined;
+      let policy = owner === undefined ? sshPolicies.get(id) : sshOfUsers.get(owner);
       if (policy === undefined) {
         const { program, sources } = { program: core.program(), sources: core.sources };
         const rules = buildSsh({ program, sources, devicesOfUser: core.devicesOfUser }, state);
         policy = rules.length === 0 ? EMPTY_SSH : { rules };
-        sshPolicies.set(id, policy);
+        if (owner === undefined) sshPolicies.set(id, policy);
+        else sshOfUsers.set(owner, policy);
       }
       return policy;
     },

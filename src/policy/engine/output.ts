@@ -30,6 +30,8 @@ export interface SshPrincipal {
 /** A rule of tailscale SSH, but for its action, whose URL is the control plane's. */
 export interface SshRuleOutput {
   readonly principals: readonly SshPrincipal[];
+  /** A login, when the principals are the addresses of all untagged devices that this person has, and nothing else. */
+  readonly everyDeviceOf: string | undefined;
   readonly sshUsers: Readonly<Record<string, string>>;
   readonly acceptEnv: readonly string[];
   readonly check: boolean;

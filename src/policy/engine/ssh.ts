@@ -34,9 +34,22 @@ export function buildSsh(input: SshInput, device: DeviceState): SshRuleOutput[] 
     const devices = isDestination ? sources : reachesOwn ? own : [];
     const all = isDestination && reachesOwn ? unionOf(sources, own) : devices;
     if (all.length === 0) continue;
-    out.push(...(perUser ? rulesByUser(spec, all) : [rule(spec, all, baseUsers(spec))]));
+    if (perUser) out.push(...rulesByUser(spec, all));
+    else
+      out.push(rule(spec, all, baseUsers(spec), isDestination ? undefined : wholeUser(input, ownUser, own)));
   }
   return out;
+}
+
+/** The login, when these are all devices that a person has: then they can be told by it. */
+function wholeUser(
+  input: SshInput,
+  user: UserInput | undefined,
+  devices: readonly DeviceState[],
+): string | undefined {
+  if (user === undefined) return undefined;
+  const active = input.devicesOfUser(user.id).filter((device) => device.active);
+  return active.length === devices.length ? user.login : undefined;
 }
 
 const unionOf = (a: readonly DeviceState[], b: readonly DeviceState[]): DeviceState[] => [
@@ -87,10 +100,17 @@ function rule(
   spec: SshUnitSpec,
   devices: readonly DeviceState[],
   sshUsers: Record<string, string>,
+  everyDeviceOf?: string,
 ): SshRuleOutput {
   const { acceptEnv, check, checkPeriod, recorders, enforceRecorder } = spec;
+  let listed: SshPrincipal[] | undefined;
   return {
-    principals: principals(spec, devices),
+    // Made when asked for: of a person with many devices the list is long, and the login says the same.
+    get principals() {
+      listed ??= principals(spec, devices);
+      return listed;
+    },
+    everyDeviceOf,
     sshUsers,
     acceptEnv,
     check,

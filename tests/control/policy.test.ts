@@ -1,0 +1,152 @@
+// A policy that is saved, and what live devices are told of it.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../src/kernel/hash.ts';
+import { type Netmap, packetFilter, peerNamed } from '../client/index.ts';
+import { type ControlServer, startControlServer } from '../support/control-server.ts';
+
+const SOON_MS = 5_000;
+const names = (map: Netmap): string[] =>
+  [...map.peers.values()].map((peer) => peer.Name.split('.')[0] ?? '').sort();
+
+describe('a policy that is saved', () => {
+  let server: ControlServer;
+  beforeEach(async () => {
+    server = await startControlServer('sqlite');
+  });
+  afterEach(async () => {
+    expect(server.failures).toEqual([]);
+    await server.close();
+  });
+
+  const save = (policy: unknown): Promise<void> =>
+    server.write(async (tx) => {
+      const org = server.organization.id;
+      const [last] = await tx.list('policyVersion', org, {
+        orderBy: [{ column: 'version', descending: true }],
+        limit: 1,
+      });
+      const text = JSON.stringify(policy);
+      await tx.insert('policyVersion', {
+        org,
+        id: tx.newId(),
+        version: (last?.version ?? 0) + 1,
+        text,
+        etag: sha256Hex(text),
+        isDefault: false,
+        createdAt: tx.now,
+        byKind: 'system',
+        byId: '',
+        byName: 'test',
+      });
+    });
+  const tagged = (hostname: string, tag: string, hostinfo = {}) =>
+    server
+      .authKey({ tags: [tag], reusable: true })
+      .then((authKey) => server.joined(hostname, { authKey, hostinfo }));
+
+  it('shows each device only what it may reach or be reached by, and opens the named port alone', async () => {
+    const laptop = await server.joined('laptop');
+    const web = await tagged('web', 'tag:web');
+    const database = await tagged('database', 'tag:db');
+    await laptop.waitFor((map) => names(map).join() === 'database,web', SOON_MS);
+    await save({
+      tagOwners: { 'tag:web': [], 'tag:db': [] },
+      grants: [
+        { src: ['ada@acme.test'], dst: ['tag:web'], ip: ['tcp:443'] },
+        { src: ['tag:web'], dst: ['tag:db'], ip: ['tcp:5432'] },
+      ],
+    });
+    await laptop.waitFor((map) => names(map).join() === 'web', SOON_MS, 'only web at the laptop');
+    await web.waitFor((map) => names(map).join() === 'database,laptop', SOON_MS);
+    await database.waitFor((map) => names(map).join() === 'web', SOON_MS);
+    expect(packetFilter(laptop.netmap())).toEqual([]);
+    const laptopIps = laptop
+      .netmap()
+      .self?.Addresses.map((prefix) => prefix.split('/')[0])
+      .sort();
+    const [rule, ...others] = packetFilter(web.netmap()) ?? [];
+    expect(others).toEqual([]);
+    expect([...(rule?.SrcIPs ?? [])].sort()).toEqual(laptopIps);
+    expect(new Set(rule?.DstPorts?.map(({ Ports }) => `${Ports.First}-${Ports.Last}`))).toEqual(
+      new Set(['443-443']),
+    );
+  });
+
+  it('gives everything back when it allows all again, and tells nobody who sees no difference', async () => {
+    const a = await tagged('a', 'tag:a');
+    const b = await tagged('b', 'tag:b');
+    await a.waitFor((map) => names(map).join() === 'b', SOON_MS);
+    await save({ tagOwners: { 'tag:a': [], 'tag:b': [] }, grants: [] });
+    await a.waitFor((map) => map.peers.size === 0, SOON_MS);
+    await b.waitFor((map) => map.peers.size === 0 && packetFilter(map)?.length === 0, SOON_MS);
+    const count = a.counters.messages;
+    await save({ tagOwners: { 'tag:a': [], 'tag:b': [] }, grants: [], hosts: { printer: '10.0.0.9' } });
+    await save({ tagOwners: { 'tag:a': [], 'tag:b': [] } });
+    await a.waitFor((map) => names(map).join() === 'b' && packetFilter(map)?.length === 1, SOON_MS);
+    await b.waitFor((map) => names(map).join() === 'a', SOON_MS);
+    expect(a.counters.messages - count).toBeLessThanOrEqual(2);
+  });
+
+  it('shows a new device at once to those the policy says, and to no others', async () => {
+    await save({
+      tagOwners: { 'tag:web': [], 'tag:db': [] },
+      grants: [{ src: ['tag:web'], dst: ['tag:db'], ip: ['*'] }],
+    });
+    const web = await tagged('web', 'tag:web');
+    const other = await tagged('other', 'tag:web');
+    const database = await tagged('database', 'tag:db');
+    await web.waitFor((map) => names(map).join() === 'database', SOON_MS);
+    await other.waitFor((map) => names(map).join() === 'database', SOON_MS);
+    expect(names(database.netmap())).toEqual(['other', 'web']);
+  });
+
+  it('moves a device to another standing when its tags change', async () => {
+    await save({
+      tagOwners: { 'tag:web': [], 'tag:db': [], 'tag:idle': [] },
+      grants: [{ src: ['tag:web'], dst: ['tag:db'], ip: ['*'] }],
+    });
+    const mover = await tagged('mover', 'tag:idle');
+    const database = await tagged('database', 'tag:db');
+    expect(names(mover.netmap())).toEqual([]);
+    const { org, id } = await server.row(mover);
+    await server.write(async (tx) => {
+      await tx.remove('deviceTag', org, { device: id, tag: 'tag:idle' });
+      await tx.insert('deviceTag', { org, device: id, tag: 'tag:web', source: 'admin' });
+    });
+    await mover.waitFor((map) => names(map).join() === 'database', SOON_MS);
+    await database.waitFor((map) => names(map).join() === 'mover', SOON_MS);
+    expect(mover.netmap().self?.Tags).toEqual(['tag:web']);
+    expect(peerNamed(database.netmap(), 'mover')?.Tags).toEqual(['tag:web']);
+  });
+
+  it('approves routes and lets owners put tags on their devices', async () => {
+    await save({
+      tagOwners: { 'tag:router': ['ada@acme.test'], 'tag:foreign': ['bob@acme.test'] },
+      autoApprovers: { routes: { '10.0.0.0/8': ['tag:router'] }, exitNode: [] },
+      grants: [{ src: ['*'], dst: ['*'], ip: ['*'] }],
+    });
+    const laptop = await server.joined('laptop');
+    const router = await server.joined('router', {
+      authKey: await server.authKey(),
+      hostinfo: { RequestTags: ['tag:router'], RoutableIPs: ['10.7.0.0/16', '192.168.0.0/24'] },
+    });
+    await laptop.waitFor(
+      (map) => peerNamed(map, 'router')?.AllowedIPs?.includes('10.7.0.0/16') === true,
+      SOON_MS,
+    );
+    expect(peerNamed(laptop.netmap(), 'router')?.AllowedIPs).not.toContain('192.168.0.0/24');
+    expect(router.netmap().self?.Tags).toEqual(['tag:router']);
+    expect(await server.row(router)).toMatchObject({ ownerKind: 'tags', keyExpiresAt: null });
+    expect(router.netmap().self?.KeyExpiry).toBeUndefined();
+  });
+
+  it('closes everything when a stored file cannot be read', async () => {
+    const a = await server.joined('a');
+    await server.joined('b');
+    await a.waitFor((map) => map.peers.size === 1, SOON_MS);
+    await save({ grants: [{ src: 7 }] });
+    await a.waitFor((map) => map.peers.size === 0 && packetFilter(map)?.length === 0, SOON_MS);
+    expect(server.failures).toHaveLength(1);
+    (server.failures as unknown[]).length = 0;
+  });
+});
