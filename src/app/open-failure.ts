@@ -40,6 +40,9 @@ function describePostgres(url: string, error: unknown): string {
 function describeSqlite(directory: string, error: unknown): string {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
+  if (code === 'EEXIST' || code === 'ENOTDIR') {
+    return `${directory} is not a directory: name another with --data`;
+  }
   if (PERMISSION.has(code) || /unable to open database file|readonly/u.test(message)) {
     return `the data directory ${directory} cannot be written: give its user the right to, or name another with --data`;
   }
