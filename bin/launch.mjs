@@ -42,7 +42,7 @@ export async function main(argv) {
     if (isNewEnough(process.versions.node)) {
       onEndOfNpm(() => process.kill(process.pid, 'SIGTERM'));
       process.argv = [process.execPath, entry, ...args];
-      await import(pathToFileURL(entry).href);
+      await runHere(entry);
     } else {
       runChild(node, entry, args);
     }
@@ -51,6 +51,18 @@ export async function main(argv) {
     process.stderr.write(`holdfast: ${error.message}\n`);
     process.exit(EXIT_FAILED);
   }
+}
+
+/** Node ends quietly and with 0 when nothing is left to wait for, even if the program is still waiting: that is a defect. */
+async function runHere(entry) {
+  const onExit = () => {
+    process.stderr.write('holdfast: the program ended before its work was done, please report it\n');
+    process.exitCode = EXIT_FAILED;
+  };
+  // A program that ends itself by process.exit(CODE) has said how it went.
+  process.once('beforeExit', onExit);
+  await import(pathToFileURL(entry).href);
+  process.off('beforeExit', onExit);
 }
 
 /** Stands in for replacing this process, which old Nodes cannot do: whoever signals or kills it reaches the child. */
