@@ -7,6 +7,7 @@ import { createProfileTable, type ProfileTable } from './profiles.ts';
 import { buildProgram, type Program } from './program.ts';
 import { createSlotTable } from './slots.ts';
 import { createSourceTexts, type SourceTexts } from './source-texts.ts';
+import { createSshTally } from './ssh-tally.ts';
 import { traitsOf } from './traits.ts';
 import { createWildTracker, type WildTracker } from './wild.ts';
 import { basicsOf, indexWorld, serviceAddresses, type WorldIndex, type WorldState } from './world-state.ts';
@@ -32,6 +33,8 @@ export interface Core {
   readonly devices: ReadonlyMap<number, DeviceState>;
   /** Untagged devices of a user. */
   devicesOfUser(user: number): readonly DeviceState[];
+  /** How much of a user's own devices each SSH rule between them takes in, as one comparable text. */
+  ownSsh(user: number): string;
   /** Names as the compiler resolves them. */
   readonly names: Names;
   /** Whether the file's wildcards cover resources. */
@@ -50,6 +53,7 @@ export function createCore(world: WorldState): Core {
   const devices = new Map<number, DeviceState>();
   const atomsOf = new Map<number, readonly Atom[]>();
   const byUser = new Map<number, Set<number>>();
+  const sshTally = createSshTally();
   const wild = createWildTracker();
 
   const names: Names = {
@@ -64,6 +68,7 @@ export function createCore(world: WorldState): Core {
   const sources = createSourceTexts({
     program: () => program,
     device: (id) => devices.get(id),
+    devices: () => devices.values(),
     wild: () => wild.current(),
   });
 
@@ -95,6 +100,7 @@ export function createCore(world: WorldState): Core {
 
   function leave(state: DeviceState): void {
     profiles.leave(state.profile, state.id);
+    sshTally.count(state, -1);
     wild.remove(state);
     for (const atom of atomsOf.get(state.id) ?? []) atom.devices.delete(state.id);
     atomsOf.delete(state.id);
@@ -111,6 +117,7 @@ export function createCore(world: WorldState): Core {
     const state: DeviceState = { ...rest, profile: profiles.of(basics, traits) };
     devices.set(id, state);
     profiles.join(state.profile, id);
+    sshTally.count(state, 1);
     wild.add(state);
     const atoms = [...new Set([...traits.src, ...traits.dst])];
     for (const atom of atoms) atom.devices.add(id);
@@ -140,6 +147,7 @@ export function createCore(world: WorldState): Core {
       }
       return out;
     },
+    ownSsh: (user) => sshTally.shares(program, user),
     reindex() {
       index = indexWorld(world);
     },

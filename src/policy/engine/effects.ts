@@ -1,5 +1,16 @@
 import type { SourceSpec } from '../compile/unit.ts';
-import { type Bits, differInto, equalBits, hasBit, intersects, isZero, orInto, slotsOf } from './bits.ts';
+import {
+  type Bits,
+  differInto,
+  equalBits,
+  hasBit,
+  intersects,
+  isZero,
+  orInto,
+  setBit,
+  slotsOf,
+} from './bits.ts';
+import { DISABLE_IPV4 } from './caps.ts';
 import type { ChangeSet, DeviceSet, SubjectChange } from './change.ts';
 import type { Core, Delta } from './core.ts';
 import { unionOf } from './device-set.ts';
@@ -14,6 +25,8 @@ export interface EffectsInput {
   readonly routes: ReadonlySet<string>;
   /** Whether what `*` lists is different. */
   readonly wildChanged: boolean;
+  /** `core.ownSsh` of the users of touched devices before the change. */
+  readonly ownSshBefore: ReadonlyMap<number, string>;
   /** What viewers get of a peer's routes, as one comparable text. */
   routesSeen(viewer: DeviceState, peer: DeviceState): string;
   /** The same for the time before the change. */
@@ -39,7 +52,8 @@ export function effectsOf(input: EffectsInput): ChangeSet {
   for (const delta of deltas) {
     const { before, after } = delta;
     collectLists(delta, net, ssh);
-    collectUsers(delta, filterUsers, sshUsers);
+    collectCuts(core, delta, net);
+    collectUsers(input, delta, filterUsers, sshUsers);
     if (after === undefined) continue;
     if (before === undefined) for (const set of Object.values(own)) set.add(delta.id);
     else compareOwn(before, after, own);
@@ -76,24 +90,42 @@ function collectLists({ before, after }: Delta, net: Bits, ssh: Bits): void {
   for (const profile of [was, is]) {
     if (profile === undefined) continue;
     if (moved) orInto(net, profile.net.listed);
-    // Principals repeat a device once a tag.
-    if (moved || before?.tags.length !== after?.tags.length) orInto(ssh, profile.ssh.listed);
+    // Principals repeat a device once a tag, and rules may name the login of its owner.
+    const owned = before?.user?.login === after?.user?.login && before?.user?.id === after?.user?.id;
+    if (moved || !owned || before?.tags.length !== after?.tags.length) orInto(ssh, profile.ssh.listed);
+  }
+}
+
+/** Rules whose literal sources leave out another set of failing addresses now. */
+function collectCuts(core: Core, { before, after }: Delta, net: Bits): void {
+  for (const { slot, spec } of core.program().gatedLiterals) {
+    const gate = spec.source.posture?.key ?? '';
+    const cut = (state: DeviceState | undefined): string =>
+      state?.profile.failed.has(gate) ? state.addressKey : '';
+    if (cut(before) === cut(after)) continue;
+    setBit(net, slot);
+    core.sources.forget(spec.source);
   }
 }
 
 /** Users whose devices open to each other differently. */
-function collectUsers({ before, after }: Delta, filterUsers: Set<number>, sshUsers: Set<number>): void {
-  const none: Bits = new Uint32Array(0);
+function collectUsers(
+  { core, ownSshBefore }: EffectsInput,
+  { before, after }: Delta,
+  filterUsers: Set<number>,
+  sshUsers: Set<number>,
+): void {
   const moved = before?.addressKey !== after?.addressKey || before?.user?.id !== after?.user?.id;
-  const netDiffers = moved || !equalBits(before?.profile.self ?? none, after?.profile.self ?? none);
-  const sshDiffers = moved || !equalBits(before?.profile.ssh.src ?? none, after?.profile.ssh.src ?? none);
+  const [wasSelf, isSelf] = [before?.profile.self ?? NO_BITS, after?.profile.self ?? NO_BITS];
+  const [wasSsh, isSsh] = [before?.profile.ssh.src ?? NO_BITS, after?.profile.ssh.src ?? NO_BITS];
+  const netDiffers = (moved || !equalBits(wasSelf, isSelf)) && !(isZero(wasSelf) && isZero(isSelf));
+  const sshDiffers = (moved || !equalBits(wasSsh, isSsh)) && !(isZero(wasSsh) && isZero(isSsh));
   for (const state of [before, after]) {
     const user = state?.user?.id;
-    if (state === undefined || user === undefined) continue;
-    const sideNet = !isZero(before?.profile.self ?? none) || !isZero(after?.profile.self ?? none);
-    const sideSsh = !isZero(before?.profile.ssh.src ?? none) || !isZero(after?.profile.ssh.src ?? none);
-    if (netDiffers && sideNet) filterUsers.add(user);
-    if (sshDiffers && sideSsh) sshUsers.add(user);
+    if (user === undefined) continue;
+    if (netDiffers) filterUsers.add(user);
+    const share = core.ownSsh(user);
+    if (share !== (ownSshBefore.get(user) ?? '') || (sshDiffers && share.includes('s'))) sshUsers.add(user);
   }
 }
 
@@ -144,9 +176,10 @@ function compareOwn(before: DeviceState, after: DeviceState, own: OwnSets): void
   const [was, is] = [before.profile, after.profile];
   const moved = before.addressKey !== after.addressKey;
   const rerouted = before.routeKey !== after.routeKey || before.active !== after.active;
-  const sameDst = equalBits(was.net.dst, is.net.dst);
+  const sameDst = equalBits(was.net.dst, is.net.dst) && was.dstNames === is.dstNames;
   if (!sameDst || moved || rerouted || was.selfUser !== is.selfUser) own.filters.add(id);
-  if (!equalBits(was.ssh.dst, is.ssh.dst) || before.user?.id !== after.user?.id) own.ssh.add(id);
+  const owner = before.user?.id === after.user?.id && before.user?.login === after.user?.login;
+  if (!equalBits(was.ssh.dst, is.ssh.dst) || !owner || before.active !== after.active) own.ssh.add(id);
   if (moved || rerouted || !sameCaps(was, is)) own.self.add(id);
   if (!sameStanding(before, after)) own.viewers.add(id);
 }
@@ -160,6 +193,7 @@ function sameStanding(before: DeviceState, after: DeviceState): boolean {
     was === is ||
     (was.active === is.active &&
       before.routeKey === after.routeKey &&
+      DISABLE_IPV4 in was.caps === DISABLE_IPV4 in is.caps &&
       equalBits(was.net.src, is.net.src) &&
       equalBits(was.net.dst, is.net.dst) &&
       was.selfUser === is.selfUser &&
@@ -194,7 +228,11 @@ function* subjectsOf(input: EffectsInput, viewers: ReadonlySet<number>): Generat
     const state = core.devices.get(id);
     if (state === undefined || changed.has(id)) continue;
     const delta = { id, before: state, after: state };
-    const parts = [...core.profiles().all].filter((profile) => looksDifferent(input, delta, profile));
+    // Rules with `via` choose among all carriers: whoever sees this one may get another one now.
+    const chosen = core.program().viaUnits.length > 0;
+    const parts = [...core.profiles().all].filter((profile) =>
+      chosen ? visible(profile, state.profile) : looksDifferent(input, delta, profile),
+    );
     if (parts.length > 0) yield subject(id, parts, viewers);
   }
 }

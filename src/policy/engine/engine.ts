@@ -98,10 +98,22 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
     const touched = newTouched();
     for (const change of changes) applyToWorld(world, change, touched);
     if (touched.recompile) {
+      for (const id of [...world.devices.keys(), ...core.devices.keys()]) touched.devices.add(id);
+    }
+    const ownSshBefore = new Map<number, string>();
+    for (const id of touched.devices) {
+      const owner = world.devices.get(id)?.owner;
+      for (const user of [
+        core.devices.get(id)?.user?.id,
+        owner?.kind === 'membership' ? owner.id : undefined,
+      ]) {
+        if (user !== undefined && !ownSshBefore.has(user)) ownSshBefore.set(user, core.ownSsh(user));
+      }
+    }
+    if (touched.recompile) {
       core.recompile();
       // The keys of shared filters name rules by slots, which may be given to others now.
       shared.clear();
-      for (const id of [...world.devices.keys(), ...core.devices.keys()]) touched.devices.add(id);
     } else if (touched.reindex) core.reindex();
 
     const deltas: Delta[] = [];
@@ -118,6 +130,7 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
       deltas,
       routes: touched.routes,
       wildChanged,
+      ownSshBefore,
       routesSeen: (viewer, peer) => views.routesSeen(viewer, peer),
       routesSeenBefore: (viewer, peer) => views.routesSeen(viewer, peer, before),
     });

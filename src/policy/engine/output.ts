@@ -30,7 +30,10 @@ export interface SshPrincipal {
 /** A rule of tailscale SSH, but for its action, whose URL is the control plane's. */
 export interface SshRuleOutput {
   readonly principals: readonly SshPrincipal[];
-  /** A login, when the principals are the addresses of all untagged devices that this person has, and nothing else. */
+  /**
+   * A login, when the principals are the addresses of all untagged devices that this person has, and nothing else. Such a
+   * rule counts as the same while devices come and go.
+   */
   readonly everyDeviceOf: string | undefined;
   readonly sshUsers: Readonly<Record<string, string>>;
   readonly acceptEnv: readonly string[];

@@ -19,6 +19,8 @@ export interface Profile {
   readonly key: string;
   readonly net: SideBits;
   readonly ssh: SideBits;
+  /** The destinations of rules that match, by name: a rule may name the device in another way than before. */
+  readonly dstNames: string;
   /** Rules to autogroup:self in which the device is a source. */
   readonly self: Bits;
   /** The user whose devices reach each other through such rules; undefined where no rule has it or the device is no person's. */

@@ -1,4 +1,4 @@
-import { type Bits, orInto, removeFrom, setBit } from './bits.ts';
+import { type Bits, isZero, orInto, removeFrom, setBit } from './bits.ts';
 import { capsOf } from './caps.ts';
 import type { CapMap } from './output.ts';
 import type { Profile } from './profile.ts';
@@ -53,6 +53,11 @@ export function createProfileTable(
     return {
       key,
       net: { src, listed, dst },
+      dstNames: traits.dst
+        .filter(({ bits }) => !isZero(bits.netDst))
+        .map((atom) => atom.key)
+        .sort()
+        .join(),
       ssh: { src: sshSrc, listed: sshSrc, dst: sshDst },
       self,
       selfUser,

@@ -7,6 +7,7 @@ import type {
   SshUnitSpec,
   UnitSpec,
 } from '../compile/unit.ts';
+import { localpartDomain } from '../validate/ssh.ts';
 import { type Atom, createLiteralIndex, type LiteralAtom, type LiteralIndex } from './atoms.ts';
 import { type Bits, setBit, wordsFor } from './bits.ts';
 import type { SlotTable } from './slots.ts';
@@ -42,11 +43,15 @@ export interface Program {
   readonly words: { readonly net: number; readonly ssh: number; readonly attr: number };
   readonly units: ReadonlyMap<number, Unit>;
   readonly sshUnits: ReadonlyMap<number, SshUnit>;
+  /** SSH rules between a person's own devices; `byLogin`: such a rule can name them all by their login. */
+  readonly ownSsh: readonly { readonly slot: number; readonly byLogin: boolean }[];
   readonly attrUnits: readonly AttrUnitSpec[];
   readonly atoms: ReadonlyMap<string, Atom>;
   readonly literals: LiteralIndex;
   readonly gates: readonly PostureGate[];
   readonly viaUnits: readonly Unit[];
+  /** Rules with conditions on literal sources: the addresses of devices that fail are cut out of those. */
+  readonly gatedLiterals: readonly Unit[];
   /** Rules to autogroup:self, of either kind. */
   readonly hasSelf: boolean;
   /** Rules whose sources include `*` and so list routes. */
@@ -124,7 +129,7 @@ export function buildProgram(input: ProgramInput): Program {
     if (source.any) visit(atom(ANY_ATOM), gated);
     if (source.danger) visit(atom(DANGER_ATOM), false);
     for (const key of source.atoms) visit(atom(key), true);
-    if (source.literals.v4.length + source.literals.v6.length > 0) visit(literal(source.literals, 0), gated);
+    if (source.literals.v4.length + source.literals.v6.length > 0) visit(literal(source.literals, 0), false);
   };
   const destination = (dst: DstSpec, network: number): Atom => {
     if (dst.kind === 'any') return atom(ANY_ATOM);
@@ -134,6 +139,7 @@ export function buildProgram(input: ProgramInput): Program {
 
   const units = new Map<number, Unit>();
   const viaUnits: Unit[] = [];
+  const gatedLiterals: Unit[] = [];
   let hasSelf = false;
   input.units.forEach((spec, rank) => {
     const slot = netSlots[rank] ?? 0;
@@ -147,7 +153,10 @@ export function buildProgram(input: ProgramInput): Program {
       setBit(isSelf ? bits.self : bits.netSrc, slot);
       if (listed && !isSelf) setBit(bits.netListed, slot);
     });
-    if (source.posture !== undefined) setBit(gate(source.posture).netSrc, slot);
+    if (source.posture !== undefined) {
+      setBit(gate(source.posture).netSrc, slot);
+      if (source.spelled.length > 0) gatedLiterals.push(unit);
+    }
     if (spec.dstPosture !== undefined) setBit(gate(spec.dstPosture).netDst, slot);
     if (reach.kind === 'via') viaUnits.push(unit);
     if (reach.kind !== 'anywhere' && reach.kind !== 'network') return;
@@ -160,9 +169,12 @@ export function buildProgram(input: ProgramInput): Program {
   });
 
   const sshUnits = new Map<number, SshUnit>();
+  const ownSsh: { slot: number; byLogin: boolean }[] = [];
   input.ssh.forEach((spec, rank) => {
     const slot = sshSlots[rank] ?? 0;
     sshUnits.set(slot, { slot, rank, spec });
+    const perUser = spec.users.some((user) => localpartDomain(user) !== undefined);
+    if (spec.self || perUser) ownSsh.push({ slot, byLogin: !perUser });
     eachSource(spec.source, ({ bits }) => setBit(bits.sshSrc, slot));
     if (spec.source.posture !== undefined) setBit(gate(spec.source.posture).ssh, slot);
     for (const key of spec.atoms) setBit(atom(key).bits.sshDst, slot);
@@ -176,11 +188,13 @@ export function buildProgram(input: ProgramInput): Program {
     words,
     units,
     sshUnits,
+    ownSsh,
     attrUnits: input.attrs,
     atoms,
     literals,
     gates: [...gates.values()],
     viaUnits,
+    gatedLiterals,
     hasSelf,
     wild,
   };

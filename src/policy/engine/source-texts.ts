@@ -37,6 +37,7 @@ export interface SourceTexts {
 export interface SourceTextsInput {
   program(): Program;
   device(id: number): DeviceState | undefined;
+  devices(): Iterable<DeviceState>;
   wild(): WildTexts;
 }
 
@@ -77,10 +78,8 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
     const gate = source.posture?.key;
     if (gate === undefined || isEmptySet(source.literals)) return source.spelled;
     const failing: IpSet[] = [];
-    for (const id of input.program().atoms.get(ANY_ATOM)?.devices ?? []) {
-      const device = input.device(id);
-      if (device?.profile.failed.has(gate))
-        failing.push(setOfAddrs(device.addresses.map(({ addr }) => addr)));
+    for (const device of input.devices()) {
+      if (device.profile.failed.has(gate)) failing.push(setOfAddrs(device.addresses.map(({ addr }) => addr)));
     }
     return formatSet(subtractSets(source.literals, unionSets(failing)));
   }

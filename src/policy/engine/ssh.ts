@@ -24,10 +24,7 @@ export function buildSsh(input: SshInput, device: DeviceState): SshRuleOutput[] 
     const isDestination = hasBit(device.profile.ssh.dst, slot);
     const ownUser = device.user;
     const sources = isDestination ? input.sources.devicesOf(spec.source) : [];
-    const own =
-      ownUser === undefined || !device.active
-        ? []
-        : input.devicesOfUser(ownUser.id).filter((peer) => hasBit(peer.profile.ssh.src, slot));
+    const own = device.active ? ownSources(input, ownUser, slot) : [];
     const perUser = spec.users.some((user) => localpartDomain(user) !== undefined);
     // Recorded: rules with localpart users also open each source user's own devices to that user.
     const reachesOwn = spec.self || perUser;
@@ -35,10 +32,19 @@ export function buildSsh(input: SshInput, device: DeviceState): SshRuleOutput[] 
     const all = isDestination && reachesOwn ? unionOf(sources, own) : devices;
     if (all.length === 0) continue;
     if (perUser) out.push(...rulesByUser(spec, all));
-    else
-      out.push(rule(spec, all, baseUsers(spec), isDestination ? undefined : wholeUser(input, ownUser, own)));
+    else {
+      const login = isDestination ? undefined : wholeUser(input, ownUser, own);
+      const now = (): DeviceState[] => ownSources(input, ownUser, slot);
+      out.push(rule(spec, login === undefined ? () => all : now, baseUsers(spec), login));
+    }
   }
   return out;
+}
+
+/** The devices of a person that are sources of a rule. */
+function ownSources(input: SshInput, user: UserInput | undefined, slot: number): DeviceState[] {
+  if (user === undefined) return [];
+  return input.devicesOfUser(user.id).filter((peer) => hasBit(peer.profile.ssh.src, slot));
 }
 
 /** The login, when these are all devices that a person has: then they can be told by it. */
@@ -77,12 +83,12 @@ function rulesByUser(spec: SshUnitSpec, devices: readonly DeviceState[]): SshRul
   }
   const out: SshRuleOutput[] = [];
   for (const { user, devices: own } of [...byUser.values()].sort((a, b) => a.user.id - b.user.id)) {
-    out.push(rule(spec, own, users));
+    out.push(rule(spec, () => own, users));
     const at = user.login.lastIndexOf('@');
     const local = user.login.slice(0, at);
-    if (at > 0 && domains.has(user.login.slice(at + 1))) out.push(rule(spec, own, { [local]: local }));
+    if (at > 0 && domains.has(user.login.slice(at + 1))) out.push(rule(spec, () => own, { [local]: local }));
   }
-  if (tagged.length > 0) out.push(rule(spec, tagged, users));
+  if (tagged.length > 0) out.push(rule(spec, () => tagged, users));
   return out;
 }
 
@@ -98,17 +104,15 @@ function baseUsers(spec: SshUnitSpec): Record<string, string> {
 
 function rule(
   spec: SshUnitSpec,
-  devices: readonly DeviceState[],
+  devices: () => readonly DeviceState[],
   sshUsers: Record<string, string>,
   everyDeviceOf?: string,
 ): SshRuleOutput {
   const { acceptEnv, check, checkPeriod, recorders, enforceRecorder } = spec;
-  let listed: SshPrincipal[] | undefined;
   return {
-    // Made when asked for: of a person with many devices the list is long, and the login says the same.
+    // Made when asked for: of a person with many devices the list is long, changes often, and the login says the same.
     get principals() {
-      listed ??= principals(spec, devices);
-      return listed;
+      return principals(spec, devices());
     },
     everyDeviceOf,
     sshUsers,

@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Change,
+  createPolicyEngine,
+  DEFAULT_SETTINGS,
+  EMPTY_CONTEXT,
+  type PolicyEngine,
+  parsePolicy,
+  validatePolicy,
+} from '../../src/policy/index.ts';
+import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
+
+const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
+const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
+
+/** A policy travels as text, so that a counterexample can be read. */
+type Step = Change | { readonly kind: 'policy-text'; readonly text: string };
+
+function changeOf(step: Step): Change {
+  if (step.kind !== 'policy-text') return step;
+  const policy = parsePolicy(step.text);
+  validatePolicy(policy, EMPTY_CONTEXT);
+  return { kind: 'policy', policy };
+}
+
+const policyStep: fc.Arbitrary<Step> = policyText.map((text) => ({ kind: 'policy-text', text }));
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: deviceChange },
+  { weight: 3, arbitrary: networkChange },
+  { weight: 1, arbitrary: policyStep },
+);
+
+/** Everything that the engine gives out, in one comparable form. */
+interface Outputs {
+  readonly filters: Map<number, string>;
+  readonly ssh: Map<number, string>;
+  readonly principals: Map<number, string>;
+  readonly self: Map<number, string>;
+  readonly views: Map<number, Map<number, string>>;
+  readonly classes: Map<number, number>;
+}
+
+/** Neither the order of rules nor that of lists in them means anything. */
+const sortedText = (value: unknown): string =>
+  JSON.stringify(value, (_, inner) =>
+    Array.isArray(inner) ? inner.map((item) => JSON.stringify(item)).sort() : inner,
+  );
+
+/** A rule that names a person by login is the same while their devices come and go. */
+const toldSsh = (engine: PolicyEngine, id: number): string =>
+  JSON.stringify(
+    engine.ssh(id).rules.map((rule) => ({
+      ...rule,
+      principals: rule.everyDeviceOf === undefined ? rule.principals : [],
+    })),
+  );
+
+function outputsOf(engine: PolicyEngine): Outputs {
+  const out: Outputs = {
+    filters: new Map(),
+    ssh: new Map(),
+    principals: new Map(),
+    self: new Map(),
+    views: new Map(),
+    classes: new Map(),
+  };
+  for (const id of [...engine.core.devices.keys()].sort((a, b) => a - b)) {
+    out.filters.set(id, sortedText(engine.filter(id)));
+    out.ssh.set(id, toldSsh(engine, id));
+    out.principals.set(
+      id,
+      engine
+        .ssh(id)
+        .rules.map((rule) => rule.principals.map(({ nodeIP }) => nodeIP).join())
+        .join(';'),
+    );
+    out.self.set(id, sortedText(engine.self(id)));
+    out.views.set(id, new Map(engine.peers(id).map((peer) => [peer, sortedText(engine.view(id, peer))])));
+    out.classes.set(id, engine.viewerClass(id));
+  }
+  return out;
+}
+
+const keysThatDiffer = <V>(before: ReadonlyMap<number, V>, after: ReadonlyMap<number, V>): number[] =>
+  [...after.keys()].filter((id) => before.get(id) !== after.get(id));
+
+describe('the engine after any sequence of changes', () => {
+  it('gives what a fresh engine gives, and tells exactly whose outputs each change made different', () => {
+    fc.assert(
+      fc.property(
+        policyStep,
+        startChanges,
+        fc.array(step, { minLength: 1, maxLength: 8 }),
+        (first, start, more) => {
+          const engine = createPolicyEngine({ settings });
+          const history: Change[] = [changeOf(first), ...start];
+          engine.applyAll(history);
+          let before = outputsOf(engine);
+          for (const next of more) {
+            const one = changeOf(next);
+            history.push(one);
+            const changes = engine.apply(one);
+            const told = {
+              filters: new Set(changes.filters),
+              ssh: new Set(changes.ssh),
+              self: new Set(changes.self),
+              viewers: new Set(changes.viewers),
+              subjects: new Map(
+                [...changes.subjects()].map(({ subject, viewers }) => [subject, new Set(viewers)]),
+              ),
+            };
+            const after = outputsOf(engine);
+
+            for (const name of ['filters', 'ssh', 'self'] as const) {
+              for (const id of keysThatDiffer(before[name], after[name])) {
+                expect(told[name].has(id), `${name} of ${id} after ${JSON.stringify(next)}`).toBe(true);
+              }
+            }
+            for (const [viewer, views] of after.views) {
+              const old = before.views.get(viewer) ?? new Map<number, string>();
+              for (const peer of new Set([...views.keys(), ...old.keys()])) {
+                if (views.get(peer) === old.get(peer)) continue;
+                const known = told.viewers.has(viewer) || told.subjects.get(peer)?.has(viewer);
+                expect(known, `${viewer} sees ${peer} after ${JSON.stringify(next)}`).toBe(true);
+              }
+            }
+            before = after;
+          }
+
+          const fresh = createPolicyEngine({ settings });
+          fresh.applyAll(history);
+          const expected = outputsOf(fresh);
+          const got = outputsOf(engine);
+          expect({ ...got, classes: null }).toEqual({ ...expected, classes: null });
+          checkClasses(got);
+          checkPairs(engine);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  }, 600_000);
+});
+
+/** Devices of one class see every third device alike. */
+function checkClasses(outputs: Outputs): void {
+  const ids = [...outputs.classes.keys()];
+  for (const a of ids) {
+    for (const b of ids) {
+      if (a === b || outputs.classes.get(a) !== outputs.classes.get(b)) continue;
+      for (const third of ids) {
+        if (third === a || third === b) continue;
+        expect(outputs.views.get(a)?.get(third)).toBe(outputs.views.get(b)?.get(third));
+      }
+    }
+  }
+}
+
+/** The answer for one pair is that of the list, and symmetric. */
+function checkPairs(engine: PolicyEngine): void {
+  const ids = [...engine.core.devices.keys()];
+  for (const a of ids) {
+    const peers = new Set(engine.peers(a));
+    for (const b of ids) {
+      expect(engine.sees(a, b)).toBe(peers.has(b));
+      expect(engine.sees(a, b)).toBe(engine.sees(b, a));
+    }
+  }
+}
