@@ -1,6 +1,6 @@
 /** Questions to a database about itself. */
 import type { Engine } from '../store/engine.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 
 const MIN_POSTGRES = 140_000;
 

@@ -8,17 +8,11 @@ import type { Random } from '../kernel/random.ts';
 import { createInstallationFacts } from '../store/installation-facts.ts';
 import { SCHEMA_VERSION } from '../store/migrator.ts';
 import { databaseHealth } from './database-health.ts';
+import type { Finding } from './finding.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { findSealingKey } from './sealing-key.ts';
 import { NOISE_KEY_FACT, NOISE_KEY_PLACE } from './server-keys.ts';
 import { certificateExpiry, createTlsFiles } from './tls.ts';
-
-export interface Finding {
-  readonly check: string;
-  readonly state: 'ok' | 'warning' | 'failure';
-  /** What was found, and for all but `ok` what to do. */
-  readonly says: string;
-}
 
 export interface DoctorParts {
   readonly config: ServeConfig;
