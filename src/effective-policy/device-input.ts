@@ -1,4 +1,5 @@
 /** A device as the policy sees it. */
+import { builtInAttributes } from '../domain/devices/built-in-attributes.ts';
 import { isEffective } from '../domain/devices/routes.ts';
 import type { AttributeValue, Device } from '../domain/model/devices.ts';
 import type { DeviceFacts } from '../domain/snapshot/snapshot.ts';
@@ -17,33 +18,9 @@ function ownerOf(device: Device): DeviceOwner {
   }
 }
 
-/** Names of operating systems in conditions: those of clients in lower case. */
-const osName = (os: string): string => os.toLowerCase();
-
-/** Stable releases have an even minor version. */
-function releaseTrack(version: string): string | undefined {
-  const minor = Number(/^\d+\.(\d+)/u.exec(version)?.[1] ?? Number.NaN);
-  if (Number.isNaN(minor)) return undefined;
-  return minor % 2 === 0 ? 'stable' : 'unstable';
-}
-
-const plainVersion = (version: string): string => version.split('-')[0] ?? '';
-
 /** The attributes that every device has by itself, and those that were set on it and have not expired. */
 export function attributesOf(facts: DeviceFacts, now: number): Record<string, AttributeValue> {
-  const host = facts.live?.hostinfo ?? {};
-  const { device } = facts;
-  const attributes: Record<string, AttributeValue> = {};
-  const put = (name: string, value: unknown): void => {
-    if (typeof value === 'string' && value !== '') attributes[name] = value;
-    if (typeof value === 'boolean' || typeof value === 'number') attributes[name] = value;
-  };
-  put('node:os', osName(device.os));
-  put('node:osVersion', host.OSVersion);
-  put('node:tsVersion', plainVersion(device.clientVersion));
-  put('node:tsReleaseTrack', releaseTrack(device.clientVersion));
-  put('node:tsAutoUpdate', host.AllowsUpdate);
-  put('node:tsStateEncrypted', host.StateEncrypted);
+  const attributes = builtInAttributes(facts.device, facts.live?.hostinfo ?? {});
   for (const { key, value, expiresAt } of facts.attributes.values()) {
     if (expiresAt === null || expiresAt > now) attributes[key] = value;
   }

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { DeviceRoutes } from '../../domain/devices/device-admin-routes.ts';
 import { magicDnsSuffix } from '../../domain/organizations/names.ts';
-import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter, queryOf, queryValue } from './body.ts';
+import { jsonBody, queryOf, queryValue } from './body.ts';
 import { deviceFilters } from './device-filters.ts';
+import { deviceOfPath } from './device-path.ts';
 import { type DeviceWireContext, deviceJson, deviceListJson } from './device-wire.ts';
 import { DEVICE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
-import { deviceIdOf, organizationOf } from './tailnet.ts';
+import { organizationOf } from './tailnet.ts';
 
 const routesBody = z.object({ routes: z.array(z.string()).nullable() });
 const authorizedBody = z.object({ authorized: z.boolean() });
@@ -23,13 +23,6 @@ const routesWire = ({ advertised, enabled }: DeviceRoutes) => ({
   advertisedRoutes: advertised,
   enabledRoutes: enabled,
 });
-
-/** The integer of the path's device. Malformed means: there is no such device. */
-function deviceId({ request }: GuardedCall): number {
-  const id = deviceIdOf(pathParameter(request, 'deviceId'));
-  if (id === undefined) throw notFound('device');
-  return id;
-}
 
 const isDetailed = ({ request }: GuardedCall): boolean => queryValue(request, 'fields') === 'all';
 
@@ -71,7 +64,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:read',
       handle: async (call) => {
         const detailed = isDetailed(call);
-        const device = await deviceList.get(call.actor, deviceId(call), { detailed });
+        const device = await deviceList.get(call.actor, deviceOfPath(call), { detailed });
         void call.reply.header('content-type', JSON_TYPE);
         return deviceJson(device, await wireContext(call.actor, detailed));
       },
@@ -82,7 +75,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       path: DEVICE,
       requires: 'devices:write',
       handle: async (call) => {
-        await deviceAdmin.remove(call.actor, deviceId(call), ORIGIN);
+        await deviceAdmin.remove(call.actor, deviceOfPath(call), ORIGIN);
         return '';
       },
     },
@@ -92,7 +85,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       path: `${DEVICE}/expire`,
       requires: 'devices:write',
       handle: async (call) => {
-        await deviceAdmin.expire(call.actor, deviceId(call), ORIGIN);
+        await deviceAdmin.expire(call.actor, deviceOfPath(call), ORIGIN);
         return '';
       },
     },
@@ -101,7 +94,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       method: 'GET',
       path: `${DEVICE}/routes`,
       requires: 'routes:read',
-      handle: async (call) => routesWire(await deviceAdmin.routes(call.actor, deviceId(call))),
+      handle: async (call) => routesWire(await deviceAdmin.routes(call.actor, deviceOfPath(call))),
     },
     {
       id: 'tailscale.devices.routes.set',
@@ -110,7 +103,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'routes:write',
       handle: async (call) => {
         const { routes } = jsonBody(call.request, routesBody);
-        return routesWire(await deviceAdmin.setRoutes(call.actor, deviceId(call), routes ?? [], ORIGIN));
+        return routesWire(await deviceAdmin.setRoutes(call.actor, deviceOfPath(call), routes ?? [], ORIGIN));
       },
     },
     {
@@ -120,7 +113,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:write',
       handle: async (call) => {
         const { authorized } = jsonBody(call.request, authorizedBody);
-        await deviceAdmin.setAuthorized(call.actor, deviceId(call), authorized, ORIGIN);
+        await deviceAdmin.setAuthorized(call.actor, deviceOfPath(call), authorized, ORIGIN);
         return {};
       },
     },
@@ -131,7 +124,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:write',
       handle: async (call) => {
         const { name } = jsonBody(call.request, nameBody);
-        await deviceAdmin.rename(call.actor, deviceId(call), name ?? '', ORIGIN);
+        await deviceAdmin.rename(call.actor, deviceOfPath(call), name ?? '', ORIGIN);
         return {};
       },
     },
@@ -142,7 +135,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:write',
       handle: async (call) => {
         const { tags } = jsonBody(call.request, tagsBody);
-        await deviceAdmin.setTags(call.actor, deviceId(call), tags ?? [], ORIGIN);
+        await deviceAdmin.setTags(call.actor, deviceOfPath(call), tags ?? [], ORIGIN);
         return {};
       },
     },
@@ -153,7 +146,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:write',
       handle: async (call) => {
         const { keyExpiryDisabled } = jsonBody(call.request, keyBody);
-        const id = deviceId(call);
+        const id = deviceOfPath(call);
         if (typeof keyExpiryDisabled === 'boolean') {
           await deviceAdmin.setKeyExpiryDisabled(call.actor, id, keyExpiryDisabled, ORIGIN);
         } else {
@@ -169,7 +162,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:write',
       handle: async (call) => {
         const { ipv4 } = jsonBody(call.request, ipBody);
-        await deviceAdmin.setIpv4(call.actor, deviceId(call), ipv4, ORIGIN);
+        await deviceAdmin.setIpv4(call.actor, deviceOfPath(call), ipv4, ORIGIN);
         return {};
       },
     },

@@ -7,7 +7,9 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastif
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { tokenOfAuthorization } from '../shared/credentials.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
+import { attributeOperations } from './attributes.ts';
 import { BODY_LIMIT_BYTES } from './body.ts';
+import { contactOperations } from './contacts.ts';
 import { deviceOperations } from './devices.ts';
 import { dnsOperations } from './dns.ts';
 import { sendError, toWireError } from './errors.ts';
@@ -17,6 +19,7 @@ import { oauthOperations } from './oauth.ts';
 import type { TailscaleApiParts } from './parts.ts';
 import { policyFileOperations } from './policy-file.ts';
 import { requestId } from './request-id.ts';
+import { settingsOperations } from './settings.ts';
 import { userOperations } from './users.ts';
 
 export type { TailscaleApiParts, TailscaleServices } from './parts.ts';
@@ -30,6 +33,9 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...policyFileOperations(parts),
   ...dnsOperations(parts),
   ...userOperations(parts),
+  ...settingsOperations(parts),
+  ...contactOperations(parts),
+  ...attributeOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';

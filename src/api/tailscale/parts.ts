@@ -1,9 +1,11 @@
 /** What the dialect stands on. */
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { ContactService } from '../../domain/contacts/contact-service.ts';
 import type { ClientTokenService } from '../../domain/credentials/client-token-service.ts';
 import type { KeyList } from '../../domain/credentials/key-list.ts';
 import type { KeyService } from '../../domain/credentials/key-service.ts';
+import type { AttributeService } from '../../domain/devices/attribute-service.ts';
 import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
 import type { DeviceList } from '../../domain/devices/device-list.ts';
 import type { DnsService } from '../../domain/dns/dns-service.ts';
@@ -12,6 +14,7 @@ import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { MemberList } from '../../domain/people/member-list.ts';
 import type { PolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import type { SettingsService } from '../../domain/settings/settings-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { CallContext } from '../shared/operation.ts';
@@ -32,6 +35,9 @@ export interface TailscaleServices {
   readonly dns: DnsService;
   readonly memberList: MemberList;
   readonly memberAdmin: MemberAdmin;
+  readonly settingsService: SettingsService;
+  readonly contacts: ContactService;
+  readonly attributes: AttributeService;
 }
 
 export interface TailscaleApiParts {

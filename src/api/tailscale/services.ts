@@ -1,7 +1,10 @@
 /** The domain services behind this dialect, put together. */
+
+import { createContactService } from '../../domain/contacts/contact-service.ts';
 import { createClientTokenService } from '../../domain/credentials/client-token-service.ts';
 import { createKeyList } from '../../domain/credentials/key-list.ts';
 import { createKeyService } from '../../domain/credentials/key-service.ts';
+import { createAttributeService } from '../../domain/devices/attribute-service.ts';
 import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
 import { createDeviceList } from '../../domain/devices/device-list.ts';
 import { createDnsService } from '../../domain/dns/dns-service.ts';
@@ -11,6 +14,7 @@ import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import { createSettingsService } from '../../domain/settings/settings-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { TailscaleServices } from './parts.ts';
@@ -38,5 +42,8 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     dns: createDnsService(parts),
     memberList: createMemberList(parts),
     memberAdmin: createMemberAdmin(parts),
+    settingsService: createSettingsService(parts),
+    contacts: createContactService(parts),
+    attributes: createAttributeService(parts),
   };
 }

@@ -32,6 +32,8 @@ const ANY_SCOPE = [
   ...['services', 'services:read', 'device_invites', 'device_invites:read'],
 ];
 
+const SETTING_SCOPES = ['feature_settings', 'networking_settings', 'policy_file', 'logs:network'];
+
 const T = '/api/v2/tailnet/:tailnet';
 const D = '/api/v2/device/:deviceId';
 
@@ -83,4 +85,34 @@ export const ACCESS: readonly AccessLine[] = [
       scopes: write('users'),
     }),
   ),
+
+  // Each setting has the scope of what it is about; a call is let in for any of them.
+  {
+    operation: `GET ${T}/settings`,
+    roles: READERS,
+    scopes: [...new Set(SETTING_SCOPES.flatMap(read))],
+  },
+  { operation: `PATCH ${T}/settings`, roles: KEYS, scopes: ['all', ...SETTING_SCOPES] },
+
+  { operation: `GET ${T}/contacts`, roles: READERS, scopes: read('account_settings') },
+  { operation: `PATCH ${T}/contacts/:contactType`, roles: MACHINES, scopes: write('account_settings') },
+  {
+    operation: `POST ${T}/contacts/:contactType/resend-verification-email`,
+    roles: MACHINES,
+    scopes: write('account_settings'),
+  },
+
+  // "Posture attributes write: O A N I."
+  { operation: `GET ${D}/attributes`, roles: READERS, scopes: read('devices:posture_attributes') },
+  {
+    operation: `POST ${D}/attributes/:attributeKey`,
+    roles: KEYS,
+    scopes: write('devices:posture_attributes'),
+  },
+  {
+    operation: `DELETE ${D}/attributes/:attributeKey`,
+    roles: KEYS,
+    scopes: write('devices:posture_attributes'),
+  },
+  { operation: `PATCH ${T}/device-attributes`, roles: KEYS, scopes: write('devices:posture_attributes') },
 ];

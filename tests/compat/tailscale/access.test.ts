@@ -130,6 +130,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   key: { keyExpiryDisabled: true },
   ip: { ipv4: '100.90.1.1' },
   role: { role: 'member' },
+  ':attributeKey': { value: 1 },
+  ':contactType': { email: 'x@x.test' },
 };
 const VALID_KEY = { keyType: 'client', scopes: ['dns'], description: 'taken over' };
 
