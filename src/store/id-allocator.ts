@@ -5,11 +5,11 @@ import type { Engine } from './engine.ts';
 const BLOCK = 128;
 const MAX_BLOCK = 65_536;
 
-/** Ids set aside for one write: nobody else can use them up while it runs. */
+/** A number of ids promised to one write: nobody else can use them up while it runs. */
 export interface IdLease {
   /** Throws when the lease is used up: a write must say how many ids it needs. */
   take(): number;
-  /** Gives back what was not taken. */
+  /** Gives back the promise of those that were not taken. */
   release(): void;
 }
 
@@ -18,28 +18,19 @@ export interface IdAllocator {
 }
 
 /** Ids from `next` to before `end`. */
-interface Range {
+interface Block {
   next: number;
-  end: number;
+  readonly end: number;
 }
 
 export function createIdAllocator(engine: Engine): IdAllocator {
-  /** Ascending and apart, so that low ids go first and what comes back joins up again. */
-  let free: Range[] = [];
+  const blocks: Block[] = [];
+  /** In the blocks, and how many of them are promised to leases. */
+  let free = 0;
+  let promised = 0;
   let refill: Promise<void> | undefined;
+  /** By callers that wait for a refill. */
   let wanted = 0;
-
-  const available = (): number => free.reduce((sum, range) => sum + range.end - range.next, 0);
-
-  const add = (range: Range): void => {
-    const merged: Range[] = [];
-    for (const one of [...free, range].sort((a, b) => a.next - b.next)) {
-      const last = merged.at(-1);
-      if (last !== undefined && last.end === one.next) last.end = one.end;
-      else merged.push({ ...one });
-    }
-    free = merged;
-  };
 
   const fetchBlock = async (size: number): Promise<void> => {
     const end = await engine.transaction(async (connection) => {
@@ -50,30 +41,28 @@ export function createIdAllocator(engine: Engine): IdAllocator {
       return Number(rows[0]?.next);
     });
     if (!Number.isSafeInteger(end)) throw new Error('the table of ids is empty: the database is not set up');
-    add({ next: end - size, end });
+    blocks.push({ next: end - size, end });
+    free += size;
   };
 
-  const cut = (count: number): Range[] => {
-    const taken: Range[] = [];
-    let missing = count;
-    while (missing > 0) {
-      const first = free[0];
-      if (first === undefined) break;
-      const size = Math.min(missing, first.end - first.next);
-      taken.push({ next: first.next, end: first.next + size });
-      first.next += size;
-      missing -= size;
-      if (first.next === first.end) free.shift();
-    }
-    return taken;
+  const next = (): number => {
+    const block = blocks[0];
+    if (block === undefined) throw new Error('a promised id is missing');
+    const id = block.next;
+    block.next += 1;
+    if (block.next === block.end) blocks.shift();
+    free -= 1;
+    promised -= 1;
+    return id;
   };
 
   return {
     lease: async (count) => {
       wanted += count;
       try {
-        while (available() < count) {
-          refill ??= fetchBlock(Math.max(count, Math.min(MAX_BLOCK, Math.max(BLOCK, wanted)))).finally(() => {
+        while (free - promised < count) {
+          const size = Math.max(count, Math.min(MAX_BLOCK, Math.max(BLOCK, wanted)));
+          refill ??= fetchBlock(size).finally(() => {
             refill = undefined;
           });
           await refill;
@@ -81,18 +70,17 @@ export function createIdAllocator(engine: Engine): IdAllocator {
       } finally {
         wanted -= count;
       }
-      const ranges = cut(count);
+      promised += count;
+      let left = count;
       return {
         take: () => {
-          const range = ranges[0];
-          if (range === undefined) throw new Error(`the write needs more ids than the ${count} it asked for`);
-          const id = range.next;
-          range.next += 1;
-          if (range.next === range.end) ranges.shift();
-          return id;
+          if (left === 0) throw new Error(`the write needs more ids than the ${count} it asked for`);
+          left -= 1;
+          return next();
         },
         release: () => {
-          for (const range of ranges.splice(0)) add(range);
+          promised -= left;
+          left = 0;
         },
       };
     },

@@ -5,6 +5,7 @@ import { createPattern, type Pattern } from '../../kernel/pattern.ts';
 import type { Connection, Engine, UnitOfWork } from '../engine.ts';
 import type { StoredRow, StoredValue } from '../rows.ts';
 import { sqliteLists, sqlitePlaceholder } from '../statements.ts';
+import { createGroupCommit } from './group-commit.ts';
 
 /** While a database is opened, and for readers, which in a write-ahead log hardly ever wait. */
 const BUSY_TIMEOUT_MS = 10_000;
@@ -52,7 +53,9 @@ function openConnection(file: string): PreparedConnection {
   return {
     // The calls are synchronous underneath; a promise keeps the port the same for both engines.
     run: async (sql, parameters) => prepare(sql).all(...parameters) as StoredRow[],
-    exec: (sql) => database.exec(sql),
+    exec: (sql) => {
+      prepare(sql).run();
+    },
     inTransaction: () => database.isTransaction,
     close: () => database.close(),
   };
@@ -81,7 +84,6 @@ export function openSqlite(file: string): Engine {
   writer.exec(`PRAGMA busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
   // Whatever is written must go through a transaction.
   reader.exec('PRAGMA query_only = ON');
-  let lastWrite: Promise<unknown> = Promise.resolve();
 
   /** Another process (a command beside the server) may be writing. */
   const begin = async (): Promise<void> => {
@@ -97,26 +99,11 @@ export function openSqlite(file: string): Engine {
     }
   };
 
-  const runTransaction = async <T>(work: () => Promise<T>): Promise<T> => {
-    await begin();
-    try {
-      const result = await work();
-      writer.exec('COMMIT');
-      return result;
-    } catch (error) {
-      // A full disk and the like have rolled back already.
-      if (writer.inTransaction()) writer.exec('ROLLBACK');
-      throw error;
-    }
-  };
-
-  /** One writer at a time: the next transaction starts when the one before it has ended, however it ended. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const run = (): Promise<T> => runTransaction(work);
-    const turn = lastWrite.then(run, run);
-    lastWrite = turn;
-    return turn;
-  };
+  const writes = createGroupCommit({
+    begin,
+    control: (sql) => writer.exec(sql),
+    inTransaction: writer.inTransaction,
+  });
 
   return {
     name: 'sqlite',
@@ -127,9 +114,9 @@ export function openSqlite(file: string): Engine {
     types: { integer: 'INTEGER', real: 'REAL', text: 'TEXT' },
     concurrentWrites: undefined,
     run: (sql: string, parameters: readonly StoredValue[]) => reader.run(sql, parameters),
-    transaction: (work) => inTurn(() => work(writer)),
+    transaction: (work) => writes.transaction(() => work(writer)),
     unitOfWork: <T>(unit: UnitOfWork<T>) =>
-      inTurn(async () => {
+      writes.transaction(async () => {
         const rows = await writer.run(unit.first.sql, unit.first.parameters);
         const { result, last } = await unit.work(writer, rows);
         for (const { sql, parameters } of last) await writer.run(sql, parameters);
@@ -149,7 +136,7 @@ export function openSqlite(file: string): Engine {
     announce: () => undefined,
     onAnnounced: () => undefined,
     close: async () => {
-      await lastWrite.catch(() => undefined);
+      await writes.idle();
       reader.close();
       writer.close();
     },
