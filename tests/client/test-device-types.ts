@@ -11,6 +11,8 @@ export interface TestDeviceOptions {
   readonly capver?: number;
   readonly ephemeral?: boolean;
   readonly machineKey?: NoisePrivateKey;
+  /** For a test that needs the private half too; default a random one. */
+  readonly nodeKey?: NodeKey;
   /** Merged over what a plain Linux host reports; set `RoutableIPs`, `RequestTags`, … here. */
   readonly hostinfo?: Partial<Hostinfo>;
   readonly endpoints?: readonly string[];

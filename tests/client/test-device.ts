@@ -37,7 +37,7 @@ export function createTestDevice(options: TestDeviceOptions): TestDevice {
   const { url, hostname, capver = DEFAULT_CAPVER, compress = 'zstd' } = options;
   const machineKey = options.machineKey ?? generatePrivateKey();
   const counters: MapCounters = { messages: 0, keepAlives: 0, bytes: 0, jsonBytes: 0 };
-  let nodeKey = randomNodeKey();
+  let nodeKey = options.nodeKey ?? randomNodeKey();
   let discoKey: string = formatKey('disco', randomBytes(32));
   let hostinfo: Hostinfo = { ...plainHostinfo(hostname), ...options.hostinfo };
   let endpoints = options.endpoints ?? ['198.51.100.7:41641', '10.0.0.7:41641'];
