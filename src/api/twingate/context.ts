@@ -2,6 +2,9 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { Directory } from '../../domain/directory/directory.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
 import type { GroupReads } from '../../domain/groups/group-reads.ts';
+import type { GroupService } from '../../domain/groups/group-service.ts';
+import type { NetworkService } from '../../domain/networks/network-service.ts';
+import type { MemberService } from '../../domain/people/member-service.ts';
 import type { Batches } from './batches.ts';
 
 /** What the dialect needs of the program. */
@@ -9,6 +12,9 @@ export interface TwingateServices {
   readonly directory: Directory;
   readonly groupReads: GroupReads;
   readonly tenancy: Tenancy;
+  readonly groups: GroupService;
+  readonly networks: NetworkService;
+  readonly members: MemberService;
 }
 
 /** What every resolver of one request shares. */

@@ -16,7 +16,8 @@ import type { Row } from '../../domain/model/entities.ts';
 import type { Resource } from '../../domain/model/networks.ts';
 import { toAppError } from '../../kernel/errors.ts';
 import type { Context, FieldResolvers, Resolver } from './context.ts';
-import { MUTATIONS } from './mutations.ts';
+import { payloadError } from './mutations/errors.ts';
+import { MUTATIONS } from './mutations/index.ts';
 import { QUERIES, type RootField } from './queries.ts';
 import { requirementOfType } from './requirements.ts';
 import { deviceFields } from './types/device.ts';
@@ -84,7 +85,7 @@ function mutationResolver({ requires, resolve }: RootField): Resolver {
       const error = toAppError(thrown);
       // What is not built, or is our own fault, is no refusal.
       if (error.code === 'internal' || error.code === 'not_implemented') throw thrown;
-      return { ok: false, error: error.message };
+      return { ok: false, error: payloadError(error) };
     }
   };
 }

@@ -12,7 +12,7 @@ import {
   isUnionType,
 } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MUTATIONS } from '../../../src/api/twingate/mutations.ts';
+import { MUTATIONS } from '../../../src/api/twingate/mutations/index.ts';
 import { QUERIES } from '../../../src/api/twingate/queries.ts';
 import { createTwingateSchema } from '../../../src/api/twingate/schema.ts';
 import { ROLES, type Role } from '../../../src/domain/model/people.ts';

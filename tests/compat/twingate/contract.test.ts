@@ -9,7 +9,7 @@ import {
   isObjectType,
 } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { MUTATIONS as MUTATION_FIELDS } from '../../../src/api/twingate/mutations.ts';
+import { MUTATIONS as MUTATION_FIELDS } from '../../../src/api/twingate/mutations/index.ts';
 import { QUERIES as QUERY_FIELDS } from '../../../src/api/twingate/queries.ts';
 import { OBJECT_REQUIREMENTS, subjectOf, VALUE_TYPES } from '../../../src/api/twingate/requirements.ts';
 import { createTwingateSchema } from '../../../src/api/twingate/schema.ts';

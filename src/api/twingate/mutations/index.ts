@@ -1,6 +1,9 @@
 /** The fields of MutationsRoot, each with what it requires. */
-import type { Permission } from '../../domain/access/permissions.ts';
-import { notImplemented, type RootField } from './queries.ts';
+import type { Permission } from '../../../domain/access/permissions.ts';
+import { notImplemented, type RootField } from '../queries.ts';
+import { groupMutations } from './groups.ts';
+import { networkMutations } from './networks.ts';
+import { userMutations } from './users.ts';
 
 const unbuilt = (requires: Permission, ...names: readonly string[]): Record<string, RootField> =>
   Object.fromEntries(names.map((name) => [name, { requires, resolve: notImplemented(name) }]));
@@ -8,7 +11,7 @@ const unbuilt = (requires: Permission, ...names: readonly string[]): Record<stri
 export const MUTATIONS: Readonly<Record<string, RootField>> = {
   ...unbuilt('networks:write', 'connectorCreate', 'connectorUpdate', 'connectorDelete'),
   ...unbuilt('auth-keys:write', 'connectorGenerateTokens'),
-  ...unbuilt('networks:write', 'remoteNetworkCreate', 'remoteNetworkUpdate', 'remoteNetworkDelete'),
+  ...networkMutations,
   ...unbuilt('networks:write', 'resourceCreate', 'resourceUpdate', 'resourceDelete'),
   ...unbuilt('networks:write', 'kubernetesResourceCreate', 'kubernetesResourceUpdate'),
   ...unbuilt('networks:write', 'sshResourceCreate', 'sshResourceUpdate'),
@@ -17,7 +20,7 @@ export const MUTATIONS: Readonly<Record<string, RootField>> = {
   ...unbuilt('networks:write', 'gatewayCreate', 'gatewayUpdate', 'gatewayDelete'),
   ...unbuilt('networks:write', 'x509CertificateAuthorityCreate', 'x509CertificateAuthorityDelete'),
   ...unbuilt('networks:write', 'sshCertificateAuthorityCreate', 'sshCertificateAuthorityDelete'),
-  ...unbuilt('groups:write', 'groupCreate', 'groupUpdate', 'groupDelete'),
+  ...groupMutations,
   ...unbuilt('access:write', 'securityPolicyUpdate'),
   ...unbuilt(
     'service-accounts:write',
@@ -27,14 +30,7 @@ export const MUTATIONS: Readonly<Record<string, RootField>> = {
   ),
   ...unbuilt('service-accounts:write', 'serviceAccountKeyCreate', 'serviceAccountKeyUpdate'),
   ...unbuilt('service-accounts:write', 'serviceAccountKeyRevoke', 'serviceAccountKeyDelete'),
-  ...unbuilt(
-    'members:write',
-    'userCreate',
-    'userDetailsUpdate',
-    'userRoleUpdate',
-    'userDelete',
-    'userResetMfa',
-  ),
+  ...userMutations,
   ...unbuilt(
     'devices:write',
     'deviceUpdate',

@@ -1,0 +1,262 @@
+/**
+ * Groups and who is in them. Only groups made by hand are renamed, filled and deleted here: those of a directory follow the
+ * directory, those of the system follow what they stand for.
+ *
+ * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `too_large`.
+ */
+import { AppError, invalid } from '../../kernel/errors.ts';
+import { toDnsLabel } from '../../kernel/text.ts';
+import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { Group } from '../model/people.ts';
+import { insertEdge, PLAIN_TERMS, removeEdge } from '../networks/edges.ts';
+import type { Store, Tx } from '../ports/store.ts';
+
+export interface NewGroup {
+  readonly name: string;
+  readonly members?: readonly number[];
+  /** Resources that the group gets access to. */
+  readonly resources?: readonly number[];
+  /** The policy of those accesses, and the one that the group is shown with. */
+  readonly securityPolicy?: number;
+}
+
+export interface GroupChange {
+  readonly name?: string;
+  readonly active?: boolean;
+  readonly members?: ListChange;
+  readonly resources?: ListChange;
+  /** Set on every access of the group, also on those that it has already. */
+  readonly securityPolicy?: number;
+}
+
+export interface GroupService {
+  create(actor: Actor, input: NewGroup, origin: AuditOrigin): Promise<Group>;
+  update(actor: Actor, id: number, change: GroupChange, origin: AuditOrigin): Promise<Group>;
+  remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
+}
+
+const MAX_NAME = 255;
+const FALLBACK_KEY = 'group';
+const MAX_KEY = 56;
+/** Members and accesses that one write may add; each access takes an id. */
+const MAX_ADDED = 10_000;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
+const CONTROL = /[\u0000-\u001f\u007f]/u;
+
+function checkName(text: string): string {
+  const name = text.trim();
+  if (name === '') throw invalid('the name must not be empty', 'name');
+  if (name.length > MAX_NAME) throw invalid(`the name must not exceed ${MAX_NAME} characters`, 'name');
+  if (CONTROL.test(name)) throw invalid('the name must not contain control characters', 'name');
+  return name;
+}
+
+export function createGroupService({ store }: { readonly store: Store }): GroupService {
+  return {
+    create: async (actor, input, origin) => {
+      authorize(actor, 'groups:write');
+      if (input.resources !== undefined && input.resources.length > 0) authorize(actor, 'access:write');
+      const name = checkName(input.name);
+      const ids = idsFor(input.resources);
+      return store.write(contextOf(actor, origin, ids), async (tx) => {
+        const { org } = actor;
+        await checkPolicy(tx, org, input.securityPolicy);
+        const group = await tx.insert('group', {
+          org,
+          id: tx.newId(),
+          name,
+          key: await freeKey(tx, actor, name),
+          kind: 'manual',
+          systemKey: null,
+          active: true,
+          originId: null,
+          securityPolicy: input.securityPolicy ?? null,
+          createdAt: tx.now,
+          updatedAt: tx.now,
+          ...byColumnsOf(actor),
+        });
+        audit(tx, group, 'create', { after: { name, key: group.key } });
+        await changeMembers(tx, group, { set: input.members ?? [] });
+        await changeResources(tx, actor, group, { set: input.resources ?? [] }, input.securityPolicy);
+        return group;
+      });
+    },
+
+    update: async (actor, id, change, origin) => {
+      authorize(actor, 'groups:write');
+      if (change.resources !== undefined || change.securityPolicy !== undefined) {
+        authorize(actor, 'access:write');
+      }
+      const name = change.name === undefined ? undefined : checkName(change.name);
+      const ids = idsFor([...(change.resources?.set ?? []), ...(change.resources?.add ?? [])]);
+      return store.write(contextOf(actor, origin, ids), async (tx) => {
+        const group = await requireRow(tx, 'group', actor.org, id);
+        if (name !== undefined || change.active !== undefined || change.members !== undefined) {
+          requireManual(group);
+        }
+        await checkPolicy(tx, actor.org, change.securityPolicy);
+        if (change.members !== undefined) await changeMembers(tx, group, change.members);
+        if (change.resources !== undefined) {
+          await changeResources(tx, actor, group, change.resources, undefined);
+        }
+        if (change.securityPolicy !== undefined) await setPolicyOfEdges(tx, group, change.securityPolicy);
+        const wanted = {
+          ...(name === undefined ? {} : { name }),
+          ...(change.active === undefined ? {} : { active: change.active }),
+          ...(change.securityPolicy === undefined ? {} : { securityPolicy: change.securityPolicy }),
+        };
+        const changed = await tx.update('group', actor.org, id, wanted);
+        if (changed === group) return group;
+        audit(tx, group, 'update', { before: pick(group, wanted), after: wanted });
+        return tx.update('group', actor.org, id, { updatedAt: tx.now });
+      });
+    },
+
+    remove: async (actor, id, origin) => {
+      authorize(actor, 'groups:write');
+      await store.write(contextOf(actor, origin), async (tx) => {
+        const group = await requireRow(tx, 'group', actor.org, id);
+        requireManual(group);
+        const { org } = group;
+        await changeMembers(tx, group, { set: [] });
+        for (const edge of await tx.find('accessEdge', org, { principalKind: 'group', principal: id })) {
+          await removeEdge(tx, edge);
+        }
+        for (const held of await tx.find('groupNetworkRole', org, { group: id })) {
+          await tx.remove('groupNetworkRole', org, held);
+        }
+        for (const { resource } of await tx.find('resourceApprover', org, { group: id })) {
+          await tx.remove('resourceApprover', org, { resource, group: id });
+        }
+        await tx.remove('dnsFilterGroup', org, { group: id });
+        await tx.remove('groupNetmaker', org, { group: id });
+        await tx.remove('group', org, id);
+        audit(tx, group, 'delete');
+      });
+    },
+  };
+}
+
+const SPARE_IDS = 64;
+const idsFor = (resources: readonly number[] = []): number => {
+  if (resources.length > MAX_ADDED) throw new AppError('too_large', `more than ${MAX_ADDED} ids at once`);
+  return resources.length + SPARE_IDS;
+};
+
+const pick = (group: Group, wanted: object): object =>
+  Object.fromEntries(Object.entries(group).filter(([name]) => Object.hasOwn(wanted, name)));
+
+function requireManual(group: Group): void {
+  if (group.kind === 'manual') return;
+  const why = group.kind === 'system' ? 'belongs to the system' : 'is synced from the identity provider';
+  throw invalid(`Group '${group.name}' ${why} and cannot be changed`, 'id');
+}
+
+async function checkPolicy(tx: Tx, org: number, id: number | undefined): Promise<void> {
+  if (id !== undefined) await requireRow(tx, 'securityPolicy', org, id);
+}
+
+/**
+ * The slug by which the policy file knows the group. One that the file names already goes only to whoever may write the
+ * file: a group that comes again under an old name must not inherit what the old one was granted.
+ */
+async function freeKey(tx: Tx, actor: Actor, name: string): Promise<string> {
+  const base = toDnsLabel(name).slice(0, MAX_KEY).replace(/-+$/u, '') || FALLBACK_KEY;
+  const [policy] = await tx.list('policyVersion', actor.org, {
+    orderBy: [{ column: 'version', descending: true }],
+    limit: 1,
+  });
+  const mayTakeNamed = actor.permissions.has('policy:write');
+  const named = (key: string): boolean => policy?.text.includes(`group:${key}`) === true;
+  const similar = await tx.list('group', actor.org, {
+    filters: [{ column: 'key', operator: 'starts-with', value: base }],
+    limit: MAX_ADDED,
+  });
+  const taken = new Set(similar.map(({ key }) => key));
+  for (let number = 1; ; number += 1) {
+    const key = number === 1 ? base : `${base}-${number}`;
+    if (!taken.has(key) && (mayTakeNamed || !named(key))) return key;
+  }
+}
+
+async function changeMembers(tx: Tx, group: Group, change: ListChange): Promise<void> {
+  const { org, id } = group;
+  const present = await tx.find('groupMember', org, { group: id }, Number.MAX_SAFE_INTEGER);
+  const { added, removed } = changesOf(
+    present.map(({ membership }) => membership),
+    change,
+  );
+  // Also those named to be removed must exist: a mistyped id is told, not passed over.
+  await requireRows(tx, 'membership', org, [...added, ...(change.remove ?? [])]);
+  if (added.length === 0 && removed.length === 0) return;
+  await tx.insertAll(
+    'groupMember',
+    added.map((membership) => ({ org, group: id, membership, source: 'manual' as const })),
+  );
+  for (const membership of removed) await tx.remove('groupMember', org, { group: id, membership });
+  await revokePersonalTokens(tx, org, [...added, ...removed]);
+  audit(tx, group, 'update', { field: 'members', before: { removed }, after: { added } });
+}
+
+/** Personal access tokens were given for the groups that their owner was in then. */
+async function revokePersonalTokens(tx: Tx, org: number, members: readonly number[]): Promise<void> {
+  const held = await tx.find('credential', org, {
+    ownerKind: 'membership',
+    owner: members,
+    kind: 'pat',
+    revokedAt: null,
+  });
+  for (const { id } of held) await tx.update('credential', org, id, { revokedAt: tx.now });
+}
+
+async function changeResources(
+  tx: Tx,
+  actor: Actor,
+  group: Group,
+  change: ListChange,
+  securityPolicy: number | undefined,
+): Promise<void> {
+  const { org, id } = group;
+  const edges = await tx.find('accessEdge', org, { principalKind: 'group', principal: id });
+  const byResource = new Map(edges.map((edge) => [edge.resource, edge]));
+  const { added, removed } = changesOf([...byResource.keys()], change);
+  await requireRows(tx, 'resource', org, added);
+  for (const resource of added) {
+    await insertEdge(tx, actor, {
+      resource,
+      principalKind: 'group',
+      principal: id,
+      ...PLAIN_TERMS,
+      securityPolicy: securityPolicy ?? null,
+    });
+  }
+  for (const resource of removed) {
+    const edge = byResource.get(resource);
+    if (edge !== undefined) await removeEdge(tx, edge);
+  }
+  if (added.length > 0 || removed.length > 0) {
+    audit(tx, group, 'update', { field: 'resources', before: { removed }, after: { added } });
+  }
+}
+
+async function setPolicyOfEdges(tx: Tx, group: Group, securityPolicy: number): Promise<void> {
+  const edges = await tx.find('accessEdge', group.org, { principalKind: 'group', principal: group.id });
+  const changed = edges.filter((edge) => edge.securityPolicy !== securityPolicy);
+  for (const edge of changed) await tx.update('accessEdge', group.org, edge.id, { securityPolicy });
+  if (changed.length > 0) {
+    audit(tx, group, 'update', { field: 'securityPolicyOfAccess', after: securityPolicy });
+  }
+}
+
+function audit(
+  tx: Tx,
+  group: Group,
+  verb: 'create' | 'update' | 'delete',
+  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
+): void {
+  tx.audit(group.org, { verb, objectKind: 'group', objectId: group.id, objectName: group.name, ...change });
+}

@@ -1,0 +1,21 @@
+/** Taking a gateway out of its network, with everything that is its own. The audit event is the caller's. */
+import { removeDevice } from '../devices/device-removal.ts';
+import type { Gateway } from '../model/networks.ts';
+import type { Tx } from '../ports/store.ts';
+
+/** Its tokens end, the devices that joined with them go; a device that serves it and belongs to somebody stays. */
+export async function removeGateway(tx: Tx, gateway: Gateway): Promise<void> {
+  const { org, id } = gateway;
+  for (const device of await tx.find('device', org, { ownerKind: 'gateway', owner: id })) {
+    await removeDevice(tx, device);
+  }
+  for (const credential of await tx.find('credential', org, { ownerKind: 'gateway', owner: id })) {
+    await tx.remove('credential', org, credential.id);
+  }
+  for (const client of await tx.find('extClient', org, { gateway: id })) {
+    await tx.remove('extClient', org, client.id);
+  }
+  await tx.remove('gatewayTwingate', org, { gateway: id });
+  await tx.remove('gatewayNetmaker', org, { gateway: id });
+  await tx.remove('gateway', org, id);
+}

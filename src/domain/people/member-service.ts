@@ -1,0 +1,321 @@
+/**
+ * People from their invitation on. Somebody invited is a member already, with role and groups, who has not joined: one id
+ * from the invitation to the end. What concerns members who joined alone is in member-admin.
+ *
+ * Errors of all: `forbidden`, `not_found`, `invalid`, `taken` (an address or name that somebody has), `conflict`.
+ */
+import { DAY } from '../../kernel/clock.ts';
+import { AppError, invalid } from '../../kernel/errors.ts';
+import { type Random, randomNanoId } from '../../kernel/random.ts';
+import { normalizeKey } from '../../kernel/text.ts';
+import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import { requireRow } from '../directory/missing.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { Invitation, Membership, Role } from '../model/people.ts';
+import { loginName } from '../organizations/names.ts';
+import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
+import type { MemberAdmin } from './member-admin.ts';
+import { removeMember } from './member-removal.ts';
+import { checkEmail, checkPersonName } from './member-rules.ts';
+import { memberState } from './member-state.ts';
+import { requireManages } from './role-rules.ts';
+
+export interface NewMember {
+  readonly email: string;
+  readonly givenName?: string;
+  readonly familyName?: string;
+  readonly role: Role;
+  readonly madeBy: Invitation['madeBy'];
+  /** Whether to mail the invitation. */
+  readonly send: boolean;
+}
+
+export interface MemberNames {
+  readonly givenName?: string;
+  readonly familyName?: string;
+}
+
+export interface MemberDetails extends MemberNames {
+  readonly suspended?: boolean;
+}
+
+export interface MemberService {
+  invite(
+    actor: Actor,
+    input: NewMember,
+    origin: AuditOrigin,
+  ): Promise<{ readonly member: Membership; readonly invitation: Invitation }>;
+  /**
+   * Names, and whether they are suspended: what is refused is refused before anything is written. `conflict` for suspending
+   * somebody who has not joined; restoring them changes nothing.
+   */
+  update(actor: Actor, id: number, details: MemberDetails, origin: AuditOrigin): Promise<Membership>;
+  /** As in member-admin, also for those who have not joined. */
+  setRole(
+    actor: Actor,
+    id: number,
+    role: Role,
+    origin: AuditOrigin,
+    isSame?: (present: Role) => boolean,
+  ): Promise<Membership>;
+  /** With the invitation of somebody who has not joined. `invalid` for whom a directory manages. */
+  remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
+  /** Takes away the second factor that was set up in this organization. `conflict` if it is their own account's. */
+  resetSecondFactor(actor: Actor, id: number, origin: AuditOrigin): Promise<Membership>;
+}
+
+export interface MemberServiceParts {
+  readonly store: Store;
+  readonly random: Random;
+  readonly admin: MemberAdmin;
+}
+
+export function createMemberService({ store, random, admin }: MemberServiceParts): MemberService {
+  const find = (actor: Actor, id: number): Promise<Membership> =>
+    requireRow(store, 'membership', actor.org, id);
+  const contextWithAccounts = (actor: Actor, origin: AuditOrigin) => ({
+    ...contextOf(actor, origin),
+    orgs: [INSTALLATION, actor.org],
+  });
+
+  const setSuspended = async (
+    actor: Actor,
+    member: Membership,
+    suspended: boolean,
+    origin: AuditOrigin,
+  ): Promise<void> => {
+    if (memberState(member) === 'invited' || memberState(member) === 'needs-approval') {
+      if (suspended) throw new AppError('conflict', 'the user has not joined yet');
+      return;
+    }
+    if ((member.suspendedAt !== null) === suspended) return;
+    await (suspended ? admin.suspend : admin.restore)(actor, member.id, origin);
+  };
+  const setNames = (
+    actor: Actor,
+    id: number,
+    wanted: MemberNames,
+    origin: AuditOrigin,
+  ): Promise<Membership> =>
+    store.write(contextOf(actor, origin), async (tx) => {
+      const member = await requireRow(tx, 'membership', actor.org, id);
+      requireManual(member, 'change the name of');
+      requireManages(actor, member.role);
+      const after = await tx.update('membership', actor.org, id, {
+        ...(wanted.givenName === undefined ? {} : { givenName: wanted.givenName || null }),
+        ...(wanted.familyName === undefined ? {} : { familyName: wanted.familyName || null }),
+      });
+      if (after !== member) {
+        audit(tx, member, 'update', {
+          field: 'name',
+          before: { givenName: member.givenName, familyName: member.familyName },
+          after: wanted,
+        });
+      }
+      return after;
+    });
+
+  return {
+    invite: async (actor, input, origin) => {
+      authorize(actor, 'members:write');
+      authorize(actor, 'invitations:write');
+      requireManages(actor, input.role);
+      const email = checkEmail(input.email);
+      const names = checkNames(input);
+      const settings = await readSettings(store, actor.org);
+      return store.write(contextWithAccounts(actor, origin), async (tx) => {
+        const { org } = actor;
+        await requireManualUsers(tx, org, settings.manual_users);
+        await requireFreeAddress(tx, org, normalizeKey(email));
+        const account = await tx.insert('account', {
+          org: INSTALLATION,
+          id: tx.newId(),
+          claimed: false,
+          createdAt: tx.now,
+        });
+        tx.audit(INSTALLATION, {
+          verb: 'create',
+          objectKind: 'account',
+          objectId: account.id,
+          objectName: email,
+        });
+        const member = await tx.insert('membership', {
+          org,
+          id: tx.newId(),
+          nano: randomNanoId(random),
+          account: account.id,
+          username: email,
+          usernameKey: normalizeKey(email),
+          email,
+          emailKey: normalizeKey(email),
+          displayName: null,
+          givenName: names.givenName ?? null,
+          familyName: names.familyName ?? null,
+          avatarUrl: null,
+          role: input.role,
+          createdAt: tx.now,
+          joinedAt: null,
+          approvedAt: null,
+          suspendedAt: null,
+          keepClients: false,
+          managedBy: 'none',
+          externalId: null,
+          ...byColumnsOf(actor),
+        });
+        const invitation = await tx.insert('invitation', {
+          org,
+          id: tx.newId(),
+          nano: randomNanoId(random),
+          email,
+          openKey: normalizeKey(email),
+          membership: member.id,
+          role: null,
+          groups: [],
+          madeBy: input.madeBy,
+          // Made when the mail is: nothing but its hash is ever stored.
+          tokenHash: null,
+          epoch: 1,
+          tries: 0,
+          status: 'pending',
+          createdAt: tx.now,
+          expiresAt: tx.now + settings.invitation_days * DAY,
+          lastSentAt: null,
+          acceptedBy: null,
+          ...byColumnsOf(actor),
+        });
+        if (input.send) {
+          tx.enqueue(org, {
+            kind: 'mail',
+            target: email,
+            payload: { template: 'invitation', invitation: invitation.id },
+          });
+        }
+        audit(tx, member, 'create', { after: { role: input.role, invitation: invitation.id } });
+        return { member, invitation };
+      });
+    },
+
+    update: async (actor, id, { suspended, ...names }, origin) => {
+      authorize(actor, 'members:write');
+      const wanted = checkNames(names);
+      const named = Object.keys(wanted).length > 0;
+      const member = await find(actor, id);
+      if (named) requireManual(member, 'change the name of');
+      if (suspended !== undefined) await setSuspended(actor, member, suspended, origin);
+      return named ? setNames(actor, id, wanted, origin) : find(actor, id);
+    },
+
+    setRole: async (actor, id, role, origin, isSame = (present) => present === role) => {
+      authorize(actor, 'members:write');
+      if ((await find(actor, id)).joinedAt !== null) return admin.setRole(actor, id, role, origin, isSame);
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const member = await requireRow(tx, 'membership', actor.org, id);
+        // They joined in the meantime: the rules for members hold, and the caller may try again.
+        if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
+        if (isSame(member.role)) return member;
+        if (role === 'owner') throw invalid('the new owner must be active', 'role');
+        requireManages(actor, member.role);
+        requireManages(actor, role);
+        const after = await tx.update('membership', actor.org, id, { role });
+        audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
+        return after;
+      });
+    },
+
+    remove: async (actor, id, origin) => {
+      authorize(actor, 'members:write');
+      const present = await find(actor, id);
+      requireManual(present, 'delete');
+      if (present.joinedAt !== null) return admin.remove(actor, id, origin);
+      await store.write(contextWithAccounts(actor, origin), async (tx) => {
+        const member = await requireRow(tx, 'membership', actor.org, id);
+        if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
+        requireManages(actor, member.role);
+        await removeMember(tx, member);
+        audit(tx, member, 'delete');
+        const account = await tx.get('account', INSTALLATION, member.account);
+        if (account?.claimed === false) {
+          await tx.remove('account', INSTALLATION, account.id);
+          const name = loginName(member);
+          tx.audit(INSTALLATION, {
+            verb: 'delete',
+            objectKind: 'account',
+            objectId: account.id,
+            objectName: name,
+          });
+        }
+      });
+      return undefined;
+    },
+
+    resetSecondFactor: async (actor, id, origin) => {
+      authorize(actor, 'members:write');
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const member = await requireRow(tx, 'membership', actor.org, id);
+        requireManages(actor, member.role);
+        const { org, account } = member;
+        const own = await tx.find('identity', org, { account, kind: 'totp' });
+        const elsewhere = await tx.find('identity', INSTALLATION, { account, kind: ['totp', 'passkey'] });
+        if (own.length === 0 && elsewhere.length > 0) {
+          throw new AppError(
+            'conflict',
+            'the second factor belongs to the account of the user, who alone resets it',
+          );
+        }
+        for (const identity of own) await tx.remove('identity', org, identity.id);
+        if (own.length > 0) audit(tx, member, 'update', { field: 'secondFactor', after: null });
+        return member;
+      });
+    },
+  };
+}
+
+function checkNames(names: MemberNames): MemberNames {
+  return {
+    ...(names.givenName === undefined ? {} : { givenName: checkPersonName(names.givenName, 'givenName') }),
+    ...(names.familyName === undefined
+      ? {}
+      : { familyName: checkPersonName(names.familyName, 'familyName') }),
+  };
+}
+
+function requireManual(member: Membership, what: string): void {
+  if (member.managedBy === 'directory') {
+    throw invalid(`cannot ${what} a user that the identity provider manages`, 'id');
+  }
+}
+
+/** With a directory, people come from it, unless the organization allows both. */
+async function requireManualUsers(tx: Tx, org: number, allowed: boolean): Promise<void> {
+  if (allowed) return;
+  const connections = await tx.find('ssoConnection', org, { enabled: true }, 1);
+  if (connections.length > 0) {
+    throw new AppError('conflict', 'users of this organization come from its identity provider');
+  }
+}
+
+async function requireFreeAddress(tx: Tx, org: number, key: string): Promise<void> {
+  const [byEmail] = await tx.find('membership', org, { emailKey: key }, 1);
+  const [byName] = await tx.find('membership', org, { usernameKey: key }, 1);
+  const [open] = await tx.find('invitation', org, { openKey: key }, 1);
+  if (byEmail !== undefined || byName !== undefined || open !== undefined) {
+    throw new AppError('taken', 'a user with this e-mail address already exists', { field: 'email' });
+  }
+}
+
+function audit(
+  tx: Tx,
+  member: Membership,
+  verb: 'create' | 'update' | 'delete',
+  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
+): void {
+  tx.audit(member.org, {
+    verb,
+    objectKind: 'membership',
+    objectId: member.id,
+    objectName: loginName(member),
+    ...change,
+  });
+}
