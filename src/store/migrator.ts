@@ -7,12 +7,7 @@
 import { AppError } from '../kernel/errors.ts';
 import type { Connection, Engine } from './engine.ts';
 import { initialModel } from './migrations/0001-model.ts';
-
-export interface Migration {
-  readonly version: number;
-  readonly name: string;
-  up(engine: Engine, connection: Connection): Promise<void>;
-}
+import type { Migration } from './migrations/migration.ts';
 
 /** In order. A migration that has been released is never edited. */
 const migrations: readonly Migration[] = [initialModel];

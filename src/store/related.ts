@@ -4,7 +4,7 @@ import type { EntityKind, IdentifiedKind, Row } from '../domain/model/entities.t
 import type { Condition, Reader, RelatedOptions } from '../domain/ports/store.ts';
 import { allOf, type ConditionCompiler, oneOf, type Sql } from './conditions.ts';
 import type { Connection } from './engine.ts';
-import type { Builder } from './reader.ts';
+import type { Builder } from './query-builder.ts';
 import { columnOf, columnsOf, decodeRow, type StoredRow, type StoredValue } from './rows.ts';
 
 interface Source {

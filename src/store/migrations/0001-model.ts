@@ -1,5 +1,5 @@
-import type { Migration } from '../migrator.ts';
 import { allTables, createTable } from '../schema.ts';
+import type { Migration } from './migration.ts';
 
 /**
  * All tables of the model. Until the first release this step follows the declarations; with it, the statements that it
