@@ -104,6 +104,7 @@ describe('what is refused, by a sentence that names it', () => {
     ['two databases', () => serve({ data: '/d', 'database-url': 'postgres://a/b' }), '--database-url'],
     ['a certificate without key', () => serve({ 'tls-cert': 'a.pem' }), '--tls-key'],
     ['an unknown level', () => serve({ 'log-level': 'loud' }), 'loud'],
+    ['a proxy that is no address', () => serve({ 'trusted-proxies': '10.0.0.0/8, proxy' }), '"proxy"'],
     ['no text', () => serve({ data: ' ' }), '--data'],
   ])('%s', (_, work, named) => {
     expect(said(work)).toContain(named);
@@ -124,6 +125,10 @@ describe('what is refused, by a sentence that names it', () => {
   test('a database URL is never repeated, as it may hold a password', () => {
     expect(said(() => serve({ 'database-url': 'http://user:hunter2@db' }))).not.toContain('hunter2');
   });
+});
+
+test('proxies are addresses and prefixes', () => {
+  expect(serve({ 'trusted-proxies': '10.0.0.0/8, ::1,' }).trustedProxies).toEqual(['10.0.0.0/8', '::1']);
 });
 
 test('variables that a cluster sets beside a service of this name are no settings', () => {

@@ -1,4 +1,5 @@
 /** Turns the text of a setting into its value. Each throws `ConfigError` with a sentence about `name`. */
+import { parseAddrOrPrefix } from '../kernel/netip/index.ts';
 import { ConfigError } from './config-error.ts';
 
 /** Where to listen, or where something listens. Port 0 asks the system for a free one. */
@@ -68,4 +69,17 @@ export function parseLogLevel(name: string, text: string): LogLevel {
 export function parseText(name: string, text: string): string {
   if (text.trim() === '') throw new ConfigError(`${name} must not be empty`);
   return text;
+}
+
+/** Addresses and prefixes separated by commas. */
+export function parseProxies(name: string, text: string): readonly string[] {
+  const list = text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+  const wrong = list.find((one) => parseAddrOrPrefix(one) === undefined);
+  if (wrong !== undefined) {
+    throw new ConfigError(`${name} must list addresses and prefixes, such as 10.0.0.0/8, not "${wrong}"`);
+  }
+  return list;
 }
