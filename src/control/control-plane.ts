@@ -48,7 +48,12 @@ export interface ControlPlaneParts {
   readonly random: Random;
   /** Curve25519, 32 bytes; must survive restarts. */
   readonly noisePrivateKey: Uint8Array;
-  readonly replica: { readonly id: string; onLost(callback: (replica: string) => Promise<void>): void };
+  readonly replica: {
+    readonly id: string;
+    onLost(callback: (replica: string) => Promise<void>): void;
+    /** The others had taken this process for lost. */
+    onRegained?(callback: () => void): void;
+  };
   /** `localAddress`: the server's address as the device reached it. */
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly policy: JoinPolicy;
@@ -83,6 +88,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     follower,
     clock,
     writer,
+    replica: parts.replica.id,
     derpMap: parts.derpMap,
     onError,
   });
@@ -137,6 +143,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   let expiry: NodeJS.Timeout | undefined;
   parts.replica.onLost(async (lost) => presence.takeOver(lost));
 
+  /** What the others believe of the devices that are connected here is put right. */
+  const assertPresence = (): void => {
+    for (const hub of hubs.all()) {
+      for (const { device, ready } of hub.streams()) {
+        if (!ready) continue;
+        presence.assert(hub.snapshot.organization.id, device, hub.snapshot.devices.get(device)?.presence);
+      }
+    }
+  };
+  parts.replica.onRegained?.(assertPresence);
+
   return {
     handleUpgrade: transport.handleUpgrade,
     keyResponse: (capver) => transport.keyResponse(capver),
@@ -149,6 +166,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       maintenance = setInterval(() => {
         for (const hub of hubs.all()) hub.forget();
         hubs.sweep();
+        assertPresence();
         ephemeral.sweep().catch(onError);
       }, MAINTENANCE_MS);
       maintenance.unref();

@@ -31,6 +31,8 @@ export interface HubsParts {
   readonly follower: Follower;
   readonly clock: Clock;
   readonly writer: LiveWriter;
+  /** This process, as presence names it. */
+  readonly replica: string;
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly onError: (error: unknown) => void;
 }
@@ -42,7 +44,7 @@ interface Entry {
 }
 
 export function createHubs(parts: HubsParts): Hubs {
-  const { store, follower, clock, writer, derpMap, onError } = parts;
+  const { store, follower, clock, writer, replica, derpMap, onError } = parts;
   const entries = new Map<number, Promise<Entry | undefined>>();
   const ready = new Map<number, Entry>();
   const nodes = new Map<string, { readonly org: number; readonly device: number }>();
@@ -56,6 +58,15 @@ export function createHubs(parts: HubsParts): Hubs {
     }
   };
 
+  /** A device that is connected elsewhere now has left its stream here behind, even if that does not show yet. */
+  const supersede = (hub: OrganizationHub, changes: readonly Change[]): void => {
+    for (const change of changes) {
+      if (change.kind !== 'presence') continue;
+      const { after } = change as Change<'presence'>;
+      if (after?.online && after.replica !== replica) hub.supersede(after.device, after.since);
+    }
+  };
+
   const elect = (
     snapshot: Snapshot,
     elections: ReturnType<typeof createRouteElections>,
@@ -66,6 +77,16 @@ export function createHubs(parts: HubsParts): Hubs {
       const row = device === undefined ? null : { org, network: 0, prefix, device, since: clock.now() };
       writer.primary(org, 0, prefix, row);
     }
+  };
+
+  /** Its devices come again and find the organization loaded anew. */
+  const letGo = (org: number, entry: Entry): void => {
+    entry.unfollow();
+    entry.hub.stop();
+    for (const { device } of entry.hub.snapshot.devices.values()) nodes.delete(device.nodeKey);
+    ready.delete(org);
+    entries.delete(org);
+    writer.forget(org);
   };
 
   const load = async (org: number): Promise<Entry | undefined> => {
@@ -85,11 +106,23 @@ export function createHubs(parts: HubsParts): Hubs {
     });
     for (const { device } of snapshot.devices.values()) nodes.set(device.nodeKey, { org, device: device.id });
     elect(snapshot, elections, new Set(snapshot.devices.keys()));
-    const unfollow = follower.follow(org, from, (changes) => {
-      index(org, changes);
-      hub.apply(changes);
-    });
-    const entry = { hub, unfollow, lastUsed: clock.now() };
+    const unfollow = follower.follow(
+      org,
+      from,
+      (changes) => {
+        // What follows a gap in the feed says nothing to a snapshot that was let go of.
+        if (ready.get(org) !== entry) return;
+        index(org, changes);
+        hub.apply(changes);
+        writer.seen(org, changes);
+        supersede(hub, changes);
+      },
+      () => {
+        onError(new Error(`the feed of organization ${org} was pruned before it was read: loading it anew`));
+        letGo(org, entry);
+      },
+    );
+    const entry: Entry = { hub, unfollow, lastUsed: clock.now() };
     ready.set(org, entry);
     return entry;
   };
@@ -125,21 +158,17 @@ export function createHubs(parts: HubsParts): Hubs {
       if (device === undefined) return undefined;
       const loaded = await entryOf(device.org);
       if (loaded === undefined) return undefined;
-      // Registered through another process a moment ago: what it wrote is on its way here.
-      if (!loaded.hub.snapshot.devices.has(device.id)) await follower.settled(device.org);
+      const present = within(loaded, device.id, nodeKey);
+      if (present !== undefined) return present;
+      // Registered, or given a new key, through another process a moment ago: what it wrote is on its way here.
+      await follower.settled(device.org);
       return within(loaded, device.id, nodeKey);
     },
     all: () => [...ready.values()].map(({ hub }) => hub),
     sweep: () => {
       for (const [org, entry] of ready) {
         if (entry.hub.streamCount > 0) entry.lastUsed = clock.now();
-        else if (clock.now() - entry.lastUsed > IDLE_MS) {
-          entry.unfollow();
-          entry.hub.stop();
-          for (const { device } of entry.hub.snapshot.devices.values()) nodes.delete(device.nodeKey);
-          ready.delete(org);
-          entries.delete(org);
-        }
+        else if (clock.now() - entry.lastUsed > IDLE_MS) letGo(org, entry);
       }
     },
     stop: () => {

@@ -64,9 +64,9 @@ export function createMapHandler({ hubs, updates, presence, queue, clock, onErro
       freeSlot = done;
       if (closed) return done();
       guarded(() => {
+        if (once) return hub.answer(mapStream);
         hub.open(mapStream);
-        if (once) stream.end();
-        else presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
+        presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
       });
       if (!stream.writableNeedDrain) done();
     });
@@ -99,6 +99,7 @@ export function createMapHandler({ hubs, updates, presence, queue, clock, onErro
         ownText: '',
         own: undefined,
         backlog: undefined,
+        openedAt: clock.now(),
         lastWrite: clock.now(),
       },
       !request.Stream,

@@ -24,6 +24,7 @@ export interface MapStream {
   own: OwnView | undefined;
   /** Devices that changed while the client was slow; undefined while it keeps up. */
   backlog: Set<number> | undefined;
+  readonly openedAt: number;
   /** When a message was last written, for keep-alives. */
   lastWrite: number;
 }

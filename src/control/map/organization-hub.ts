@@ -8,6 +8,7 @@ import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
+import { type ClassState, createClassState } from './class-state.ts';
 import { type DeviceRender, isExpired, ownerUser, renderDevice } from './device-render.ts';
 import { buildFirstMap } from './first-map.ts';
 import type { MapStream } from './map-stream.ts';
@@ -25,6 +26,10 @@ export interface OrganizationHub {
   apply(changes: readonly Change[]): void;
   /** Writes the first map and keeps the stream told from then on. Ends the device's older stream. */
   open(stream: MapStream): void;
+  /** Writes a first map and ends the stream; an open stream of the device goes on. */
+  answer(stream: MapStream): void;
+  /** Ends the device's stream, unless it was opened after `since`: the device has gone over to another process. */
+  supersede(device: number, since: number): void;
   /** Whether this was the device's present stream. */
   close(stream: MapStream): boolean;
   /** The client of a slow stream has caught up. */
@@ -74,6 +79,30 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
   const schedule = (): void => {
     if (isPending(pending)) timer ??= setTimeout(tell, GATHER_MS);
   };
+  /** A new stream gets the present state: what the others have not been told yet must not be half of it. */
+  const tellNow = (): void => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    tell();
+  };
+
+  const firstMap = (stream: MapStream, state: ClassState, facts: DeviceFacts): Buffer => {
+    const own = network.own(stream.device);
+    const node = renderOwnNode(snapshot, facts, own, clock.now());
+    stream.ownText = node.text;
+    stream.own = own;
+    return buildFirstMap({
+      snapshot,
+      node,
+      own,
+      state,
+      renders,
+      stream,
+      user: ownerUser(facts),
+      derpMap: derpMap(stream.localAddress),
+      now: clock.now(),
+    });
+  };
 
   const touch = (changes: readonly Change[], touched: ReadonlySet<number>): void => {
     for (const id of touched) {
@@ -115,7 +144,23 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       for (const change of changes) absorb(change, touched);
       touch(changes, touched);
     },
+    answer: (stream) => {
+      tellNow();
+      const facts = snapshot.devices.get(stream.device);
+      if (facts !== undefined) {
+        const viewers = network.classOf(stream.device);
+        broadcast.send(stream, firstMap(stream, createClassState(network, viewers, stream), facts));
+      }
+      stream.sink.end();
+    },
+    supersede: (device, since) => {
+      const stream = registry.of(device);
+      if (stream === undefined || stream.openedAt > since) return;
+      registry.remove(stream);
+      stream.sink.end();
+    },
     open: (stream) => {
+      tellNow();
       const facts = snapshot.devices.get(stream.device);
       const older = registry.of(stream.device);
       if (older !== undefined) {
@@ -123,26 +168,9 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
         older.sink.end();
       }
       if (facts === undefined) return stream.sink.end();
-      const own = network.own(stream.device);
-      const node = renderOwnNode(snapshot, facts, own, clock.now());
-      const state = registry.add(stream);
-      stream.ownText = node.text;
-      stream.own = own;
+      const message = firstMap(stream, registry.add(stream), facts);
       stream.ready = true;
-      broadcast.send(
-        stream,
-        buildFirstMap({
-          snapshot,
-          node,
-          own,
-          state,
-          renders,
-          stream,
-          user: ownerUser(facts),
-          derpMap: derpMap(stream.localAddress),
-          now: clock.now(),
-        }),
-      );
+      broadcast.send(stream, message);
     },
     close: (stream) => {
       const present = registry.of(stream.device) === stream;

@@ -3,7 +3,7 @@
  * devices said within a few hundredths of a second. Nothing is pushed from here: other devices learn of it from the feed.
  */
 import type { DeviceLive, Presence, RoutePrimary } from '../../domain/model/devices.ts';
-import type { Store } from '../../domain/ports/store.ts';
+import type { Change, Store, Tx } from '../../domain/ports/store.ts';
 
 /** Long enough to merge what a device says in a row, short enough that nobody waits for it. */
 const FLUSH_MS = 20;
@@ -16,12 +16,23 @@ interface Batch {
   readonly primaries: Map<string, RoutePrimary | null>;
 }
 
+/** What was said here and has not come back through the feed yet: newer than the snapshot, written or not. */
+interface Unseen {
+  readonly live: Map<number, DeviceLive>;
+  readonly presence: Map<number, Presence>;
+}
+
 export interface LiveWriter {
   live(row: DeviceLive): void;
   presence(row: Presence): void;
   primary(org: number, network: number, prefix: string, row: RoutePrimary | null): void;
-  /** The row that waits to be written, which is newer than what the snapshot has. */
+  /** The row that was said here last, while the snapshot does not have it yet. */
   pendingLive(org: number, device: number): DeviceLive | undefined;
+  pendingPresence(org: number, device: number): Presence | undefined;
+  /** These changes are in the snapshot now. */
+  seen(org: number, changes: readonly Change[]): void;
+  /** The organization's snapshot is let go of. */
+  forget(org: number): void;
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -34,6 +45,7 @@ export interface LiveWriterParts {
 export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWriter {
   const batches = new Map<number, Batch>();
   const writing = new Map<number, Promise<void>>();
+  const unseen = new Map<number, Unseen>();
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -47,7 +59,35 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
     return batch;
   };
 
-  const write = (org: number, batch: Batch): Promise<void> =>
+  const unseenOf = (org: number): Unseen => {
+    let rows = unseen.get(org);
+    if (rows === undefined) {
+      rows = { live: new Map(), presence: new Map() };
+      unseen.set(org, rows);
+    }
+    return rows;
+  };
+  /** Takes rows back that will never come through the feed, unless something newer was said since. */
+  const drop = (org: number, live: readonly DeviceLive[], presence: readonly Presence[]): void => {
+    const rows = unseen.get(org);
+    for (const row of live) if (rows?.live.get(row.device) === row) rows.live.delete(row.device);
+    for (const row of presence) if (rows?.presence.get(row.device) === row) rows.presence.delete(row.device);
+  };
+
+  /** A device that has gone over to another process is that one's: whoever it left last has nothing to say of it. */
+  const isLeftElsewhere = async (tx: Tx, org: number, rows: readonly Presence[]): Promise<Set<number>> => {
+    const devices = rows.filter(({ online }) => !online).map(({ device }) => device);
+    if (devices.length === 0) return new Set();
+    const stored = await tx.find('presence', org, { device: devices }, devices.length);
+    const replicas = new Map(stored.map(({ device, replica }) => [device, replica]));
+    return new Set(
+      rows
+        .filter(({ device, online, replica }) => !online && (replicas.get(device) ?? replica) !== replica)
+        .map(({ device }) => device),
+    );
+  };
+
+  const write = (org: number, batch: Batch): Promise<{ live: DeviceLive[]; presence: Presence[] }> =>
     store.write(
       { orgs: [org], by: { kind: 'system', id: '', name: 'control' }, origin: 'control' },
       async (tx) => {
@@ -56,8 +96,16 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
         const known = new Set(
           (await tx.find('device', org, { id: named }, named.length)).map(({ id }) => id),
         );
-        for (const row of batch.live.values()) if (known.has(row.device)) await tx.put('deviceLive', row);
-        for (const row of batch.presence.values()) if (known.has(row.device)) await tx.put('presence', row);
+        const elsewhere = await isLeftElsewhere(tx, org, [...batch.presence.values()]);
+        const skipped: { live: DeviceLive[]; presence: Presence[] } = { live: [], presence: [] };
+        for (const row of batch.live.values()) {
+          if (known.has(row.device)) await tx.put('deviceLive', row);
+          else skipped.live.push(row);
+        }
+        for (const row of batch.presence.values()) {
+          if (known.has(row.device) && !elsewhere.has(row.device)) await tx.put('presence', row);
+          else skipped.presence.push(row);
+        }
         for (const [key, row] of batch.primaries) {
           const slash = key.indexOf('/');
           const network = Number(key.slice(0, slash));
@@ -65,6 +113,7 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
           if (row === null) await tx.remove('routePrimary', org, { network, prefix });
           else await tx.put('routePrimary', row);
         }
+        return skipped;
       },
     );
 
@@ -82,7 +131,8 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
     if (batch === undefined) return;
     batches.delete(org);
     try {
-      await write(org, batch);
+      const skipped = await write(org, batch);
+      drop(org, skipped.live, skipped.presence);
     } catch (error) {
       onError(error);
       restore(org, batch);
@@ -111,10 +161,39 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
   }
 
   return {
-    live: (row) => void batchOf(row.org).live.set(row.device, row),
-    presence: (row) => void batchOf(row.org).presence.set(row.device, row),
+    live: (row) => {
+      batchOf(row.org).live.set(row.device, row);
+      unseenOf(row.org).live.set(row.device, row);
+    },
+    presence: (row) => {
+      batchOf(row.org).presence.set(row.device, row);
+      unseenOf(row.org).presence.set(row.device, row);
+    },
     primary: (org, network, prefix, row) => void batchOf(org).primaries.set(`${network}/${prefix}`, row),
-    pendingLive: (org, device) => batches.get(org)?.live.get(device),
+    pendingLive: (org, device) => unseen.get(org)?.live.get(device),
+    pendingPresence: (org, device) => unseen.get(org)?.presence.get(device),
+    seen: (org, changes) => {
+      const rows = unseen.get(org);
+      if (rows === undefined) return;
+      for (const change of changes) {
+        const device = Number(change.key);
+        if (change.kind === 'deviceLive') {
+          const said = rows.live.get(device);
+          const { after } = change as Change<'deviceLive'>;
+          if (said !== undefined && (after === null || after.updatedAt >= said.updatedAt))
+            rows.live.delete(device);
+        } else if (change.kind === 'presence') {
+          const said = rows.presence.get(device);
+          const { after } = change as Change<'presence'>;
+          if (
+            said !== undefined &&
+            (after === null || (after.replica === said.replica && after.since >= said.since))
+          )
+            rows.presence.delete(device);
+        }
+      }
+    },
+    forget: (org) => void unseen.delete(org),
     flush: async () => {
       clearTimeout(timer);
       timer = undefined;

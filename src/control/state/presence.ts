@@ -15,6 +15,8 @@ const CONTROL = { kind: 'system', id: '', name: 'control' } as const;
 export interface PresenceKeeper {
   /** A stream of the device opened here; `known` is what the snapshot says. */
   connected(org: number, device: number, known: Presence | undefined): void;
+  /** The device has a stream here, whatever the others believe: this process may have been taken for lost meanwhile. */
+  assert(org: number, device: number, known: Presence | undefined): void;
   disconnected(org: number, device: number): void;
   /** Another replica is gone: what it left online goes offline, unless it came back elsewhere meanwhile. */
   takeOver(replica: string): void;
@@ -57,7 +59,12 @@ export function createPresenceKeeper(parts: PresenceKeeperParts): PresenceKeeper
       const key = keyOf(org, device);
       clearTimeout(leaving.get(key));
       leaving.delete(key);
-      if (known?.online !== true || known.replica !== replica) writer.presence(row(org, device, true));
+      const last = writer.pendingPresence(org, device) ?? known;
+      if (last?.online !== true || last.replica !== replica) writer.presence(row(org, device, true));
+    },
+    assert: (org, device, known) => {
+      const last = writer.pendingPresence(org, device) ?? known;
+      if (last?.online !== true) writer.presence(row(org, device, true));
     },
     disconnected: (org, device) => {
       const key = keyOf(org, device);
