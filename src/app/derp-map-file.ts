@@ -1,4 +1,4 @@
-/** The relay map that an operator gives in a file. */
+/** Relay maps from outside: the operator's, in a file, or another process's. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { DerpMap } from '../control/wire/index.ts';
@@ -13,6 +13,9 @@ const region = z.looseObject({
   Nodes: z.array(node),
 });
 const derpMap = z.looseObject({ Regions: z.record(z.string(), region) });
+
+/** Throws an error that tells what is wrong with it. */
+export const parseDerpMap = (value: unknown): DerpMap => derpMap.parse(value);
 
 /** Throws `invalid` with a sentence that says what to do. */
 export function readDerpMap(file: string): DerpMap {

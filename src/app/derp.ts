@@ -22,6 +22,7 @@ import { readDerpMap } from './derp-map-file.ts';
 import { originPort, type RelayListening, relayAddress, relayListening } from './derp-place.ts';
 import { describeListenFailure } from './listen-failure.ts';
 import { loadRelayCertificate, loadRelayKey } from './relay-keys.ts';
+import { createRelaySharing } from './relay-sharing.ts';
 import type { ServerKeys } from './server-keys.ts';
 import type { Services } from './services.ts';
 import type { TlsFiles } from './tls.ts';
@@ -66,13 +67,24 @@ export async function createDerp({ config, services, keys, tls, log }: DerpParts
   const admission = createAdmission({ ...services, onError });
   const listening = relayListening(config);
   const keyParts = { ...services, sealer: keys.sealer };
-  const relay = config.derp
+  const sharing =
+    config.database.kind === 'postgres' ? createRelaySharing(services.facts, onError) : undefined;
+  const relay = (await isWanted())
     ? createRelayServer({ privateKey: await loadRelayKey(keyParts), admission, clock, random, log })
     : undefined;
   const own = relay === undefined ? undefined : await ownListener(relay);
   let stun: StunListener | undefined;
   let closed: Promise<void> | undefined;
   let originListensOn = config.listen.port;
+
+  /** One relay is enough, since devices at different ones would not meet. */
+  async function isWanted(): Promise<boolean> {
+    if (config.derp !== undefined) return config.derp;
+    if (given !== undefined) return false;
+    if (!(await sharing?.isServed())) return true;
+    log.info('another process runs the relay');
+    return false;
+  }
 
   async function ownListener(server: RelayServer): Promise<OwnListener | undefined> {
     if (listening.own === undefined) return undefined;
@@ -99,6 +111,14 @@ export async function createDerp({ config, services, keys, tls, log }: DerpParts
   }
 
   const map = (localAddress = ''): DerpMap => {
+    if (given === undefined && config.derp !== false) {
+      const shared = sharing?.map();
+      if (shared !== undefined) return shared;
+    }
+    return ownMap(localAddress);
+  };
+
+  const ownMap = (localAddress: string): DerpMap => {
     if (relay === undefined) return given ?? { Regions: {} };
     const embedded = derpMapOf({
       host: relayAddress({ config, certificateName: own ? undefined : certificateName(tls), localAddress }),
@@ -119,6 +139,8 @@ export async function createDerp({ config, services, keys, tls, log }: DerpParts
       if (relay !== undefined || config.stun !== undefined) {
         stun = await stunSomewhere(listening, own?.port, log);
       }
+      if (relay !== undefined) await sharing?.publish(ownMap(''));
+      await sharing?.start();
     },
     originListens: (port) => {
       originListensOn = port;
@@ -131,6 +153,7 @@ export async function createDerp({ config, services, keys, tls, log }: DerpParts
   };
 
   async function close(): Promise<void> {
+    sharing?.close();
     relay?.close();
     admission.close();
     await stun?.close();

@@ -23,8 +23,8 @@ export interface ServeConfig extends InstallationConfig {
   readonly trustedProxies: readonly string[];
   readonly metricsListen: HostPort | undefined;
   readonly logLevel: LogLevel;
-  /** Whether to run the embedded relay. */
-  readonly derp: boolean;
+  /** Whether to run the embedded relay. Undefined: unless there is another. */
+  readonly derp: boolean | undefined;
   /** Undefined: on the server's own origin where that speaks TLS, else beside it. */
   readonly derpListen: HostPort | undefined;
   readonly stun: HostPort | undefined;
@@ -87,19 +87,15 @@ export function loadInstallationConfig({
 export function loadServeConfig({ flags, environment, programDirectory }: ConfigInput): ServeConfig {
   const defaultData = join(programDirectory, DATA_DIRECTORY);
   const settings = collectSettings(flags, environment, defaultData);
-  const proxies = read(settings, 'trusted-proxies') ?? '';
   return {
     ...installationOf(settings, defaultData),
     listen: read(settings, 'listen') ?? DEFAULT_LISTEN,
     publicUrl: read(settings, 'public-url'),
     tls: tlsOf(settings),
-    trustedProxies: proxies
-      .split(',')
-      .map((one) => one.trim())
-      .filter((one) => one !== ''),
+    trustedProxies: read(settings, 'trusted-proxies') ?? [],
     metricsListen: read(settings, 'metrics-listen'),
     logLevel: read(settings, 'log-level') ?? 'info',
-    derp: read(settings, 'derp') ?? read(settings, 'derp-map') === undefined,
+    derp: read(settings, 'derp'),
     derpListen: read(settings, 'derp-listen'),
     stun: read(settings, 'stun'),
     derpMapFile: read(settings, 'derp-map'),

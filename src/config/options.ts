@@ -8,6 +8,7 @@ import {
   parseHostPort,
   parseLogLevel,
   parseOrigin,
+  parseProxies,
   parseText,
 } from './values.ts';
 
@@ -44,11 +45,13 @@ export const serveOptions = {
   'trusted-proxies': option(
     'LIST',
     'addresses and prefixes of proxies whose X-Forwarded-For is believed, separated by commas',
-    parseText,
+    parseProxies,
   ),
   'metrics-listen': option('HOST:PORT', 'where to offer /metrics; off without it', parseHostPort),
   'log-level': option('LEVEL', 'trace, debug, info, warn, error or silent; default info', parseLogLevel),
-  derp: flag('run the embedded relay; default true unless --derp-map is given, see --no-derp'),
+  derp: flag(
+    'run the embedded relay; without it the relay runs unless there is another, and never with --no-derp',
+  ),
   'derp-listen': option(
     'HOST:PORT',
     'where the relay listens; default the port after that of --listen, or with TLS the same origin',

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { formatKey, generatePrivateKey } from '../../src/control/noise/index.ts';
 import { createTestDevice, type TestDevice } from '../client/index.ts';
 import { initialise, type Server, serve } from '../support/holdfast.ts';
+import { createTestDatabase } from '../support/postgres.ts';
 import { startProgram } from '../support/program.ts';
 import { connectRelay, sha256, type TestRelayClient } from '../support/relay-client.ts';
 import { createRest, type Rest } from '../support/rest.ts';
@@ -168,6 +169,33 @@ describe('the embedded relay', () => {
     const client = await connectRelay({ port: Number(new URL(server.url).port), privateKey });
     undo.push(client.close);
     expect(client.serverInfo).toEqual({ version: 2 });
+  });
+});
+
+describe('two processes on one database', () => {
+  test('tell devices of one relay, at which the devices of both meet', async () => {
+    const database = ['--database-url', await createTestDatabase()];
+    const { api_key: token } = await initialise(database, 'shared');
+    const begin = async (name: string) => {
+      const server = await serve(
+        (command) => startProgram(command, path.join(directory, name)),
+        ...[...database, '--listen', '127.0.0.1:0'],
+      );
+      undo.push(server.stop);
+      return server.url;
+    };
+    const [first, second] = [await begin('first.log'), await begin('second.log')];
+    const create = { reusable: true, ephemeral: false, preauthorized: true };
+    const authKey = NewKey.parse(
+      await createRest({ url: first, token }).ask('POST', '/api/v2/tailnet/-/keys', {
+        capabilities: { devices: { create } },
+      }),
+    ).key;
+    const [a, b] = [await join(first, authKey, 'one'), await join(second, authKey, 'two')];
+    expect(b.relay).toEqual(a.relay);
+    const [left, right] = [await connectAs(a), await connectAs(b)];
+    left.send(right.keyRaw, Buffer.from('across processes'));
+    expect((await right.next(RECV_PACKET)).toString('utf8', 32)).toBe('across processes');
   });
 });
 

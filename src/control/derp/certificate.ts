@@ -100,5 +100,5 @@ export function isUsable({ certPem }: RelayCertificate, names: readonly string[]
 }
 
 /** What pins the certificate in a map: `sha256-raw:` and the SHA-256 of its DER in hex. */
-export const certificatePin = ({ certPem }: RelayCertificate): string =>
+export const certificatePin = ({ certPem }: Pick<RelayCertificate, 'certPem'>): string =>
   `sha256-raw:${createHash('sha256').update(new X509Certificate(certPem).raw).digest('hex')}`;
