@@ -13,7 +13,7 @@ export default {
     ),
     no(
       'domain-on-kernel',
-      { path: '^src/domain/' },
+      { path: '^src/domain/', pathNot: '\\.test\\.ts$' },
       { path: '^src/(?!kernel/|domain/)' },
       'domain declares ports; others implement them',
     ),
@@ -28,6 +28,12 @@ export default {
       { path: '^src/policy/' },
       { path: '^src/(?!kernel/|domain/model/|policy/)' },
       'policy sees plain models only',
+    ),
+    no(
+      'effective-policy-below-edges',
+      { path: '^src/effective-policy/', pathNot: '\\.test\\.ts$' },
+      { path: '^src/(?!kernel/|domain/|policy/|effective-policy/)' },
+      'the effective policy joins domain and policy, for every edge to use',
     ),
     no(
       'store-below-api',
