@@ -54,7 +54,7 @@ export interface DeviceInput {
   readonly class: 'normal' | 'edge-only';
   /** False takes the device out of everything. */
   readonly authorized: boolean;
-  /** Shared in from another organization. */
+  /** A device of another organization that something here is shared with: it can be a source, never a destination. */
   readonly external?: boolean;
 }
 

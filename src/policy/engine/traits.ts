@@ -25,13 +25,14 @@ export function traitsOf(program: Program, device: Basics): Traits {
   if (!device.active) return NO_TRAITS;
   const src: Atom[] = [];
   const dst: Atom[] = [];
+  // What is shared in from elsewhere reaches in; its own organization decides what reaches it.
+  const external = device.input.external === true;
   const both = (key: string): void => {
     const atom = program.atoms.get(key);
     if (atom === undefined) return;
     src.push(atom);
-    dst.push(atom);
+    if (!external) dst.push(atom);
   };
-  const external = device.input.external === true;
   for (const key of device.principals) both(key);
   if (device.wild || external) {
     pushAtom(program, DANGER_ATOM, src);
@@ -41,7 +42,7 @@ export function traitsOf(program: Program, device: Basics): Traits {
     pushAtom(program, ANY_ATOM, dst);
     if (device.exit) pushAtom(program, INTERNET_ATOM, dst);
   }
-  addLiterals(program, device, src, dst);
+  addLiterals(program, device, src, external ? [] : dst);
   const via = program.viaUnits.filter((unit) => carries(unit.spec, device)).map((unit) => unit.slot);
   const failed = program.gates.filter((gate) => !passes(gate, device.input));
   return { key: keyOf(src, dst, via, failed), src, dst, via, failed };

@@ -178,9 +178,10 @@ export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInpu
   const orphan =
     input.owner.kind === 'membership' && input.tags.length === 0 && !input.external && owner === undefined;
   const active = input.authorized && owner?.suspended !== true && !orphan;
-  const gateways = index.gatewaysOfDevice.get(input.id) ?? [];
-  const routes = manualRoutes(input);
-  for (const service of index.servicesOfDevice.get(input.id) ?? []) {
+  const gateways = input.external ? [] : (index.gatewaysOfDevice.get(input.id) ?? []);
+  const external = input.external === true;
+  const routes = external ? [] : manualRoutes(input);
+  for (const service of external ? [] : (index.servicesOfDevice.get(input.id) ?? [])) {
     for (const address of service.addresses) pushRoute(routes, address, 'service', 0);
   }
   for (const gateway of gateways) {
