@@ -95,6 +95,7 @@ export async function createDerp({ config, services, keys, tls, log }: DerpParts
         cert: certificate.certPem,
         key: certificate.keyPem,
         ALPNProtocols: ['http/1.1'],
+        handshakeTimeout: HEADERS_TIMEOUT_MS,
         headersTimeout: HEADERS_TIMEOUT_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
       },

@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { DerpMap, DerpNode } from '../wire/index.ts';
 
-export const RELAY_REGION_ID = 999;
+const RELAY_REGION_ID = 999;
 const REGION_CODE = 'holdfast';
 const REGION_NAME = 'Holdfast';
 const NO_STUN = -1;

@@ -2,7 +2,7 @@
 export { type Admission, createAdmission } from './admission.ts';
 export { certificatePin, isUsable, makeCertificate, type RelayCertificate } from './certificate.ts';
 export type { RelayLimits, RelayLog, RelayServer, RelayStats } from './contract.ts';
-export { derpMapOf, RELAY_NAME, RELAY_REGION_ID } from './derp-map.ts';
+export { derpMapOf, RELAY_NAME } from './derp-map.ts';
 export { handleRelayRequest, relayAnswer } from './helpers.ts';
 export { createRelayServer } from './relay-server.ts';
 export { type StunListener, startStun } from './stun-listener.ts';

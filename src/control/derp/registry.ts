@@ -46,7 +46,7 @@ export function createRegistry(): Registry {
       if (!Array.isArray(holder)) {
         holders.delete(client.key);
         for (const peer of client.exchanged) {
-          peer.exchanged.delete(client);
+          peer.forget(client);
           peer.sendPeerGone(client.keyRaw, 'disconnected');
         }
         client.exchanged.clear();
@@ -61,7 +61,7 @@ export function createRegistry(): Registry {
       // Whoever is told nothing now must be told when the last one goes.
       const heir = left.at(-1);
       for (const peer of client.exchanged) {
-        peer.exchanged.delete(client);
+        peer.forget(client);
         if (heir === undefined) continue;
         peer.exchanged.add(heir);
         heir.exchanged.add(peer);

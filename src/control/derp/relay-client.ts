@@ -60,6 +60,12 @@ export class RelayClient {
     this.outbox.control(frame(FRAME.peerGone, peerRaw, Uint8Array.of(PEER_GONE[reason])));
   }
 
+  /** Lets go of a connection that is gone. */
+  forget(other: RelayClient): void {
+    this.exchanged.delete(other);
+    if (this.lastExchanged === other) this.lastExchanged = undefined;
+  }
+
   /** Takes a packet from `from`. Whether one was dropped for it. */
   deliver(from: RelayClient, packet: Buffer): boolean {
     if (from.lastExchanged !== this) {

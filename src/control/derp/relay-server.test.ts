@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   connectRelay,
@@ -248,6 +249,33 @@ describe('the relay', () => {
     }
     expect(seen).toBe(sent - relay.stats().droppedPackets);
   });
+});
+
+test('no frames that a client can send stop the relay', async () => {
+  const { join } = await createWorld();
+  const [steady, other] = [await join(), await join()];
+  const someFrame = fc.record({
+    type: fc.oneof(fc.integer({ min: 0, max: 0xff }), fc.constantFrom(0x02, 0x04, 0x07, 0x12)),
+    payload: fc.uint8Array({ maxLength: 100 }),
+    toOther: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(someFrame, { maxLength: 20 }),
+      fc.uint8Array({ maxLength: 50 }),
+      async (frames, garbage) => {
+        const client = await join();
+        for (const { type, payload, toOther } of frames) {
+          client.write(type, toOther ? Buffer.concat([other.keyRaw, payload]) : payload);
+        }
+        client.socket.end(garbage);
+        await client.ended;
+      },
+    ),
+    { numRuns: 50 },
+  );
+  other.send(steady.keyRaw, packet('still here'));
+  expect(await received(steady)).toEqual({ from: other.nodeKey, text: 'still here' });
 });
 
 describe('who may use the relay', () => {
