@@ -77,7 +77,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const server = createHttpServer({ log, tls, trustedProxies, control, relay: derp.relay });
   metrics?.watchServer(server);
   mountDerpRoutes(server, derp);
-  await mountRoutes({ server, services, config, readiness, log });
+  await mountRoutes({ server, services, config, sealer: keys.sealer, readiness, log });
   await services.replica.start();
   cleanup.add('the replica lease', services.replica.close);
   await control.start();

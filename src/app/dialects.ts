@@ -5,17 +5,19 @@ import { createKeycardApi, createKeycardServices } from '../api/keycard/index.ts
 import { createNetmakerApi, createNetmakerServices } from '../api/netmaker/index.ts';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
+import type { Sealer } from '../domain/ports/sealer.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
 import type { Services } from './services.ts';
 
 export interface DialectParts {
   readonly services: Services;
+  readonly sealer: Sealer;
   readonly log: Logger;
 }
 
 type Dialect = (parts: DialectParts) => FastifyPluginAsync;
 
-const tailscale: Dialect = ({ services, log }) => {
+const tailscale: Dialect = ({ services, sealer, log }) => {
   const { store, clock, random, authenticator } = services;
   return createTailscaleApi({
     services: createTailscaleServices({
@@ -23,6 +25,7 @@ const tailscale: Dialect = ({ services, log }) => {
       clock,
       random,
       checker: createPolicyChecker({ store, clock }),
+      sealer,
     }),
     authenticate: authenticator.authenticate,
     clock,

@@ -9,6 +9,7 @@ import type { ServeConfig } from '../config/config.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import { createTagRules } from '../domain/policy-file/tag-rules.ts';
+import type { Sealer } from '../domain/ports/sealer.ts';
 import { dialects } from './dialects.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
@@ -17,6 +18,7 @@ export interface RoutesParts {
   readonly server: FastifyInstance;
   readonly services: Services;
   readonly config: ServeConfig;
+  readonly sealer: Sealer;
   readonly readiness: ReadinessProbe;
   readonly log: Logger;
 }
@@ -44,7 +46,7 @@ function nativeApi({ services, config, readiness, log }: RoutesParts): FastifyPl
 }
 
 export async function mountRoutes(parts: RoutesParts): Promise<void> {
-  const { server, services, log } = parts;
+  const { server, services, sealer, log } = parts;
   await server.register(nativeApi(parts));
-  for (const dialect of dialects) await server.register(dialect({ services, log }));
+  for (const dialect of dialects) await server.register(dialect({ services, sealer, log }));
 }

@@ -18,9 +18,12 @@ import { keyOperations } from './keys.ts';
 import { oauthOperations } from './oauth.ts';
 import type { TailscaleApiParts } from './parts.ts';
 import { policyFileOperations } from './policy-file.ts';
+import { postureOperations } from './posture.ts';
 import { requestId } from './request-id.ts';
 import { settingsOperations } from './settings.ts';
 import { userOperations } from './users.ts';
+import { vipServiceOperations } from './vip-services.ts';
+import { webhookOperations } from './webhooks.ts';
 
 export type { TailscaleApiParts, TailscaleServices } from './parts.ts';
 export { createTailscaleServices, type TailscaleServicesParts } from './services.ts';
@@ -36,6 +39,9 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...settingsOperations(parts),
   ...contactOperations(parts),
   ...attributeOperations(parts),
+  ...vipServiceOperations(parts),
+  ...webhookOperations(parts),
+  ...postureOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';

@@ -14,7 +14,10 @@ import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { MemberList } from '../../domain/people/member-list.ts';
 import type { PolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import type { PostureIntegrations } from '../../domain/posture/posture-integration-service.ts';
+import type { VipServices } from '../../domain/services/vip-service.ts';
 import type { SettingsService } from '../../domain/settings/settings-service.ts';
+import type { WebhookService } from '../../domain/webhooks/webhook-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { CallContext } from '../shared/operation.ts';
@@ -38,6 +41,9 @@ export interface TailscaleServices {
   readonly settingsService: SettingsService;
   readonly contacts: ContactService;
   readonly attributes: AttributeService;
+  readonly vipServices: VipServices;
+  readonly webhooks: WebhookService;
+  readonly postureIntegrations: PostureIntegrations;
 }
 
 export interface TailscaleApiParts {

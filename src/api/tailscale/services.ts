@@ -13,8 +13,12 @@ import { createMemberList } from '../../domain/people/member-list.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
+import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import { createPostureIntegrations } from '../../domain/posture/posture-integration-service.ts';
+import { createVipServices } from '../../domain/services/vip-service.ts';
 import { createSettingsService } from '../../domain/settings/settings-service.ts';
+import { createWebhookService } from '../../domain/webhooks/webhook-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { TailscaleServices } from './parts.ts';
@@ -25,6 +29,7 @@ export interface TailscaleServicesParts {
   readonly random: Random;
   /** Decides which policy files may be saved. */
   readonly checker: PolicyChecker;
+  readonly sealer: Sealer;
 }
 
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
@@ -45,5 +50,8 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     settingsService: createSettingsService(parts),
     contacts: createContactService(parts),
     attributes: createAttributeService(parts),
+    vipServices: createVipServices({ ...parts, tagRules }),
+    webhooks: createWebhookService(parts),
+    postureIntegrations: createPostureIntegrations(parts),
   };
 }

@@ -73,6 +73,12 @@ export async function allocateAddresses(
   throw new AppError('conflict', 'no address is free in the pool');
 }
 
+/** The pair of an IPv4 address of the pool, which the caller has checked. */
+export function addressPairOf(ipv4: string): AddressPair {
+  const value = ipv4.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  return { ipv4: ipv4Text(value), ipv6: ipv6Text(value) };
+}
+
 /** Writes a pair as a device's. */
 export const insertAddresses = (
   tx: Tx,

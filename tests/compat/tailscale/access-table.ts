@@ -115,4 +115,42 @@ export const ACCESS: readonly AccessLine[] = [
     scopes: write('devices:posture_attributes'),
   },
   { operation: `PATCH ${T}/device-attributes`, roles: KEYS, scopes: write('devices:posture_attributes') },
+
+  ...['vip-services', 'services'].flatMap((base): AccessLine[] => {
+    const one = `${T}/${base}/:serviceName`;
+    return [
+      { operation: `GET ${T}/${base}`, roles: READERS, scopes: read('services') },
+      { operation: `GET ${one}`, roles: READERS, scopes: read('services') },
+      { operation: `PUT ${one}`, roles: NETWORK, scopes: write('services') },
+      { operation: `DELETE ${one}`, roles: NETWORK, scopes: write('services') },
+      { operation: `GET ${one}/devices`, roles: READERS, scopes: read('services') },
+      { operation: `GET ${one}/device/:deviceId/approved`, roles: READERS, scopes: read('services') },
+      { operation: `POST ${one}/device/:deviceId/approved`, roles: NETWORK, scopes: write('services') },
+    ];
+  }),
+
+  // "generate auth keys; API tokens and OAuth clients; write webhooks"
+  { operation: `GET ${T}/webhooks`, roles: READERS, scopes: read('webhooks') },
+  { operation: `POST ${T}/webhooks`, roles: KEYS, scopes: write('webhooks') },
+  { operation: 'GET /api/v2/webhooks/:endpointId', roles: READERS, scopes: read('webhooks') },
+  { operation: 'PATCH /api/v2/webhooks/:endpointId', roles: KEYS, scopes: write('webhooks') },
+  { operation: 'DELETE /api/v2/webhooks/:endpointId', roles: KEYS, scopes: write('webhooks') },
+  { operation: 'POST /api/v2/webhooks/:endpointId/test', roles: KEYS, scopes: write('webhooks') },
+  { operation: 'POST /api/v2/webhooks/:endpointId/rotate', roles: KEYS, scopes: write('webhooks') },
+
+  // "feature_settings: tailnet settings (rest) and posture integrations"; "write feature config"
+  { operation: `GET ${T}/posture/integrations`, roles: READERS, scopes: read('feature_settings') },
+  { operation: `POST ${T}/posture/integrations`, roles: MACHINES, scopes: write('feature_settings') },
+  {
+    operation: `PATCH ${T}/posture/integrations/:integrationId`,
+    roles: MACHINES,
+    scopes: write('feature_settings'),
+  },
+  ...['GET', 'PATCH', 'DELETE'].map(
+    (method): AccessLine => ({
+      operation: `${method} /api/v2/posture/integrations/:integrationId`,
+      roles: method === 'GET' ? READERS : MACHINES,
+      scopes: method === 'GET' ? read('feature_settings') : write('feature_settings'),
+    }),
+  ),
 ];

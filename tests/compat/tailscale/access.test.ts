@@ -18,6 +18,8 @@ let acme: TestOrganization;
 let rival: TestOrganization;
 let rivalDevice: number;
 let rivalKey: string;
+let rivalWebhook: number;
+let rivalIntegration: number;
 const roleTokens = new Map<Role, string>();
 
 beforeAll(async () => {
@@ -35,6 +37,16 @@ beforeAll(async () => {
     body: { keyType: 'client', scopes: ['dns'] },
   });
   rivalKey = key.json<{ id: string }>().id;
+  const asRival = async (method: string, path: string, body: object): Promise<void> => {
+    const answer = await api.call(method, `/api/v2/tailnet/-/${path}`, { token: rival.token, body });
+    expect([path, answer.status, answer.text]).toEqual([path, 200, answer.text]);
+  };
+  await asRival('POST', 'webhooks', { endpointUrl: 'https://r.test', subscriptions: ['nodeCreated'] });
+  await asRival('POST', 'posture/integrations', { provider: 'kolide', clientSecret: 'x' });
+  await asRival('PUT', 'vip-services/svc:hidden', { ports: ['tcp:443'] });
+  const org = rival.organization.id;
+  rivalWebhook = (await api.store.find('webhook', org, {}))[0]!.id;
+  rivalIntegration = (await api.store.find('postureIntegration', org, {}))[0]!.id;
 });
 afterAll(async () => {
   expect(api.failures).toEqual([]);
@@ -93,14 +105,32 @@ describe('every operation of the dialect', () => {
     },
   );
 
-  test.each(ACCESS.filter(({ operation }) => /:deviceId|:keyId/u.test(operation)))(
+  // A PUT of a name that only the other organization has makes a thing of one's own.
+  const NAMED_THING = /:(?!tailnet)/u;
+  const MAKES_OWN = /^PUT .*:serviceName$/u;
+  test.each(ACCESS.filter(({ operation }) => NAMED_THING.test(operation) && !MAKES_OWN.test(operation)))(
     '$operation does not know the things of another organization',
     async ({ operation }) => {
       const [method, path] = operation.split(' ') as [string, string];
       const before = await snapshotOf(rival.organization.id);
-      for (const device of [String(rivalDevice), `n${encode(rivalDevice)}CNTRL`]) {
-        const url = path.replace(':tailnet', '-').replace(':deviceId', device).replace(':keyId', rivalKey);
-        const answer = await api.call(method, url, { body: BODIES[path.split('/').at(-1)!] ?? VALID_KEY });
+      for (const plain of [true, false]) {
+        const id = (letter: string, value: number): string =>
+          plain ? String(value) : `${letter}${encode(value)}CNTRL`;
+        const names: Readonly<Record<string, string>> = {
+          tailnet: '-',
+          deviceId: id('n', rivalDevice),
+          userId: id('u', rival.owner.id),
+          endpointId: id('w', rivalWebhook),
+          integrationId: id('p', rivalIntegration),
+          keyId: rivalKey,
+          serviceName: 'svc:hidden',
+          attributeKey: 'custom:x',
+          contactType: 'nobody',
+        };
+        const url = path.replace(/:([a-zA-Z]+)/gu, (_all, name: string) => names[name]!);
+        const last = path.split('/').at(-1)!;
+        const body = BODIES[`${method} ${last}`] ?? BODIES[last] ?? VALID_KEY;
+        const answer = await api.call(method, url, { body });
         expect([url, answer.status]).toEqual([url, 404]);
       }
       expect(await snapshotOf(rival.organization.id)).toBe(before);
@@ -130,8 +160,10 @@ const BODIES: Readonly<Record<string, unknown>> = {
   key: { keyExpiryDisabled: true },
   ip: { ipv4: '100.90.1.1' },
   role: { role: 'member' },
+  approved: { approved: false },
   ':attributeKey': { value: 1 },
   ':contactType': { email: 'x@x.test' },
+  'PATCH :endpointId': { subscriptions: ['nodeDeleted'] },
 };
 const VALID_KEY = { keyType: 'client', scopes: ['dns'], description: 'taken over' };
 

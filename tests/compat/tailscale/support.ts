@@ -5,6 +5,7 @@ import {
   createTailscaleServices,
   type TailscaleApiParts,
 } from '../../../src/api/tailscale/index.ts';
+import { createSealer } from '../../../src/auth/sealing.ts';
 import type { Device } from '../../../src/domain/model/devices.ts';
 import type { PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
 import { createPolicyChecker } from '../../../src/effective-policy/policy-checker.ts';
@@ -14,7 +15,13 @@ export const tailscaleParts = (
   { store, clock, random, authenticator, onError }: ApiParts,
   checker: PolicyChecker = createPolicyChecker({ store, clock }),
 ): TailscaleApiParts => ({
-  services: createTailscaleServices({ store, clock, random, checker }),
+  services: createTailscaleServices({
+    store,
+    clock,
+    random,
+    checker,
+    sealer: createSealer({ key: new Uint8Array(32).fill(7), random }),
+  }),
   authenticate: authenticator.authenticate,
   clock,
   random,
