@@ -112,10 +112,16 @@ export function createHubs(parts: HubsParts): Hubs {
       (changes) => {
         // What follows a gap in the feed says nothing to a snapshot that was let go of.
         if (ready.get(org) !== entry) return;
-        index(org, changes);
-        hub.apply(changes);
-        writer.seen(org, changes);
-        supersede(hub, changes);
+        try {
+          index(org, changes);
+          hub.apply(changes);
+          writer.seen(org, changes);
+          supersede(hub, changes);
+        } catch (error) {
+          // Half a change must not stay: what is in memory is made anew from the store.
+          onError(error);
+          letGo(org, entry);
+        }
       },
       () => {
         onError(new Error(`the feed of organization ${org} was pruned before it was read: loading it anew`));
