@@ -20,8 +20,10 @@ import { createServices } from './app/services.ts';
 import { createTlsFiles, type TlsFiles } from './app/tls.ts';
 import type { ServeConfig } from './config/config.ts';
 import { formatHostPort } from './config/values.ts';
+import { createMaintenance } from './jobs/maintenance.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { Random } from './kernel/random.ts';
+import { createRetention } from './store/retention.ts';
 
 export interface AppParts {
   readonly config: ServeConfig;
@@ -67,6 +69,9 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   cleanup.add('the store', installation.close);
   const services = createServices({ installation, clock, random, onError });
   cleanup.add('the services', services.close);
+  const retention = createRetention({ engine: installation.engine, clock });
+  const maintenance = createMaintenance({ retention, random, onError });
+  cleanup.add('maintenance', maintenance.close);
   const keys = await loadServerKeys({ config, facts: services.facts, random });
   const derp = await createDerp({ config, services, keys, tls, log });
   cleanup.add('the relay', derp.close);
@@ -96,6 +101,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   }
   const origin = await listen(server, config, tls);
   derp.originListens((server.server.address() as AddressInfo).port);
+  maintenance.start();
   const firstRunLink = await firstRunLinkOf(services, config.publicUrl ?? origin);
   return { origin, firstRunLink, close: cleanup.run, reload: () => reloadCertificate(server, tls, log) };
 }

@@ -1,5 +1,5 @@
 /** Restores a backup into an empty installation, of either engine, and verifies what came of it. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sealingKeyId } from '../auth/sealing.ts';
 import type { InstallationConfig } from '../config/config.ts';
@@ -17,7 +17,7 @@ import { DATABASE_FILE, openEngine } from '../store/open-store.ts';
 import { openSqlite } from '../store/sqlite/sqlite-engine.ts';
 import { lockDataDirectory } from './data-lock.ts';
 import { describeOpenFailure } from './open-failure.ts';
-import { KEY_FILE, readOperatorKey, SEALING_KEY_FACT } from './sealing-key.ts';
+import { KEY_FILE, keepKeyFile, readOperatorKey, SEALING_KEY_FACT } from './sealing-key.ts';
 
 export interface RestoreParts {
   readonly config: InstallationConfig;
@@ -28,7 +28,6 @@ export interface RestoreParts {
 
 const UNFINISHED = `${DATABASE_FILE}.restoring`;
 const SQLITE_COMPANIONS = ['', '-wal', '-shm', '-journal'];
-const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 
 async function headerOf(file: string): Promise<BackupHeader> {
@@ -99,7 +98,7 @@ async function restoreSqlite(
     }
     await bringToVersion(openSqlite(unfinished), SCHEMA_VERSION);
     if (typeof key === 'string' && parts.config.sealingKeyFile === undefined) {
-      writeFileSync(keyFile, `${key}\n`, { mode: PRIVATE_FILE, flush: true });
+      keepKeyFile(keyFile, key);
     }
     renameSync(unfinished, join(directory, DATABASE_FILE));
     return summary;

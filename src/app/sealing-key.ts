@@ -2,7 +2,7 @@
  * Where the sealing key is: in a file that the operator names, else kept by the installation: beside the embedded
  * database in a file of its own, or, where several processes share a PostgreSQL database, in that database.
  */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SEALING_KEY_BYTES } from '../auth/sealing.ts';
 import type { InstallationConfig } from '../config/config.ts';
@@ -57,18 +57,27 @@ export function readOperatorKey(file: string): Uint8Array {
 
 const encode = (key: Uint8Array): string => Buffer.from(key).toString('base64');
 
-/** Puts a key where the installation keeps its own. */
-export async function keepSealingKey(
-  config: InstallationConfig,
+/** Makes a file with its whole content or not at all, unless there is one. */
+export function keepKeyFile(file: string, text: string): void {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${text}\n`, { mode: PRIVATE_FILE, flush: true });
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    // Another process was quicker: its key is the installation's.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+async function keepSealingKey(
+  { database }: InstallationConfig,
   facts: InstallationFacts,
   key: Uint8Array,
 ): Promise<void> {
-  if (config.database.kind === 'postgres') await facts.ensure(SEALING_KEY_FACT, encode(key));
-  else
-    writeFileSync(join(config.database.directory, KEY_FILE), `${encode(key)}\n`, {
-      mode: PRIVATE_FILE,
-      flag: 'wx',
-    });
+  if (database.kind === 'postgres') await facts.ensure(SEALING_KEY_FACT, encode(key));
+  else keepKeyFile(join(database.directory, KEY_FILE), encode(key));
 }
 
 /** The key if there is one. Throws `ConfigError` when it cannot be read or is not one. */

@@ -17,6 +17,10 @@ export async function serve(context: CommandContext, options: ParsedOptions): Pr
   const { clock, random } = context;
   const config = loadServeConfig(configInput(context, flagsOf(options)));
   const log = createLog(config.logLevel);
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a defect of the program, please report it');
+    process.exit(EXIT_FAILED);
+  });
   const version = programVersion(context.programDirectory);
   const app = await startApp({ config, clock, random, log, version });
   context.print(

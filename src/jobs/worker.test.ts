@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ENGINES, type EngineName } from '../../tests/support/engines.ts';
+import { createTestDatabase } from '../../tests/support/postgres.ts';
+import type { ClaimedJob, Jobs } from '../domain/ports/jobs.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { systemRandom } from '../kernel/random.ts';
+import { createJobs } from '../store/jobs.ts';
+import { migrate } from '../store/migrator.ts';
+import { openEngine, type StoreLocation } from '../store/open-store.ts';
+import { createStore } from '../store/store.ts';
+import { retryDelay } from './backoff.ts';
+import { jobQueue } from './queues.ts';
+import { createWorker, PermanentFailure, type WorkerParts } from './worker.ts';
+
+const ORG = 7;
+const KIND = 'test';
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+async function openJobs(name: EngineName) {
+  const directory = name === 'sqlite' ? mkdtempSync(join(tmpdir(), 'holdfast-jobs-')) : undefined;
+  const location: StoreLocation =
+    directory === undefined
+      ? { kind: 'postgres', url: await createTestDatabase() }
+      : { kind: 'sqlite', directory };
+  const engine = openEngine({ location, clock: systemClock, onError: () => undefined });
+  await migrate(engine);
+  const store = createStore({ engine, clock: systemClock });
+  undo.push(async () => {
+    await store.close();
+    if (directory !== undefined) rmSync(directory, { recursive: true });
+  });
+  const rows = () =>
+    engine.run('SELECT "payload", "attempt", "dead", "lastError", "runAt" FROM "job" ORDER BY "id"', []);
+  return { jobs: createJobs({ engine, clock: systemClock, store }), rows };
+}
+
+const errors: unknown[] = [];
+function worker(
+  jobs: Jobs,
+  handle: WorkerParts<ClaimedJob>['handle'],
+  options: Partial<WorkerParts<ClaimedJob>> = {},
+) {
+  const made = createWorker({
+    queue: jobQueue(jobs, KIND),
+    handle,
+    holder: `holder-${undo.length}`,
+    clock: systemClock,
+    random: systemRandom,
+    onError: (error) => errors.push(error),
+    maxAttempts: (item) => item.maxAttempts,
+    pollMs: 20,
+    ...options,
+  });
+  made.start();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= made.close();
+    return closing;
+  };
+  undo.push(close);
+  return { ...made, close };
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error('did not come to hold within 10 s');
+    await delay(10);
+  }
+}
+
+describe.each(ENGINES)('workers on %s', (engine) => {
+  test('do every job once, however many share the queue, and never too many at once', async () => {
+    const { jobs, rows } = await openJobs(engine);
+    for (let i = 0; i < 60; i += 1) await jobs.add(ORG, { kind: KIND, payload: i });
+    const done: unknown[] = [];
+    let running = 0;
+    let most = 0;
+    const handle = async (item: ClaimedJob): Promise<void> => {
+      running += 1;
+      most = Math.max(most, running);
+      await delay(5);
+      running -= 1;
+      done.push(item.payload);
+    };
+    for (let i = 0; i < 3; i += 1) worker(jobs, handle, { concurrency: 2 });
+    await until(async () => (await rows()).length === 0);
+    expect(done.toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 60 }, (_, i) => i));
+    expect(most).toBeLessThanOrEqual(6);
+    expect(errors).toEqual([]);
+  });
+
+  test('try again later what failed, and keep why', async () => {
+    const { jobs, rows } = await openJobs(engine);
+    await jobs.add(ORG, { kind: KIND, payload: null });
+    let tries = 0;
+    worker(jobs, async () => {
+      tries += 1;
+      throw new Error('the other side is away');
+    });
+    await until(async () => (await rows())[0]?.lastError === 'the other side is away');
+    const [row] = await rows();
+    expect(row).toMatchObject({ attempt: 1, dead: null });
+    expect(Number(row?.runAt) - Date.now()).toBeGreaterThan(200);
+    await until(() => tries === 2);
+  });
+
+  test('give up what fails for good, at once or after the last try', async () => {
+    const { jobs, rows } = await openJobs(engine);
+    await jobs.add(ORG, { kind: KIND, payload: 'hopeless' });
+    await jobs.add(ORG, { kind: KIND, payload: 'last', maxAttempts: 1 });
+    worker(jobs, async (item) => {
+      if (item.payload === 'hopeless') throw new PermanentFailure('there is no such address');
+      throw new Error('away');
+    });
+    await until(async () => (await rows()).every(({ dead }) => dead !== null));
+    expect((await rows()).map(({ lastError }) => lastError)).toEqual(['there is no such address', 'away']);
+  });
+
+  test('leave a job to others when they stop before it is done', async () => {
+    const { jobs } = await openJobs(engine);
+    await jobs.add(ORG, { kind: KIND, payload: null });
+    let begun = false;
+    const first = worker(
+      jobs,
+      (_, signal) => {
+        begun = true;
+        return new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason)),
+        );
+      },
+      { lockMs: 300 },
+    );
+    await until(() => begun);
+    await first.close();
+    let attempt = 0;
+    worker(jobs, async (item) => {
+      attempt = item.attempt;
+    });
+    await until(() => attempt === 2);
+  }, 20_000);
+
+  test('keep a long job to themselves', async () => {
+    const { jobs, rows } = await openJobs(engine);
+    await jobs.add(ORG, { kind: KIND, payload: null });
+    let begun = 0;
+    const handle = async (): Promise<void> => {
+      begun += 1;
+      await delay(1_500);
+    };
+    worker(jobs, handle, { lockMs: 600 });
+    worker(jobs, handle, { lockMs: 600 });
+    await until(async () => (await rows()).length === 0);
+    expect(begun).toBe(1);
+  });
+});
+
+test('waits double from about a second to about an hour', () => {
+  const middle = { bytes: (length: number) => new Uint8Array(length).fill(128) };
+  expect([1, 2, 3, 12, 13, 40].map((attempt) => retryDelay(attempt, middle))).toEqual([
+    1_000, 2_000, 4_000, 2_048_000, 3_600_000, 3_600_000,
+  ]);
+  const low = { bytes: (length: number) => new Uint8Array(length) };
+  expect(retryDelay(1, low)).toBe(800);
+});
