@@ -1,11 +1,11 @@
 /** What waits for a slow client: the newest packets, few of them. WireGuard repeats what matters. */
 
-export const MAX_QUEUED_PACKETS = 32;
+const MAX_QUEUED_PACKETS = 32;
 
 /** "TS" and a speech bubble in UTF-8: how the packets begin by which clients look for direct paths. */
 const DISCO_MAGIC = Buffer.from('5453f09f92ac', 'hex');
 
-export interface QueuedPacket {
+interface QueuedPacket {
   readonly source: Uint8Array;
   readonly packet: Buffer;
 }
