@@ -89,6 +89,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clock,
     writer,
     replica: parts.replica.id,
+    onReturned: presence.claim,
     derpMap: parts.derpMap,
     onError,
   });

@@ -33,6 +33,8 @@ export interface HubsParts {
   readonly writer: LiveWriter;
   /** This process, as presence names it. */
   readonly replica: string;
+  /** A device counts as connected elsewhere, and is connected here since. */
+  readonly onReturned: (org: number, device: number) => void;
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly onError: (error: unknown) => void;
 }
@@ -44,7 +46,7 @@ interface Entry {
 }
 
 export function createHubs(parts: HubsParts): Hubs {
-  const { store, follower, clock, writer, replica, derpMap, onError } = parts;
+  const { store, follower, clock, writer, replica, onReturned, derpMap, onError } = parts;
   const entries = new Map<number, Promise<Entry | undefined>>();
   const ready = new Map<number, Entry>();
   const nodes = new Map<string, { readonly org: number; readonly device: number }>();
@@ -59,11 +61,12 @@ export function createHubs(parts: HubsParts): Hubs {
   };
 
   /** A device that is connected elsewhere now has left its stream here behind, even if that does not show yet. */
-  const supersede = (hub: OrganizationHub, changes: readonly Change[]): void => {
+  const supersede = (org: number, hub: OrganizationHub, changes: readonly Change[]): void => {
     for (const change of changes) {
       if (change.kind !== 'presence') continue;
       const { after } = change as Change<'presence'>;
-      if (after?.online && after.replica !== replica) hub.supersede(after.device, after.since);
+      if (!after?.online || after.replica === replica) continue;
+      if (hub.supersede(after.device, after.since)) onReturned(org, after.device);
     }
   };
 
@@ -116,7 +119,7 @@ export function createHubs(parts: HubsParts): Hubs {
           index(org, changes);
           hub.apply(changes);
           writer.seen(org, changes);
-          supersede(hub, changes);
+          supersede(org, hub, changes);
         } catch (error) {
           // Half a change must not stay: what is in memory is made anew from the store.
           onError(error);

@@ -28,8 +28,11 @@ export interface OrganizationHub {
   open(stream: MapStream): void;
   /** Writes a first map and ends the stream; an open stream of the device goes on. */
   answer(stream: MapStream): void;
-  /** Ends the device's stream, unless it was opened after `since`: the device has gone over to another process. */
-  supersede(device: number, since: number): void;
+  /**
+   * The device connected to another process at that time: ends an older stream that it left here. Says whether it has a
+   * newer one here.
+   */
+  supersede(device: number, since: number): boolean;
   /** Whether this was the device's present stream. */
   close(stream: MapStream): boolean;
   /** The client of a slow stream has caught up. */
@@ -155,9 +158,11 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     },
     supersede: (device, since) => {
       const stream = registry.of(device);
-      if (stream === undefined || stream.openedAt > since) return;
+      if (stream === undefined) return false;
+      if (stream.openedAt > since) return true;
       registry.remove(stream);
       stream.sink.end();
+      return false;
     },
     open: (stream) => {
       tellNow();

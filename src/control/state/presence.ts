@@ -15,6 +15,8 @@ const CONTROL = { kind: 'system', id: '', name: 'control' } as const;
 export interface PresenceKeeper {
   /** A stream of the device opened here; `known` is what the snapshot says. */
   connected(org: number, device: number, known: Presence | undefined): void;
+  /** The device went elsewhere and came back before this process heard of it. */
+  claim(org: number, device: number): void;
   /** The device has a stream here, whatever the others believe: this process may have been taken for lost meanwhile. */
   assert(org: number, device: number, known: Presence | undefined): void;
   disconnected(org: number, device: number): void;
@@ -62,6 +64,7 @@ export function createPresenceKeeper(parts: PresenceKeeperParts): PresenceKeeper
       const last = writer.pendingPresence(org, device) ?? known;
       if (last?.online !== true || last.replica !== replica) writer.presence(row(org, device, true));
     },
+    claim: (org, device) => writer.presence(row(org, device, true)),
     assert: (org, device, known) => {
       const last = writer.pendingPresence(org, device) ?? known;
       if (last?.online !== true) writer.presence(row(org, device, true));
