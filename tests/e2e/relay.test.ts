@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect } from 'node:tls';
@@ -36,7 +37,7 @@ afterEach(async () => {
 async function start(...flags: string[]): Promise<{ server: Server; rest: Rest; authKey: string }> {
   const server = await serve(
     (command) => startProgram(command, path.join(directory, 'log')),
-    ...['--data', directory, '--listen', '127.0.0.1:0', ...flags],
+    ...['--data', directory, ...(flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']), ...flags],
   );
   undo.push(server.stop);
   const rest = createRest({ url: server.url, token: apiKey });
@@ -111,6 +112,32 @@ describe('the embedded relay', () => {
     await left.ended;
     expect(performance.now() - asked).toBeLessThan(CUT_WITHIN_MS);
     await expect(connectAs(a)).rejects.toThrow(/ended/);
+  });
+
+  test('cuts a device whose key is expired', async () => {
+    const { server, rest, authKey } = await start();
+    const joined = await join(server.url, authKey, 'expiring');
+    const client = await connectAs(joined);
+    const { devices } = DeviceList.parse(await rest.ask('GET', '/api/v2/tailnet/-/devices?fields=all'));
+    const { id } = devices.find(({ nodeKey }) => nodeKey === joined.nodeKey)!;
+    await rest.ask('POST', `/api/v2/device/${id}/expire`);
+    const asked = performance.now();
+    await client.ended;
+    expect(performance.now() - asked).toBeLessThan(CUT_WITHIN_MS);
+    await expect(connectAs(joined)).rejects.toThrow(/ended/);
+  });
+
+  test('takes another port when the usual one is taken, and refuses to start when that was asked for', async () => {
+    const { port, wanted } = await portBeforeTaken();
+    const { server, authKey } = await start('--listen', `127.0.0.1:${port}`);
+    const { relay } = await join(server.url, authKey, 'elsewhere');
+    expect(relay.DERPPort).not.toBe(wanted);
+    const found = await pinnedCertificate('127.0.0.1', relay.DERPPort ?? 0, relay.HostName);
+    expect(found.hash).toBe(relay.CertName);
+    await server.stop();
+    await expect(start('--derp-listen', `127.0.0.1:${wanted}`)).rejects.toThrow(
+      /127\.0\.0\.1:\d+ is in use by another program: stop it, or choose another port with --derp-listen/,
+    );
   });
 
   test('lets in nobody that the installation does not know', async () => {
@@ -198,6 +225,25 @@ describe('two processes on one database', () => {
     expect((await right.next(RECV_PACKET)).toString('utf8', 32)).toBe('across processes');
   });
 });
+
+/** A free port whose next one is taken until the test ends. */
+async function portBeforeTaken(): Promise<{ port: number; wanted: number }> {
+  const listenOn = (port: number) =>
+    new Promise<TcpServer>((resolve, reject) => {
+      const server = createServer();
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', () => resolve(server));
+    });
+  while (true) {
+    const first = await listenOn(0);
+    const { port } = first.address() as AddressInfo;
+    const next = await listenOn(port + 1).catch(() => undefined);
+    await new Promise((resolve) => first.close(resolve));
+    if (next === undefined) continue;
+    undo.push(() => next.close());
+    return { port, wanted: port + 1 };
+  }
+}
 
 async function createJoined(url: string, authKey: string) {
   const nodeKey = formatKey('node', generatePrivateKey().publicRaw);
