@@ -4,8 +4,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { sendError } from '../api/native/errors.ts';
+import type { ControlPlane } from '../control/control-plane.ts';
 import type { RelayServer } from '../control/derp/index.ts';
-import type { ControlPlane } from './control-slot.ts';
 import type { TlsFiles } from './tls.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;

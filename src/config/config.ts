@@ -38,7 +38,7 @@ export interface ConfigInput {
   readonly programDirectory: string;
 }
 
-export const DEFAULT_LISTEN: HostPort = { host: '127.0.0.1', port: 8484 };
+const DEFAULT_LISTEN: HostPort = { host: '127.0.0.1', port: 8484 };
 const DATA_DIRECTORY = 'data';
 
 function read<N extends OptionName>(settings: Settings, name: N): OptionValue<N> | undefined {

@@ -56,7 +56,7 @@ export function parseBoolean(name: string, text: string): boolean {
   throw new ConfigError(`${name} must be true or false, not "${text}"`);
 }
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export function parseLogLevel(name: string, text: string): LogLevel {

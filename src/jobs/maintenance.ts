@@ -6,7 +6,7 @@ import type { Retention, RetentionWindows } from '../domain/ports/retention.ts';
 import { DAY, HOUR, MINUTE } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 
-export const RETENTION: RetentionWindows = {
+const RETENTION: RetentionWindows = {
   volatileMs: HOUR,
   historyMs: 90 * DAY,
   deadMs: 14 * DAY,

@@ -36,7 +36,7 @@ const SEEDS = ['idAllocator', 'organizationHead'];
 const quote = (name: string): string => `"${name}"`;
 
 /** Throws `conflict` when there is anything that somebody made. */
-export async function requireEmpty(connection: BulkConnection): Promise<void> {
+async function requireEmpty(connection: BulkConnection): Promise<void> {
   for (const table of Object.keys(allTables)) {
     if (SEEDS.includes(table)) continue;
     for await (const rows of connection.stream(`SELECT 1 FROM ${quote(table)} LIMIT 1`)) {
