@@ -15,12 +15,14 @@ import { dnsOperations } from './dns.ts';
 import { sendError, toWireError } from './errors.ts';
 import { mountFallback } from './fallback.ts';
 import { keyOperations } from './keys.ts';
+import { loggingOperations } from './logging.ts';
 import { oauthOperations } from './oauth.ts';
 import type { TailscaleApiParts } from './parts.ts';
 import { policyFileOperations } from './policy-file.ts';
 import { postureOperations } from './posture.ts';
 import { requestId } from './request-id.ts';
 import { settingsOperations } from './settings.ts';
+import { unbuiltOperations } from './unbuilt.ts';
 import { userOperations } from './users.ts';
 import { vipServiceOperations } from './vip-services.ts';
 import { webhookOperations } from './webhooks.ts';
@@ -28,7 +30,7 @@ import { webhookOperations } from './webhooks.ts';
 export type { TailscaleApiParts, TailscaleServices } from './parts.ts';
 export { createTailscaleServices, type TailscaleServicesParts } from './services.ts';
 
-/** Every operation of the dialect. */
+/** Every operation of the dialect that does what it says. */
 export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...oauthOperations(parts),
   ...deviceOperations(parts),
@@ -42,6 +44,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...vipServiceOperations(parts),
   ...webhookOperations(parts),
   ...postureOperations(parts),
+  ...loggingOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';
@@ -79,7 +82,7 @@ export function createTailscaleApi(parts: TailscaleApiParts): FastifyPluginAsync
       if (toWireError(error).status === 500) parts.onError?.(error, request);
       return sendError(reply, error);
     });
-    const operations = tailscaleOperations(parts);
+    const operations = [...tailscaleOperations(parts), ...unbuiltOperations(parts)];
     mountOperations(server, operations, identify);
     mountFallback(server, operations);
   };

@@ -1,6 +1,7 @@
 /** What the dialect stands on. */
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { AuditLog } from '../../domain/audit/audit-log.ts';
 import type { ContactService } from '../../domain/contacts/contact-service.ts';
 import type { ClientTokenService } from '../../domain/credentials/client-token-service.ts';
 import type { KeyList } from '../../domain/credentials/key-list.ts';
@@ -44,6 +45,7 @@ export interface TailscaleServices {
   readonly vipServices: VipServices;
   readonly webhooks: WebhookService;
   readonly postureIntegrations: PostureIntegrations;
+  readonly auditLog: AuditLog;
 }
 
 export interface TailscaleApiParts {

@@ -1,5 +1,6 @@
 /** The domain services behind this dialect, put together. */
 
+import { createAuditLog } from '../../domain/audit/audit-log.ts';
 import { createContactService } from '../../domain/contacts/contact-service.ts';
 import { createClientTokenService } from '../../domain/credentials/client-token-service.ts';
 import { createKeyList } from '../../domain/credentials/key-list.ts';
@@ -53,5 +54,6 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     vipServices: createVipServices({ ...parts, tagRules }),
     webhooks: createWebhookService(parts),
     postureIntegrations: createPostureIntegrations(parts),
+    auditLog: createAuditLog(parts),
   };
 }

@@ -5,6 +5,7 @@
 
 import type { PolicyVersion } from '../model/configuration.ts';
 import type { Device, DeviceOwnerKind, HostFacts } from '../model/devices.ts';
+import type { AuditEvent } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
 
 /** What a device list may be narrowed by; each compares exactly. Times are in whole seconds since 1970. */
@@ -115,6 +116,11 @@ export interface MemberRow
 }
 
 export interface Queries {
+  /** From `from` to before `to`, oldest first. */
+  auditEvents(
+    org: number,
+    range: { readonly from: number; readonly to: number; readonly limit: number },
+  ): Promise<AuditEvent[]>;
   /** Members who have joined, in order of their ids, with what their devices say of them. */
   members(org: number, query: MemberListQuery): Promise<MemberRow[]>;
   /** In order of their ids. */

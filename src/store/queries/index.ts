@@ -1,5 +1,6 @@
 import type { Queries } from '../../domain/ports/queries.ts';
 import type { Connection, Engine } from '../engine.ts';
+import { createAuditEventsQuery } from './audit-events.ts';
 import { createDevicesQuery } from './devices.ts';
 import { createMembersQuery } from './members.ts';
 import { createCurrentPolicyQuery } from './policies.ts';
@@ -9,6 +10,7 @@ export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, read
   const parts: QueryParts = { name: engine.name, placeholder: engine.placeholder, run: reads.run };
   return {
     devices: createDevicesQuery(parts),
+    auditEvents: createAuditEventsQuery(parts),
     members: createMembersQuery(parts),
     currentPolicy: createCurrentPolicyQuery(parts),
   };

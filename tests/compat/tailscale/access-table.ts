@@ -153,4 +153,10 @@ export const ACCESS: readonly AccessLine[] = [
       scopes: method === 'GET' ? read('feature_settings') : write('feature_settings'),
     }),
   ),
+
+  {
+    operation: `GET ${T}/logging/configuration`,
+    roles: READERS,
+    scopes: ['all', 'all:read', 'logs:configuration:read'],
+  },
 ];

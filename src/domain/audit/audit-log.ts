@@ -1,0 +1,30 @@
+/** Who did what, for a stretch of time. */
+import { AppError, invalid } from '../../kernel/errors.ts';
+import type { Actor } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import type { AuditEvent } from '../model/operations.ts';
+import type { Store } from '../ports/store.ts';
+
+/** More events than this are not answered at once: whoever asks must say what they want more precisely. */
+const MAX_EVENTS = 20_000;
+
+export interface AuditLog {
+  /** From `from` to before `to`, oldest first. Errors: `invalid`, `too_large`. */
+  list(actor: Actor, range: { readonly from: number; readonly to: number }): Promise<readonly AuditEvent[]>;
+}
+
+export function createAuditLog({ store }: { readonly store: Store }): AuditLog {
+  return {
+    list: async (actor, { from, to }) => {
+      authorize(actor, 'audit:read');
+      if (to < from) throw invalid('end must not be before start', 'end');
+      const events = await store.queries.auditEvents(actor.org, { from, to, limit: MAX_EVENTS + 1 });
+      if (events.length > MAX_EVENTS) {
+        throw new AppError('too_large', `more than ${MAX_EVENTS} events: ask for a shorter time`, {
+          field: 'start',
+        });
+      }
+      return events;
+    },
+  };
+}

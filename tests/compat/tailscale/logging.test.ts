@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ApiServer, ENGINES } from '../../support/api-server.ts';
+import { addDevices, createTailscaleServer } from './support.ts';
+
+interface Entry {
+  readonly action: string;
+  readonly origin: string;
+  readonly actor: { readonly id: string; readonly type: string; readonly loginName: string };
+  readonly target: {
+    readonly id: string;
+    readonly type: string;
+    readonly name: string;
+    readonly property?: string;
+  };
+  readonly [name: string]: unknown;
+}
+
+describe.each(ENGINES)('the configuration log on %s', (engine) => {
+  let api: ApiServer;
+  let start: number;
+  let nodeId: string;
+  const T = '/api/v2/tailnet/-';
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const logs = async (query = '', from = start, to = api.clock.now() + 1_000): Promise<Entry[]> => {
+    const answer = await api.call(
+      'GET',
+      `${T}/logging/configuration?start=${iso(from)}&end=${iso(to)}${query}`,
+    );
+    expect([answer.status, answer.text]).toEqual([200, answer.text]);
+    return answer.json<{ logs: Entry[] }>().logs;
+  };
+  const names = (entries: readonly Entry[]): string[] =>
+    entries.map(({ target, action }) => [target.type, action, target.property].filter(Boolean).join('.'));
+
+  beforeAll(async () => {
+    api = await createTailscaleServer(engine);
+    const [device] = await addDevices(api, api.organization.id, [{ label: 'box', owner: api.owner.id }]);
+    api.clock.advance(60_000);
+    start = api.clock.now();
+    const id = device!.id;
+    const post = (path: string, body: unknown) => api.call('POST', path, { body: body as object });
+    nodeId = (await api.call('GET', `/api/v2/device/${id}`)).json<{ nodeId: string }>().nodeId;
+    await post(`/api/v2/device/${id}/name`, { name: 'renamed' });
+    await post(`/api/v2/device/${id}/routes`, { routes: ['10.0.0.0/8'] });
+    await post(`/api/v2/device/${id}/key`, { keyExpiryDisabled: true });
+    await post(`/api/v2/device/${id}/authorized`, { authorized: false });
+    await post(`/api/v2/device/${id}/authorized`, { authorized: true });
+    await post(`/api/v2/device/${id}/attributes/custom:a`, { value: 1, comment: 'why' });
+    await post(`${T}/keys`, { capabilities: { devices: {} }, description: 'k' });
+    await post(`${T}/acl`, { acls: [{ action: 'accept', src: ['*'], dst: ['*:*'] }] });
+    await post(`${T}/dns/nameservers`, { dns: ['1.1.1.1'] });
+    await post(`${T}/dns/preferences`, { magicDNS: false });
+    await api.call('PATCH', `${T}/settings`, { body: { httpsEnabled: true, devicesKeyDurationDays: 7 } });
+    await api.call('PATCH', `${T}/contacts/security`, { body: { email: 's@acme.test' } });
+    await post(`${T}/webhooks`, { endpointUrl: 'https://h.test', subscriptions: ['nodeCreated'] });
+    await post(`${T}/posture/integrations`, { provider: 'kolide', clientSecret: 'hidden' });
+    await api.call('DELETE', `/api/v2/device/${id}`);
+  });
+  afterAll(async () => {
+    expect(api.failures).toEqual([]);
+    await api.close();
+  });
+
+  test('every write is there, in order, under the name that the vendor has for it', async () => {
+    expect(names(await logs())).toEqual([
+      'NODE.UPDATE.MACHINE_NAME',
+      'NODE.UPDATE.ALLOWED_IPS',
+      'NODE.DISABLE.KEY_EXPIRY',
+      'NODE.REVOKE',
+      'NODE.APPROVE',
+      'NODE.UPDATE.ATTRIBUTES',
+      'API_KEY.CREATE',
+      'TAILNET.UPDATE.ACL',
+      'TAILNET.UPDATE.DNS_CONFIG',
+      'TAILNET.DISABLE.MAGIC_DNS',
+      'TAILNET.UPDATE.MAX_KEY_DURATION',
+      'TAILNET.ENABLE.HTTPS',
+      'TAILNET.UPDATE.SECURITY_EMAIL',
+      'WEBHOOK_ENDPOINT.CREATE',
+      'TAILNET.CREATE.POSTURE_INTEGRATION',
+      'NODE.DELETE',
+    ]);
+  });
+
+  test('an entry names who, what, before and after', async () => {
+    const [entry] = await logs();
+    expect(entry).toEqual({
+      eventTime: iso(start),
+      type: 'CONFIG',
+      deferredAt: '0001-01-01T00:00:00Z',
+      eventGroupID: expect.stringMatching(/^[0-9a-f]{32}$/u),
+      origin: 'CONFIG_API',
+      actor: {
+        id: expect.stringMatching(/^u\w+CNTRL$/u),
+        type: 'USER',
+        loginName: 'owner@acme.test',
+        displayName: 'owner@acme.test',
+      },
+      target: { id: nodeId, name: 'box', type: 'NODE', property: 'MACHINE_NAME' },
+      action: 'UPDATE',
+      old: 'box',
+      new: 'renamed',
+    });
+  });
+
+  test('it is narrowed by event, actor and target', async () => {
+    expect(names(await logs('&event=NODE.UPDATE.MACHINE_NAME'))).toEqual(['NODE.UPDATE.MACHINE_NAME']);
+    expect(names(await logs('&event=NODE.APPROVE&event=NODE.DELETE'))).toEqual([
+      'NODE.APPROVE',
+      'NODE.DELETE',
+    ]);
+    expect(await logs(`&target=${nodeId}`)).toHaveLength(7);
+    expect(await logs('&actor=~OWNER')).toHaveLength(16);
+    expect(await logs('&actor=owner@acme.test&target=~hooks')).toHaveLength(0);
+    expect(await logs('&actor=somebody')).toEqual([]);
+    expect(await logs('&event=NODE.UPDATE.ATTRIBUTES')).toEqual([
+      expect.objectContaining({ actionDetails: 'why' }),
+    ]);
+  });
+
+  test('only the time asked for is told, its end excluded', async () => {
+    expect(await logs('', start - 30_000, start)).toEqual([]);
+    expect(await logs('', start, start + 1)).toHaveLength(16);
+  });
+
+  test('no secret is in it', async () => {
+    expect(JSON.stringify(await logs('', 0))).not.toMatch(/tskey-|hidden/u);
+  });
+
+  test.each([
+    '',
+    '?start=2026-01-01T00:00:00Z',
+    '?start=yesterday&end=today',
+    '?start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z',
+  ])('the query %j is refused', async (query) => {
+    const answer = await api.call('GET', `${T}/logging/configuration${query}`);
+    expect([answer.status, answer.json()]).toEqual([400, { message: expect.any(String) }]);
+  });
+});
