@@ -1,18 +1,15 @@
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
-  connectRelay,
-  type RelayClientOptions,
-  type TestRelayClient,
-} from '../../../tests/support/relay-client.ts';
-import { systemRandom } from '../../kernel/random.ts';
+  createWorld,
+  endWorlds,
+  packet,
+  privateKey,
+  received,
+  settled,
+} from '../../../tests/support/relay-world.ts';
 import { generatePrivateKey } from '../noise/index.ts';
-import type { Admission } from './admission.ts';
-import type { RelayLimits, RelayServer } from './contract.ts';
-import { createRelayServer } from './relay-server.ts';
 
 /** The frames that clients get, as the protocol numbers them. */
 const RECV = 0x05;
@@ -23,81 +20,7 @@ const HEALTH = 0x14;
 const RESTARTING = 0x15;
 const SERVER_INFO = 0x03;
 
-const privateKey = generatePrivateKey();
-const undo: (() => void)[] = [];
-afterEach(() => {
-  for (const step of undo.splice(0).reverse()) step();
-});
-
-interface World {
-  readonly relay: RelayServer;
-  readonly port: number;
-  readonly clock: { now: number };
-  /** Refused from now on; those that are connected are told. */
-  refuse(nodeKey: string): void;
-  join(options?: Partial<RelayClientOptions>): Promise<TestRelayClient>;
-}
-
-async function createWorld(limits: Partial<RelayLimits> = {}): Promise<World> {
-  const clock = { now: 1_000_000 };
-  const refused = new Set<string>();
-  const held = new Map<string, () => void>();
-  const admission: Admission = {
-    isKnownNode: async (key) => !refused.has(key),
-    admit: async (key, onRevoked) => {
-      await sleep(1);
-      if (refused.has(key)) return undefined;
-      held.set(key, onRevoked);
-      return () => held.delete(key);
-    },
-    sweep: () => undefined,
-    close: () => undefined,
-  };
-  const log = { debug: () => undefined, warn: () => undefined };
-  const random = systemRandom;
-  const relay = createRelayServer({
-    privateKey,
-    admission,
-    clock: { now: () => clock.now },
-    random,
-    log,
-    limits,
-  });
-  const server: Server = createServer();
-  server.on('upgrade', relay.handleUpgrade);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  undo.push(() => {
-    relay.close();
-    server.close();
-  });
-  return {
-    relay,
-    port,
-    clock,
-    refuse: (key) => {
-      refused.add(key);
-      held.get(key)?.();
-    },
-    join: async (options = {}) => {
-      const client = await connectRelay({ port, ...options });
-      undo.push(client.close);
-      return client;
-    },
-  };
-}
-
-const packet = (text: string): Buffer => Buffer.from(text);
-/** The sender and the text of the next packet. */
-async function received(client: TestRelayClient): Promise<{ from: string; text: string }> {
-  const payload = await client.next(RECV);
-  return { from: `nodekey:${payload.toString('hex', 0, 32)}`, text: payload.toString('utf8', 32) };
-}
-/** Resolves when the server has read all that the client has sent so far. */
-async function settled(client: TestRelayClient): Promise<void> {
-  client.write(0x12, Buffer.from('settled!'));
-  expect((await client.next(PONG)).toString()).toBe('settled!');
-}
+afterEach(endWorlds);
 
 describe('the relay', () => {
   test('answers the upgrade with its version and key, and proves that it holds the key', async () => {
@@ -276,94 +199,6 @@ test('no frames that a client can send stop the relay', async () => {
   );
   other.send(steady.keyRaw, packet('still here'));
   expect(await received(steady)).toEqual({ from: other.nodeKey, text: 'still here' });
-});
-
-describe('who may use the relay', () => {
-  test('a node that the installation does not know is cut after its handshake', async () => {
-    const { join, refuse, relay } = await createWorld();
-    const key = generatePrivateKey();
-    refuse(`nodekey:${Buffer.from(key.publicRaw).toString('hex')}`);
-    await expect(join({ privateKey: key })).rejects.toThrow(/ended/);
-    expect(relay.stats()).toMatchObject({ clients: 0, refused: 1 });
-  });
-
-  test('a node that is no longer known is cut, and its peers are told', async () => {
-    const { join, refuse, relay } = await createWorld();
-    const [a, b] = [await join(), await join()];
-    a.send(b.keyRaw, packet('hi'));
-    await received(b);
-    refuse(a.nodeKey);
-    await a.ended;
-    expect((await b.next(PEER_GONE)).equals(Buffer.from([...a.keyRaw, 0]))).toBe(true);
-    expect(relay.stats().clients).toBe(1);
-  });
-
-  test('a client that names a key that it does not hold is cut', async () => {
-    const { join, relay } = await createWorld();
-    const victim = await join();
-    await expect(join({ claimedKey: victim.keyRaw })).rejects.toThrow(/ended/);
-    expect(relay.stats()).toMatchObject({ clients: 1, refused: 1 });
-  });
-
-  test('a client that does not finish its handshake in time is cut', async () => {
-    const { port, relay } = await createWorld({ handshakeMs: 30 });
-    const socket = connect(port, '127.0.0.1');
-    socket.resume();
-    socket.write('GET /derp HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n');
-    await new Promise((resolve) => socket.once('close', resolve));
-    await expect.poll(() => relay.stats()).toMatchObject({ connections: 0, refused: 1 });
-  });
-
-  test.each([
-    ['anything but its information', `0400000020${'00'.repeat(32)}`],
-    ['a huge first frame', '0200040000'],
-    ['an unknown frame', 'ff00000000'],
-  ])('a client that begins with %s is cut', async (_what, hex) => {
-    const { port, relay } = await createWorld();
-    const socket = connect(port, '127.0.0.1');
-    socket.resume();
-    socket.write(
-      'GET /derp HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: DERP\r\nDerp-Fast-Start: 1\r\n\r\n',
-    );
-    socket.write(Buffer.from(hex, 'hex'));
-    await new Promise((resolve) => socket.once('close', resolve));
-    expect(relay.stats().refused).toBe(1);
-  });
-
-  test('connections beyond the limit are cut at once', async () => {
-    const { join, relay } = await createWorld({ maxConnections: 1 });
-    await join();
-    await expect(join()).rejects.toThrow(/ended/);
-    expect(relay.stats()).toMatchObject({ connections: 1, refused: 1 });
-  });
-});
-
-describe('the upgrade', () => {
-  const upgrade = (port: number, head: string): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      let answer = '';
-      socket.on('data', (chunk) => {
-        answer += chunk.toString('latin1');
-      });
-      socket.once('close', () => resolve(answer));
-      socket.write(`${head}\r\nHost: x\r\nConnection: Upgrade\r\n\r\n`);
-    });
-
-  test('of another protocol or method is refused', async () => {
-    const { port } = await createWorld();
-    expect(await upgrade(port, 'GET /derp HTTP/1.1\r\nUpgrade: h2c')).toMatch(/^HTTP\/1.1 426 /);
-    expect(await upgrade(port, 'POST /derp HTTP/1.1\r\nUpgrade: DERP')).toMatch(/^HTTP\/1.1 426 /);
-  });
-
-  test('to a WebSocket that does not speak of derp is refused', async () => {
-    const { port } = await createWorld();
-    const head = 'GET /derp HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13';
-    expect(await upgrade(port, head)).toMatch(/^HTTP\/1.1 400 /);
-    const keyed = `${head}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==`;
-    expect(await upgrade(port, keyed)).toMatch(/^HTTP\/1.1 400 /);
-    expect(await upgrade(port, `${keyed}\r\nSec-WebSocket-Protocol: chat`)).toMatch(/^HTTP\/1.1 400 /);
-  });
 });
 
 test('when the relay closes, clients hear that it restarts before their connection ends', async () => {
