@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { ZodType } from 'zod';
+import { createDeviceLogins } from '../domain/device-logins/device-login-service.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
@@ -18,6 +19,7 @@ import { createFirstMapQueue } from './map/first-map-queue.ts';
 import { startKeepAlives } from './map/keep-alives.ts';
 import { createMapHandler } from './map/map-handler.ts';
 import { importPrivateKey } from './noise/index.ts';
+import { createLoginWaiters } from './register/login-waiters.ts';
 import { createRegisterHandler } from './register/register-handler.ts';
 import { mapRequest, registerRequest } from './requests.ts';
 import { createEphemeralSweeper } from './state/ephemeral-sweeper.ts';
@@ -57,6 +59,8 @@ export interface ControlPlaneParts {
   /** `localAddress`: the server's address as the device reached it. */
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly policy: JoinPolicy;
+  /** The origin that people open in a browser; undefined: the one that the device called. */
+  readonly publicUrl?: string | undefined;
   readonly log: ControlTransportLog;
   readonly onError: (error: unknown) => void;
   /** Milliseconds a device has to come back before it counts as offline. */
@@ -93,10 +97,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     derpMap: parts.derpMap,
     onError,
   });
-  const register = createRegisterHandler({
-    joins: createJoinService({ store, clock, random, policy }),
-    clock,
-  });
+  const joins = createJoinService({ store, clock, random, policy });
+  const logins = createDeviceLogins({ store, clock, random, joins });
+  const waiters = createLoginWaiters({ store, follower, clock, logins });
+  const register = createRegisterHandler({ joins, logins, waiters, publicUrl: parts.publicUrl, clock });
   const updates = createDeviceUpdates({
     reports: createReportService({ store, random, policy }),
     writer,
@@ -111,7 +115,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   > = {
     'POST /machine/register': async (context, stream) => {
       const request = await parsed(registerRequest, await readBody(stream), stream);
-      if (request !== undefined) answerJson(stream, await register(context, request));
+      if (request === undefined) return;
+      const answer = await register(context, request, endOf(stream));
+      if (answer !== undefined) answerJson(stream, answer);
     },
     'POST /machine/map': async (context, stream) => {
       const request = await parsed(mapRequest, await readBody(stream), stream);
@@ -184,6 +190,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       stopKeepAlives();
       clearInterval(maintenance);
       clearInterval(expiry);
+      waiters.close();
       await transport.drain(DRAIN_MS);
       transport.close();
       presence.stop();
@@ -214,6 +221,14 @@ async function parsed<T>(
     `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'is not valid'}`.slice(0, MAX_SHOWN),
   );
   return undefined;
+}
+
+/** Aborted when the stream is over, however it ended. */
+function endOf(stream: ServerHttp2Stream): AbortSignal {
+  const end = new AbortController();
+  stream.once('close', () => end.abort());
+  if (stream.destroyed) end.abort();
+  return end.signal;
 }
 
 function answerText(stream: ServerHttp2Stream, status: number, text: string): void {

@@ -1,11 +1,11 @@
 /** The organizations that have devices connected to this process, and the way from a node key to its organization. */
 import type { Follower } from '../domain/ports/follower.ts';
 import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
-import { type DeviceFacts, loadSnapshot, type Snapshot } from '../domain/snapshot/snapshot.ts';
+import { type DeviceFacts, loadSnapshot } from '../domain/snapshot/snapshot.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { createOrganizationHub, type OrganizationHub } from './map/organization-hub.ts';
 import { createPolicyView } from './map/policy-view.ts';
-import { createRouteElections } from './map/route-elections.ts';
+import { createRouteElections, type Election } from './map/route-elections.ts';
 import type { LiveWriter } from './state/live-writer.ts';
 import type { DerpMap } from './wire/index.ts';
 
@@ -70,15 +70,10 @@ export function createHubs(parts: HubsParts): Hubs {
     }
   };
 
-  const elect = (
-    snapshot: Snapshot,
-    elections: ReturnType<typeof createRouteElections>,
-    touched: ReadonlySet<number>,
-  ): void => {
-    const org = snapshot.organization.id;
-    for (const { prefix, device } of elections.after(touched)) {
-      const row = device === undefined ? null : { org, network: 0, prefix, device, since: clock.now() };
-      writer.primary(org, 0, prefix, row);
+  const install = (org: number, elections: readonly Election[]): void => {
+    for (const { network, prefix, device } of elections) {
+      const row = device === undefined ? null : { org, network, prefix, device, since: clock.now() };
+      writer.primary(org, network, prefix, row);
     }
   };
 
@@ -104,11 +99,11 @@ export function createHubs(parts: HubsParts): Hubs {
       network: createPolicyView({ snapshot, now: clock.now, onError }),
       clock,
       derpMap,
-      onTouched: (touched) => elect(snapshot, elections, touched),
+      onApplied: (changes, touched) => install(org, elections.after(changes, touched)),
       onError,
     });
     for (const { device } of snapshot.devices.values()) nodes.set(device.nodeKey, { org, device: device.id });
-    elect(snapshot, elections, new Set(snapshot.devices.keys()));
+    install(org, elections.all());
     const unfollow = follower.follow(
       org,
       from,

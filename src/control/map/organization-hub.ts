@@ -51,13 +51,13 @@ export interface OrganizationHubParts {
   readonly network: PolicyView;
   readonly clock: Clock;
   readonly derpMap: (localAddress: string) => DerpMap;
-  /** Told of devices whose facts changed, after they are in the snapshot. */
-  readonly onTouched: (devices: ReadonlySet<number>) => void;
+  /** Told of changes, and of the devices whose facts they touched, when they are in the snapshot. */
+  readonly onApplied: (changes: readonly Change[], touched: ReadonlySet<number>) => void;
   readonly onError: (error: unknown) => void;
 }
 
 export function createOrganizationHub(parts: OrganizationHubParts): OrganizationHub {
-  const { snapshot, network, clock, derpMap, onTouched, onError } = parts;
+  const { snapshot, network, clock, derpMap, onApplied, onError } = parts;
   const renders = new Map<number, DeviceRender>();
   for (const [id, facts] of snapshot.devices) renders.set(id, renderDevice(snapshot, facts, clock.now()));
   const told = new Map(renders);
@@ -117,7 +117,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       for (const state of registry.classes()) state.list.touch(id);
     }
     addEffects(pending, network.update(changes, touched));
-    if (touched.size > 0) onTouched(touched);
+    onApplied(changes, touched);
     schedule();
   };
 

@@ -1,67 +1,129 @@
-/** Keeps one carrier for each subnet route: looks again at the prefixes of a device whenever it changes. */
+/**
+ * Keeps one carrier for each route: looks again at what a device serves whenever it, or what decides about it, changes.
+ * Routes that are enabled on devices compete over the whole organization, those that resources put on the gateways of a
+ * network compete in that network: equal prefixes of two networks are two routes.
+ */
 import { electPrimary } from '../../domain/devices/primaries.ts';
 import { isEffective, isExitPrefix } from '../../domain/devices/routes.ts';
+import type { Gateway } from '../../domain/model/networks.ts';
+import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { formatPrefix, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
+
+/** Routes outside any network compete as network 0. */
+const NO_NETWORK = 0;
+
+export interface Election {
+  readonly network: number;
+  readonly prefix: string;
+  /** Undefined: nobody serves it any more. */
+  readonly device: number | undefined;
+}
+
+export interface RouteElections {
+  /** The routes whose carrier should be another, after these changes touched these devices. */
+  after(changes: readonly Change[], touched: ReadonlySet<number>): Election[];
+  /** All routes, when the snapshot has been loaded. */
+  all(): Election[];
+}
 
 /** Whether a device may carry anything: approved, not blocked, of an owner who is not suspended. */
-function takesPart(snapshot: Snapshot, facts: DeviceFacts): boolean {
-  const { device } = facts;
+function takesPart(snapshot: Snapshot, { device }: DeviceFacts): boolean {
   if (device.authorizedAt === null || device.blockedAt !== null) return false;
   if (device.ownerKind !== 'membership') return true;
   const owner = snapshot.memberships.get(device.owner);
   return owner !== undefined && owner.suspendedAt === null;
 }
 
-export interface RouteElections {
-  /** The prefixes whose carrier should change, and to whom, after these devices changed. */
-  after(touched: ReadonlySet<number>): { readonly prefix: string; readonly device: number | undefined }[];
-}
+const isBound = (gateway: Gateway): boolean => gateway.boundGeneration >= gateway.tokenGeneration;
 
-/** Routes outside any network compete as network 0. */
-const NO_NETWORK = 0;
+const keyOf = (network: number, prefix: string): string => `${network}/${prefix}`;
+
+function electionKey(key: string): { network: number; prefix: string } {
+  const slash = key.indexOf('/');
+  return { network: Number(key.slice(0, slash)), prefix: key.slice(slash + 1) };
+}
 
 export function createRouteElections(snapshot: Snapshot): RouteElections {
   const servers = new Map<string, Set<number>>();
   const served = new Map<number, ReadonlySet<string>>();
 
+  /** The prefixes of a network's resources, as routes. */
+  const resourcePrefixes = (network: number): string[] => {
+    if (snapshot.table('network').get(String(network))?.active !== true) return [];
+    return [...snapshot.table('resource').values()].flatMap((resource) => {
+      const prefix = parseAddrOrPrefix(resource.addressText);
+      const routed = resource.network === network && resource.active && prefix !== undefined;
+      return routed ? [formatPrefix(masked(prefix))] : [];
+    });
+  };
+
   const servedNow = (id: number): ReadonlySet<string> => {
     const facts = snapshot.devices.get(id);
-    if (facts === undefined || !takesPart(snapshot, facts)) return new Set();
-    const routes = [...facts.routes.values()].filter(
-      (route) => isEffective(route) && !isExitPrefix(route.prefix),
-    );
-    return new Set(routes.map(({ prefix }) => prefix));
+    const keys = new Set<string>();
+    if (facts === undefined || !takesPart(snapshot, facts)) return keys;
+    for (const route of facts.routes.values()) {
+      if (isEffective(route) && !isExitPrefix(route.prefix)) keys.add(keyOf(NO_NETWORK, route.prefix));
+    }
+    for (const gateway of snapshot.table('gateway').values()) {
+      if (gateway.device !== id || !isBound(gateway)) continue;
+      for (const prefix of resourcePrefixes(gateway.network)) keys.add(keyOf(gateway.network, prefix));
+    }
+    return keys;
+  };
+
+  const elect = (key: string): Election[] => {
+    const candidates = [...(servers.get(key) ?? [])].map((device) => ({
+      device,
+      online: snapshot.devices.get(device)?.presence?.online ?? false,
+    }));
+    const current = snapshot.primaries.get(key)?.device;
+    const device = electPrimary(candidates, current);
+    return device === current ? [] : [{ ...electionKey(key), device }];
+  };
+
+  const look = (devices: Iterable<number>): Election[] => {
+    const affected = new Set<string>();
+    for (const id of devices) {
+      const before = served.get(id);
+      const now = servedNow(id);
+      if (before === undefined && now.size === 0) continue;
+      for (const key of before ?? []) {
+        affected.add(key);
+        if (!now.has(key)) servers.get(key)?.delete(id);
+      }
+      for (const key of now) {
+        affected.add(key);
+        const devicesOfKey = servers.get(key);
+        if (devicesOfKey === undefined) servers.set(key, new Set([id]));
+        else devicesOfKey.add(id);
+      }
+      if (now.size === 0) served.delete(id);
+      else served.set(id, now);
+    }
+    return [...affected].flatMap(elect);
+  };
+
+  /** Devices that a change concerns though it is not about them. */
+  const concerned = (changes: readonly Change[]): Set<number> => {
+    const devices = new Set<number>();
+    let gateways = false;
+    for (const { kind, key } of changes) {
+      if (kind === 'gateway' || kind === 'resource' || kind === 'network') gateways = true;
+      if (kind !== 'membership') continue;
+      for (const { device } of snapshot.devices.values()) {
+        if (device.ownerKind === 'membership' && device.owner === Number(key)) devices.add(device.id);
+      }
+    }
+    if (gateways) {
+      for (const id of served.keys()) devices.add(id);
+      for (const { device } of snapshot.table('gateway').values()) if (device !== null) devices.add(device);
+    }
+    return devices;
   };
 
   return {
-    after: (touched) => {
-      const affected = new Set<string>();
-      for (const id of touched) {
-        const before = served.get(id) ?? new Set<string>();
-        const now = servedNow(id);
-        if (before.size === 0 && now.size === 0) continue;
-        for (const prefix of before) {
-          affected.add(prefix);
-          if (!now.has(prefix)) servers.get(prefix)?.delete(id);
-        }
-        for (const prefix of now) {
-          affected.add(prefix);
-          const devices = servers.get(prefix);
-          if (devices === undefined) servers.set(prefix, new Set([id]));
-          else devices.add(id);
-        }
-        if (now.size === 0) served.delete(id);
-        else served.set(id, now);
-      }
-      return [...affected].flatMap((prefix) => {
-        const candidates = [...(servers.get(prefix) ?? [])].map((device) => ({
-          device,
-          online: snapshot.devices.get(device)?.presence?.online ?? false,
-        }));
-        const current = snapshot.primaries.get(`${NO_NETWORK}/${prefix}`)?.device;
-        const elected = electPrimary(candidates, current);
-        return elected === current ? [] : [{ prefix, device: elected }];
-      });
-    },
+    after: (changes, touched) => look(new Set([...touched, ...concerned(changes)])),
+    all: () => look(snapshot.devices.keys()),
   };
 }

@@ -1,12 +1,15 @@
 /** `POST /machine/register`: from the wire to the join service and back. */
+import { DEVICE_LOGIN_PATH, type DeviceLogins } from '../../domain/device-logins/device-login-service.ts';
 import type { JoinService } from '../../domain/devices/join-service.ts';
-import type { JoinOutcome } from '../../domain/devices/join-types.ts';
+import type { JoinOutcome, JoinRequest } from '../../domain/devices/join-types.ts';
 import { displayName, loginName } from '../../domain/organizations/names.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { TAGGED_DEVICES_USER } from '../map/device-render.ts';
 import { hostFactsOf, type RegisterInput } from '../requests.ts';
 import type { ConnectionContext } from '../transport/index.ts';
 import type { Login, RegisterResponse, User } from '../wire/index.ts';
+import type { LoginWaiters } from './login-waiters.ts';
 
 const NO_USER: User = { ID: 0, DisplayName: '' };
 const NO_LOGIN: Login = { ID: 0, Provider: '', LoginName: '', DisplayName: '' };
@@ -30,14 +33,14 @@ function asksToLogOut(expiry: string | null | undefined, now: number): boolean {
   return !Number.isNaN(at) && !expiry.startsWith(GO_ZERO_YEAR) && at < now;
 }
 
-function ofOutcome(outcome: JoinOutcome): RegisterResponse {
+type Settled = Exclude<JoinOutcome, { readonly kind: 'login-needed' }>;
+
+function ofOutcome(outcome: Settled): RegisterResponse {
   switch (outcome.kind) {
     case 'refused':
       return answer({ Error: outcome.reason });
     case 'key-expired':
       return answer({ NodeKeyExpired: true });
-    case 'login-needed':
-      return answer({ Error: 'this device needs an auth key to join (tailscale up --auth-key=…)' });
     case 'joined': {
       const { device, owner } = outcome;
       const person = device.ownerKind === 'membership' ? owner : null;
@@ -53,23 +56,62 @@ function ofOutcome(outcome: JoinOutcome): RegisterResponse {
   }
 }
 
+/** The id in the link that an earlier answer held; the rest of the link is the client's word alone. */
+const idOfLink = (link: string): string => link.slice(link.lastIndexOf('/') + 1);
+
 export interface RegisterHandlerParts {
   readonly joins: JoinService;
+  readonly logins: Pick<DeviceLogins, 'begin'>;
+  readonly waiters: Pick<LoginWaiters, 'wait'>;
+  /** The origin that people open; undefined: the one that the client called. */
+  readonly publicUrl: string | undefined;
   readonly clock: Clock;
 }
 
-export function createRegisterHandler({ joins, clock }: RegisterHandlerParts) {
-  return async (context: ConnectionContext, request: RegisterInput): Promise<RegisterResponse> => {
+/**
+ * Answers a request; undefined when there is nobody left to answer. `gone` is aborted when the client is gone: a request
+ * that waits for a person is held open for minutes.
+ */
+export type RegisterHandler = (
+  context: ConnectionContext,
+  request: RegisterInput,
+  gone: AbortSignal,
+) => Promise<RegisterResponse | undefined>;
+
+export function createRegisterHandler(parts: RegisterHandlerParts): RegisterHandler {
+  const { joins, logins, waiters, publicUrl, clock } = parts;
+
+  const beginLogin = async (context: ConnectionContext, request: JoinRequest): Promise<RegisterResponse> => {
+    try {
+      const id = await logins.begin(request, context.remoteAddress);
+      return answer({ AuthURL: `${publicUrl ?? context.origin}${DEVICE_LOGIN_PATH}${id}` });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'too_large') return answer({ Error: error.message });
+      throw error;
+    }
+  };
+
+  return async (context, request, gone) => {
     // First of all: a request to log out may carry an auth key as well.
     if (asksToLogOut(request.Expiry, clock.now())) {
       await joins.logout(context.machineKey, request.NodeKey);
       return answer({ NodeKeyExpired: true });
     }
+    const authKey = request.Auth?.AuthKey || null;
+    if (request.Followup && authKey === null) {
+      const device = { machineKey: context.machineKey, nodeKey: request.NodeKey };
+      const decision = await waiters.wait(idOfLink(request.Followup), device, gone);
+      if (decision === 'gone') return undefined;
+      if (decision === 'denied') return answer({ Error: 'the sign-in was refused' });
+      if (decision === 'expired')
+        return answer({ Error: 'nobody signed in for this device in time; start again' });
+      // Joined: the device is known by its key now. Unknown: it may be, if it joined long ago; else it gets a new link.
+    }
     const host = hostFactsOf(request.Hostinfo);
-    const outcome = await joins.join({
+    const joining: JoinRequest = {
       machineKey: context.machineKey,
       nodeKey: request.NodeKey,
-      authKey: request.Auth?.AuthKey || null,
+      authKey,
       ephemeral: request.Ephemeral ?? false,
       hostname: host.hostname,
       os: host.os,
@@ -81,7 +123,8 @@ export function createRegisterHandler({ joins, clock }: RegisterHandlerParts) {
       netInfo: host.netInfo ?? null,
       homeDerp: host.homeDerp ?? 0,
       shieldsUp: host.shieldsUp,
-    });
-    return ofOutcome(outcome);
+    };
+    const outcome = await joins.join(joining);
+    return outcome.kind === 'login-needed' ? beginLogin(context, joining) : ofOutcome(outcome);
   };
 }

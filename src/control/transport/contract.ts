@@ -12,6 +12,8 @@ export interface ConnectionContext {
   readonly remoteAddress: string;
   /** Of this server, as the client reached it, or as the last proxy did. */
   readonly localAddress: string;
+  /** Of this server, as the client called it: `http://host:port`. */
+  readonly origin: string;
   /** Counts up from 1 in each process. */
   readonly connectionId: number;
 }

@@ -16,6 +16,7 @@ import type {
 } from './contract.ts';
 import { earlyPayload, FIRST_EARLY_CAPVER } from './early-payload.ts';
 import { keyResponse } from './key-response.ts';
+import { originOf } from './origin.ts';
 import { initiationOf, type Refusal, refuse, SWITCHING_PROTOCOLS } from './upgrade.ts';
 
 const DEFAULT_LIMITS: ControlTransportLimits = {
@@ -91,6 +92,7 @@ export function createControlTransport(options: ControlTransportOptions): Contro
       capver: handshake.version,
       remoteAddress: remoteAddressOf(request),
       localAddress: request.socket.localAddress ?? '',
+      origin: originOf(request),
       connectionId: accepted,
     });
     tuneSocket(request.socket);
