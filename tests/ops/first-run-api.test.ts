@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDevice } from '../client/index.ts';
+import { commandLine } from '../support/command-line.ts';
 import type { Server } from '../support/holdfast.ts';
 import { ask, startServer } from '../support/installation.ts';
 
@@ -91,6 +92,21 @@ test('it answers with everything that the page shows', async () => {
     qr: { size: expect.any(Number), path: expect.stringMatching(/^(M\d+ \d+h1v1h-1z)+$/) },
   });
   expect((await create({ secret, label: 'second', email: 'eve@second.test' })).status).toBe(409);
+});
+
+test('a key that may not read devices does not see them, one that may does', async () => {
+  const keyFor = async (scopes: string): Promise<string> => {
+    const who = ['--org', 'engines', '--user', 'ada@engines.test', '--scopes', scopes, '--json'];
+    const created = await commandLine('token', 'create', ...who, '--data', path.join(directory, 'data'));
+    return created.json<{ api_key: string }>().api_key;
+  };
+  const live = `${server.url}/app/api/devices/live`;
+  expect((await ask(live, await keyFor('dns:read'))).status).toBe(403);
+  const answer = await fetch(live, {
+    headers: { authorization: `Bearer ${await keyFor('devices:core:read')}` },
+  });
+  expect(answer.status).toBe(200);
+  await answer.body?.cancel();
 });
 
 test('devices are told of live: a joined one, and its going; and no more once the key is revoked', async () => {
