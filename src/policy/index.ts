@@ -26,6 +26,10 @@
  * Tests that gate the save
  *   runTests(engine.core), runSshTests(engine.core) -> failures per test, for an engine with the new policy
  *
+ * Before a change is made
+ *   impactOf(engine, changes) -> Impact       traffic, routes and SSH logins gained and lost, over live devices, grouped
+ *   engine.fork(changes)                      an engine of its own with the changes applied
+ *
  * Inputs carry who is primary for a prefix (`primary` changes) and the attributes that hold now (expiry is a `device`
  * change). Approved routes of a device are manual and automatic ones together; see autoApproved.
  */
@@ -37,6 +41,15 @@ export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './eng
 export type * from './engine/output.ts';
 export { PolicyError } from './errors.ts';
 export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
+export {
+  type FlowText,
+  type Impact,
+  type ImpactGroup,
+  impactBetween,
+  impactOf,
+  type RouteImpact,
+  type SshImpact,
+} from './impact/impact.ts';
 export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy } from './parse/policy.ts';
 export {
   EMPTY_CONTEXT,

@@ -209,6 +209,7 @@ function namesSource(world: NaiveWorld, rule: Rule, from: Addr): boolean {
       if (world.devices.some((one) => inForce(world, one) && inAny(subnets(one), from))) return true;
       if (posture) return alive && device.class === 'normal';
       if (edgeOnly && prefixContains(EDGE_BLOCK, from)) return false;
+      if (alive && device.class === 'edge-only') return false;
       return inAny(DEVICES, from) && !inAny(NOT_DEVICES, from);
     }
     const set = literal(world.policy, selector);

@@ -4,7 +4,6 @@ import {
   type Addr,
   isDefaultRoute,
   parseAddr,
-  parseAddrOrPrefix,
   parsePrefix,
   prefixContains,
 } from '../../src/kernel/netip/index.ts';
@@ -13,21 +12,13 @@ import {
   createPolicyEngine,
   DEFAULT_SETTINGS,
   EMPTY_CONTEXT,
-  type FilterRule,
   type PolicyEngine,
   parsePolicy,
   validatePolicy,
 } from '../../src/policy/index.ts';
 import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
-import {
-  accepts,
-  inForce,
-  isPublic,
-  manualRoutes,
-  type NaiveWorld,
-  type Packet,
-  resourceRoutes,
-} from './policy-naive.ts';
+import { accepts, inForce, isPublic, manualRoutes, type NaiveWorld, resourceRoutes } from './policy-naive.ts';
+import { ADDRESSES, filterAccepts, TRAFFIC } from './policy-packet.ts';
 
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
 const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
@@ -65,60 +56,12 @@ function worldAfter(policy: NaiveWorld['policy'], changes: readonly Change[]): N
   };
 }
 
-/** A client's reading of its filter. */
-function filterAccepts(rules: readonly FilterRule[], { from, to, protocol, port }: Packet): boolean {
-  return rules.some(({ SrcIPs, DstPorts = [], IPProto = [6, 17, 1, 58] }) => {
-    if (!IPProto.includes(protocol) || !SrcIPs.some((text) => covers(text, from))) return false;
-    return DstPorts.some(({ IP, Ports }) => covers(IP, to) && port >= Ports.First && port <= Ports.Last);
-  });
-}
-
-function covers(text: string, addr: Addr): boolean {
-  if (text === '*') return true;
-  const prefix = parseAddrOrPrefix(text);
-  if (prefix !== undefined) return prefixContains(prefix, addr);
-  const [from, to] = text.split('-').map((part) => parseAddr(part));
-  if (from === undefined || to === undefined) throw new Error(`not an address, prefix or range: ${text}`);
-  return from.family === addr.family && addr.value >= from.value && addr.value <= to.value;
-}
-
-const OUTSIDE = [
-  '10.1.2.9',
-  '10.1.77.1',
-  '10.2.0.1',
-  '10.5.0.7',
-  '10.5.0.99',
-  '10.9.0.7',
-  '8.8.8.8',
-  '1.1.1.1',
-  'fd00:1::5',
-  '2001:db8::1',
-  '100.64.0.99',
-  '192.168.0.1',
-];
-const addresses = [
-  ...OUTSIDE,
-  ...[1, 2, 3, 4, 5, 6, 21, 25].flatMap((n) => [
-    `100.64.0.${n}`,
-    `100.127.0.${n}`,
-    `fd7a:115c:a1e0::${n.toString(16)}`,
-  ]),
-].map((text) => parseAddr(text)!);
-const TRAFFIC = [
-  { protocol: 6, port: 22 },
-  { protocol: 6, port: 443 },
-  { protocol: 6, port: 85 },
-  { protocol: 17, port: 53 },
-  { protocol: 1, port: 0 },
-  { protocol: 47, port: 0 },
-];
-
 /** Addresses that packets to this device may carry: its own, and those behind it. */
 function reachableOn(world: NaiveWorld, engine: PolicyEngine, id: number): Addr[] {
   const device = world.devices.find((one) => one.id === id)!;
   const own = device.addresses.map((text) => parseAddr(text)!);
   const routes = [...manualRoutes(device), ...resourceRoutes(world, device)];
-  const behind = addresses.filter((addr) =>
+  const behind = ADDRESSES.filter((addr) =>
     routes.some((route) => prefixContains(route, addr) && (!isDefaultRoute(route) || isPublic(addr))),
   );
   // Traffic to devices never goes through a router.
@@ -147,7 +90,7 @@ describe('compiled filters and the language by its definition', () => {
             if (!inForce(world, device)) expect(engine.filter(device.id).rules).toEqual([]);
             const { rules } = engine.filter(device.id);
             for (const to of reachableOn(world, engine, device.id)) {
-              for (const from of addresses) {
+              for (const from of ADDRESSES) {
                 for (const traffic of TRAFFIC) {
                   const packet = { from, to, ...traffic };
                   const expected = accepts(world, device, packet);

@@ -5,7 +5,7 @@ import type { Atom } from './atoms.ts';
 import type { DeviceState } from './device-state.ts';
 import { createProfileTable, type ProfileTable } from './profiles.ts';
 import { buildProgram, type Program } from './program.ts';
-import { createSlotTable } from './slots.ts';
+import { createSlotTable, type SlotTable } from './slots.ts';
 import { createSourceTexts, type SourceTexts } from './source-texts.ts';
 import { createSshTally } from './ssh-tally.ts';
 import { traitsOf } from './traits.ts';
@@ -37,6 +37,7 @@ export interface Core {
   ownSsh(user: number): string;
   /** Names as the compiler resolves them. */
   readonly names: Names;
+  readonly slots: { readonly net: SlotTable; readonly ssh: SlotTable };
   /** Whether the file's wildcards cover resources. */
   asFile(): boolean;
   /** Refreshes the indexes of people, groups and gateways. */
@@ -47,9 +48,9 @@ export interface Core {
   settle(id: number): Delta;
 }
 
-export function createCore(world: WorldState): Core {
-  const netSlots = createSlotTable();
-  const sshSlots = createSlotTable();
+export function createCore(world: WorldState, like?: Core): Core {
+  const netSlots = like?.slots.net.copy() ?? createSlotTable();
+  const sshSlots = like?.slots.ssh.copy() ?? createSlotTable();
   const devices = new Map<number, DeviceState>();
   const atomsOf = new Map<number, readonly Atom[]>();
   const byUser = new Map<number, Set<number>>();
@@ -138,6 +139,7 @@ export function createCore(world: WorldState): Core {
     wild,
     devices,
     names,
+    slots: { net: netSlots, ssh: sshSlots },
     asFile: () => world.settings.resourceOpening === 'as-file',
     devicesOfUser(user) {
       const out: DeviceState[] = [];

@@ -13,7 +13,7 @@ import { addressTexts, type SourceText } from './source-texts.ts';
 import { buildSsh } from './ssh.ts';
 import { applyToWorld, newTouched } from './touch.ts';
 import { createViews } from './views.ts';
-import { createWorldState, primaryKey } from './world-state.ts';
+import { copyWorld, createWorldState, primaryKey, type WorldState } from './world-state.ts';
 
 export interface PolicyEngine {
   /** Applies one change; tells whose outputs are different now. */
@@ -33,6 +33,8 @@ export interface PolicyEngine {
   has(device: number): boolean;
   readonly size: number;
   policy(): Policy;
+  /** An engine of its own as this one would be after some changes. This one stays as it is. */
+  fork(changes: Iterable<Change>): PolicyEngine;
   /** For explain, impact and the test runner: the compiled state. */
   readonly core: Core;
 }
@@ -50,7 +52,20 @@ const MAX_SHARED = 4_096;
 
 export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
   const world = createWorldState(options.settings ?? DEFAULT_SETTINGS, options.policy ?? ALLOW_ALL_POLICY);
-  const core = createCore(world);
+  return engineOf(world, createCore(world));
+}
+
+function forkOf(original: Core, changes: Iterable<Change>): PolicyEngine {
+  const world = copyWorld(original.world);
+  // Written before the first compilation, so that the fork compiles once.
+  for (const change of changes) applyToWorld(world, change, newTouched());
+  const core = createCore(world, original);
+  for (const id of world.devices.keys()) core.settle(id);
+  core.wild.refresh(world.settings.edgeOnlyBlocks);
+  return engineOf(world, core);
+}
+
+function engineOf(world: WorldState, core: Core): PolicyEngine {
   const views = createViews(core);
   const filters = new Map<number, PacketFilter>();
   const sshPolicies = new Map<number, SshPolicy>();
@@ -204,6 +219,7 @@ export function createPolicyEngine(options: EngineOptions = {}): PolicyEngine {
       return core.devices.size;
     },
     policy: () => world.policy,
+    fork: (changes) => forkOf(core, changes),
   };
 }
 

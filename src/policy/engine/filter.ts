@@ -16,11 +16,15 @@ import type { CapGrant, DstPort, FilterRule } from './output.ts';
 import type { Program, Unit } from './program.ts';
 import type { SourceText, SourceTexts } from './source-texts.ts';
 
-export interface FilterInput {
+/** What spelling a destination on a device needs to know. */
+export interface DestinationInput {
   readonly program: Program;
-  readonly sources: SourceTexts;
   /** Whether the file's wildcards cover resources too. */
   readonly asFile: boolean;
+}
+
+export interface FilterInput extends DestinationInput {
+  readonly sources: SourceTexts;
   /** The devices of a user that are sources of a rule to autogroup:self. */
   selfSources(source: SourceSpec, user: number): SourceText;
 }
@@ -110,7 +114,7 @@ export function filterTemplate(input: FilterInput, device: DeviceState): FilterT
 }
 
 /** Rules that the device is a destination of, in policy order. */
-function unitsOf(program: Program, device: DeviceState): Unit[] {
+export function unitsOf(program: Program, device: DeviceState): Unit[] {
   const { profile } = device;
   const out: Unit[] = [];
   for (const slot of slotsOf(profile.net.dst)) {
@@ -138,8 +142,8 @@ const dstPorts = (texts: readonly string[], ports: readonly PortRange[]): DstPor
 const EVERYTHING = ['*'];
 
 /** How the filter spells the part of a destination that is this device or behind it. */
-function destinationTexts(
-  input: FilterInput,
+export function destinationTexts(
+  input: DestinationInput,
   device: DeviceState,
   dst: DstSpec,
   reach: Reach,
@@ -163,7 +167,7 @@ function destinationTexts(
 }
 
 /** `*`; on a gateway, what it has outside of resources, for the file's wildcards do not open those. */
-function everythingOf(input: FilterInput, device: DeviceState): readonly string[] {
+function everythingOf(input: DestinationInput, device: DeviceState): readonly string[] {
   if (input.asFile || !device.routes.some((route) => route.layer === 'resource')) return EVERYTHING;
   const others = device.routes.filter((route) => route.layer !== 'resource' && !route.exit);
   return [

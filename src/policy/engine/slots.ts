@@ -8,13 +8,18 @@ export interface SlotTable {
   assign(keys: readonly string[]): number[];
   /** One more than the highest slot in use. */
   readonly size: number;
+  /** A table of its own that starts with the same assignments. */
+  copy(): SlotTable;
 }
 
-export function createSlotTable(): SlotTable {
-  let slots = new Map<string, number>();
+export const createSlotTable = (): SlotTable => slotTable(new Map(), 0);
+
+function slotTable(start: ReadonlyMap<string, number>, used: number): SlotTable {
+  let slots = new Map(start);
   const free: number[] = [];
-  let size = 0;
+  let size = used;
   return {
+    copy: () => slotTable(slots, size),
     get size() {
       return size;
     },

@@ -1,4 +1,14 @@
-import { formatSet, parsePrefix, setOfPrefixes, subtractSets } from '../../kernel/netip/index.ts';
+import {
+  type Addr,
+  formatSet,
+  type IpSet,
+  parsePrefix,
+  setContains,
+  setOfAddrs,
+  setOfPrefixes,
+  subtractSets,
+  unionSets,
+} from '../../kernel/netip/index.ts';
 import { ALL_DEVICES } from '../compile/ranges.ts';
 import type { DeviceState } from './device-state.ts';
 import type { WildTexts } from './source-texts.ts';
@@ -19,7 +29,7 @@ const NONE: ReadonlySet<number> = new Set();
 export function createWildTracker(): WildTracker {
   const holders = new Map<string, Set<number>>();
   const listed = new Map<string, number>();
-  let edgeOnly = 0;
+  const edgeOnly = new Map<number, DeviceState>();
   let stale = true;
   let key = '';
   let texts: WildTexts = { blocks: ALL_DEVICES, routes: [] };
@@ -35,8 +45,9 @@ export function createWildTracker(): WildTracker {
   function each(device: DeviceState, by: 1 | -1): void {
     if (!device.active) return;
     if (device.input.class === 'edge-only') {
-      edgeOnly += by;
-      if (edgeOnly === 0 || (edgeOnly === 1 && by === 1)) stale = true;
+      if (by === 1) edgeOnly.set(device.id, device);
+      else edgeOnly.delete(device.id);
+      stale = true;
     }
     for (const route of device.routes) {
       const set = holders.get(route.text) ?? new Set();
@@ -47,6 +58,16 @@ export function createWildTracker(): WildTracker {
     }
   }
 
+  /** Their blocks, and any address that one of them has outside of those. */
+  function edgeOnlyAddresses(blocks: readonly string[]): IpSet {
+    const set = setOfPrefixes(blocks.map(parsePrefix).filter((prefix) => prefix !== undefined));
+    const strays: Addr[] = [];
+    for (const { addresses } of edgeOnly.values()) {
+      for (const { addr } of addresses) if (!setContains(set, addr)) strays.push(addr);
+    }
+    return strays.length === 0 ? set : unionSets([set, setOfAddrs(strays)]);
+  }
+
   return {
     remove: (device) => each(device, -1),
     add: (device) => each(device, 1),
@@ -55,9 +76,8 @@ export function createWildTracker(): WildTracker {
     refresh(edgeOnlyBlocks) {
       if (!stale) return false;
       stale = false;
-      const cut =
-        edgeOnly > 0 ? edgeOnlyBlocks.map(parsePrefix).filter((prefix) => prefix !== undefined) : [];
-      const blocks = cut.length === 0 ? ALL_DEVICES : subtractSets(ALL_DEVICES, setOfPrefixes(cut));
+      const blocks =
+        edgeOnly.size === 0 ? ALL_DEVICES : subtractSets(ALL_DEVICES, edgeOnlyAddresses(edgeOnlyBlocks));
       texts = { blocks, routes: [...listed.keys()].sort() };
       const before = key;
       key = `${formatSet(blocks).join()}|${texts.routes.join()}`;

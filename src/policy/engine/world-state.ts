@@ -52,6 +52,22 @@ export function createWorldState(settings: WorldSettings, policy: Policy): World
   };
 }
 
+/** A world of its own with the same contents. */
+export const copyWorld = (world: WorldState): WorldState => ({
+  users: new Map(world.users),
+  groups: new Map(world.groups),
+  devices: new Map(world.devices),
+  networks: new Map(world.networks),
+  gateways: new Map(world.gateways),
+  resources: new Map(world.resources),
+  edges: new Map(world.edges),
+  roles: new Map(world.roles),
+  services: new Map(world.services),
+  primaries: new Map(world.primaries),
+  settings: world.settings,
+  policy: world.policy,
+});
+
 /** Indexes over a world that hold until its structure (not its devices) changes. */
 export interface WorldIndex {
   /** Names of the file's groups by login. */

@@ -1,0 +1,153 @@
+import {
+  EMPTY_SET,
+  FULL_SET,
+  type IpSet,
+  intersectSets,
+  isEmptySet,
+  parseAddr,
+  parseAddrOrPrefix,
+  setContains,
+  setOfAddrs,
+  setOfPrefix,
+  setOfRanges,
+  subtractSets,
+  unionSets,
+} from '../../kernel/netip/index.ts';
+import type { PortRange } from '../ast.ts';
+import { INTERNET } from '../compile/ranges.ts';
+import { hasBit } from '../engine/bits.ts';
+import type { Core } from '../engine/core.ts';
+import type { DeviceState } from '../engine/device-state.ts';
+import { destinationTexts, unitsOf } from '../engine/filter.ts';
+import type { Unit } from '../engine/program.ts';
+import { DEFAULT_PROTOCOLS } from '../evaluate/match.ts';
+
+/** Traffic that one device may send to another: to which addresses on or behind it, over which ports. */
+export interface Flow {
+  readonly protocol: number;
+  readonly ports: PortRange;
+  /** The destination's own addresses, or prefixes behind it. */
+  readonly addresses: IpSet;
+}
+
+/** What a destination takes from the sources of one rule. Does not depend on the source. */
+interface Opening {
+  readonly unit: Unit;
+  readonly flows: readonly Flow[];
+}
+
+/** The rules that lead to a device and what each opens there. */
+export function openingsOf(core: Core, device: DeviceState): Opening[] {
+  const input = { program: core.program(), asFile: core.asFile() };
+  const reachable = addressSpaceOf(device);
+  return unitsOf(core.program(), device).map((unit) => ({
+    unit,
+    flows: unit.spec.targets.flatMap(({ dst, allow }) => {
+      const texts = dst.flatMap((one) => destinationTexts(input, device, one, unit.spec.reach));
+      const addresses = intersectSets(unionSets(texts.map(setOfText)), reachable);
+      if (isEmptySet(addresses)) return [];
+      return allow.flatMap(({ protocols, ports }) =>
+        (protocols ?? DEFAULT_PROTOCOLS).flatMap((protocol) =>
+          ports.map((range): Flow => ({ protocol, ports: range, addresses })),
+        ),
+      );
+    }),
+  }));
+}
+
+/** Addresses that packets to a device can carry: its own, those it routes, and the internet on an exit node. */
+function addressSpaceOf(device: DeviceState): IpSet {
+  const routes = device.routes.filter((route) => !route.exit).map((route) => setOfRanges([route.range]));
+  const own = setOfAddrs(device.addresses.map(({ addr }) => addr));
+  return unionSets([own, ...routes, device.exit ? INTERNET : EMPTY_SET]);
+}
+
+function setOfText(text: string): IpSet {
+  if (text === '*') return FULL_SET;
+  const prefix = parseAddrOrPrefix(text);
+  if (prefix !== undefined) return setOfPrefix(prefix);
+  const [from, to] = text.split('-').map(parseAddr);
+  if (from?.family === 4 && to?.family === 4)
+    return setOfRanges([{ family: 4, from: from.value, to: to.value }]);
+  if (from?.family === 6 && to?.family === 6)
+    return setOfRanges([{ family: 6, from: from.value, to: to.value }]);
+  return EMPTY_SET;
+}
+
+/** The flows from one device to another, given what the other opens. What stands behind the source is not the source. */
+export function flowsBetween(source: DeviceState, target: DeviceState, openings: readonly Opening[]): Flow[] {
+  if (!source.active || !target.active || source.id === target.id) return [];
+  const { profile } = source;
+  return openings.flatMap(({ unit, flows }) => {
+    if (unit.spec.reach.kind === 'self') {
+      const sameUser = profile.selfUser !== undefined && profile.selfUser === target.profile.selfUser;
+      return sameUser && hasBit(profile.self, unit.slot) ? flows : [];
+    }
+    return hasBit(profile.net.src, unit.slot) ? flowsOfFamilies(flows, familiesOf(source, unit)) : [];
+  });
+}
+
+/** Addresses with which a device is a source: a literal source may name only one of its two. */
+function familiesOf(device: DeviceState, { slot, spec }: Unit): ReadonlySet<4 | 6> {
+  const { source } = spec;
+  const whole =
+    source.danger ||
+    hasBit(device.profile.net.listed, slot) ||
+    (source.any && (device.wild || device.input.external === true));
+  const named = device.addresses.filter(({ addr }) => whole || setContains(source.literals, addr));
+  return new Set(named.map(({ addr }) => addr.family));
+}
+
+function flowsOfFamilies(flows: readonly Flow[], families: ReadonlySet<4 | 6>): readonly Flow[] {
+  if (families.size === 2) return flows;
+  const only = (set: IpSet): IpSet => ({
+    v4: families.has(4) ? set.v4 : [],
+    v6: families.has(6) ? set.v6 : [],
+  });
+  return flows
+    .map((flow) => ({ ...flow, addresses: only(flow.addresses) }))
+    .filter((flow) => !isEmptySet(flow.addresses));
+}
+
+/** What `after` has beyond `before`, with touching port ranges joined. */
+export function flowsBeyond(after: readonly Flow[], before: readonly Flow[]): Flow[] {
+  const out: Flow[] = [];
+  const protocols = new Set(after.map((flow) => flow.protocol));
+  for (const protocol of protocols) {
+    const of = (flows: readonly Flow[]): Flow[] => flows.filter((flow) => flow.protocol === protocol);
+    const [mine, others] = [of(after), of(before)];
+    for (const ports of cuts([...mine, ...others])) {
+      const addresses = subtractSets(addressesAt(mine, ports), addressesAt(others, ports));
+      if (isEmptySet(addresses)) continue;
+      const last = out.at(-1);
+      const joins = last?.protocol === protocol && last.ports.last + 1 === ports.first;
+      if (last !== undefined && joins && sameAddresses(last.addresses, addresses)) {
+        out[out.length - 1] = { ...last, ports: { first: last.ports.first, last: ports.last } };
+      } else out.push({ protocol, ports, addresses });
+    }
+  }
+  return out;
+}
+
+const addressesAt = (flows: readonly Flow[], ports: PortRange): IpSet =>
+  unionSets(
+    flows
+      .filter((flow) => flow.ports.first <= ports.first && flow.ports.last >= ports.last)
+      .map((flow) => flow.addresses),
+  );
+
+const sameAddresses = (a: IpSet, b: IpSet): boolean =>
+  a.v4.join() === b.v4.join() && a.v6.join() === b.v6.join();
+
+/** Cuts the port space where any flow begins or ends. */
+function cuts(flows: readonly Flow[]): PortRange[] {
+  const starts = new Set<number>();
+  for (const { ports } of flows) {
+    starts.add(ports.first);
+    starts.add(ports.last + 1);
+  }
+  const sorted = [...starts].sort((a, b) => a - b);
+  return sorted.slice(0, -1).map((first, i) => ({ first, last: (sorted[i + 1] ?? first + 1) - 1 }));
+}
+
+export type { Opening };

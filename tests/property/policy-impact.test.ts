@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Addr, formatAddr } from '../../src/kernel/netip/index.ts';
+import {
+  type Change,
+  createPolicyEngine,
+  DEFAULT_SETTINGS,
+  type FlowText,
+  impactOf,
+  type PolicyEngine,
+  parsePolicy,
+} from '../../src/policy/index.ts';
+import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
+import { ADDRESSES, covers, filterAccepts, TRAFFIC } from './policy-packet.ts';
+
+const RUNS = process.env.HOLDFAST_LONG === '1' ? 2_000 : 300;
+const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
+
+/** A policy travels as text, so that a counterexample can be read. */
+type Step = Change | { readonly kind: 'policy-text'; readonly text: string };
+const changeOf = (step: Step): Change =>
+  step.kind === 'policy-text' ? { kind: 'policy', policy: parsePolicy(step.text) } : step;
+const policyChange: fc.Arbitrary<Step> = policyText.map((text) => ({ kind: 'policy-text', text }));
+
+/** Own addresses of a device, and those of the sample that it routes. */
+function addressesOn(engine: PolicyEngine, id: number): Addr[] {
+  const device = engine.core.devices.get(id);
+  if (device === undefined || !device.active) return [];
+  const own = device.addresses.map(({ addr }) => addr);
+  const routed = ADDRESSES.filter((addr) =>
+    device.routes.some(
+      (route) => !route.exit && route.range.family === addr.family && covers(route.text, addr),
+    ),
+  );
+  return [...own, ...routed];
+}
+
+function holds(flows: readonly FlowText[], to: Addr, own: boolean, protocol: number, port: number): boolean {
+  return flows.some(
+    (flow) =>
+      flow.protocol === protocol &&
+      port >= flow.first &&
+      port <= flow.last &&
+      ((own && flow.own.includes(to.family)) || flow.behind.some((text) => covers(text, to))),
+  );
+}
+
+describe('the impact of a change', () => {
+  it('is exactly the difference between what filters let pass before and after', () => {
+    fc.assert(
+      fc.property(
+        policyChange,
+        startChanges,
+        fc.array(networkChange, { maxLength: 6 }),
+        fc.array(
+          fc.oneof(
+            { weight: 3, arbitrary: policyChange },
+            { weight: 2, arbitrary: deviceChange as fc.Arbitrary<Step> },
+            { weight: 1, arbitrary: networkChange as fc.Arbitrary<Step> },
+          ),
+          { minLength: 1, maxLength: 2 },
+        ),
+        (policyStep, start, networks, steps) => {
+          const policy = changeOf(policyStep);
+          const proposed = steps.map(changeOf);
+          const engine = createPolicyEngine({ settings });
+          engine.applyAll([policy, ...start, ...networks]);
+          const impact = impactOf(engine, proposed);
+          const after = createPolicyEngine({ settings });
+          after.applyAll([policy, ...start, ...networks, ...proposed]);
+          const ids = [...new Set([...engine.core.devices.keys(), ...after.core.devices.keys()])];
+          const pairs = new Set<string>();
+          for (const target of ids) {
+            for (const source of ids) {
+              if (source === target) continue;
+              // A moved device is another place: compare devices only while their addresses are the same.
+              const [was, is] = [engine.core.devices.get(source), after.core.devices.get(source)];
+              const [on, off] = [engine.core.devices.get(target), after.core.devices.get(target)];
+              if (was && is && was.addressKey !== is.addressKey) continue;
+              if (on && off && on.addressKey !== off.addressKey) continue;
+              const groups = impact.flows.filter(
+                (group) => group.sources.includes(source) && group.targets.includes(target),
+              );
+              const tos = new Map(
+                [...addressesOn(engine, target), ...addressesOn(after, target)].map((to) => [
+                  formatAddr(to),
+                  to,
+                ]),
+              );
+              for (const to of tos.values()) {
+                const from = (was ?? is)?.addresses.find(({ addr }) => addr.family === to.family)?.addr;
+                if (from === undefined) continue;
+                for (const traffic of TRAFFIC) {
+                  const passes = (one: PolicyEngine): boolean =>
+                    one.core.devices.get(source)?.active === true &&
+                    addressesOn(one, target).some((addr) => formatAddr(addr) === formatAddr(to)) &&
+                    filterAccepts(one.filter(target).rules, { from, to, ...traffic });
+                  const [before, now] = [passes(engine), passes(after)];
+                  const own = ((on ?? off)?.addresses ?? []).some(({ text }) => text === formatAddr(to));
+                  const told = {
+                    gained: groups.some((group) =>
+                      holds(group.gained, to, own, traffic.protocol, traffic.port),
+                    ),
+                    lost: groups.some((group) => holds(group.lost, to, own, traffic.protocol, traffic.port)),
+                  };
+                  if (before !== now) pairs.add(`${source}>${target}`);
+                  expect(
+                    told,
+                    `${source} to ${formatAddr(to)} on ${target}, ${JSON.stringify(traffic)}`,
+                  ).toEqual({
+                    gained: !before && now,
+                    lost: before && !now,
+                  });
+                }
+              }
+            }
+          }
+          expect(impact.pairs).toBeGreaterThanOrEqual(pairs.size);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  }, 600_000);
+});
