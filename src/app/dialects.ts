@@ -5,6 +5,7 @@ import { createKeycardApi, createKeycardServices } from '../api/keycard/index.ts
 import { createNetmakerApi, createNetmakerServices } from '../api/netmaker/index.ts';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
+import { createWorkloadTokens } from '../auth/workload-tokens.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
 import type { Services } from './services.ts';
@@ -26,6 +27,7 @@ const tailscale: Dialect = ({ services, sealer, log }) => {
       random,
       checker: createPolicyChecker({ store, clock }),
       sealer,
+      workloadTokens: createWorkloadTokens({ clock }),
     }),
     authenticate: authenticator.authenticate,
     clock,

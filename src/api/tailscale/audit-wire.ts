@@ -120,6 +120,8 @@ function externalId(kind: ExternalIdKind | undefined, text: string): string {
   return kind === undefined || id === undefined ? text : encodeExternalId(kind, id);
 }
 
+type WireEntry = LogEntry & Readonly<Record<string, unknown>>;
+
 const jsonOf = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
 
 export interface LogEntry {
@@ -138,7 +140,7 @@ export interface LogEntry {
   readonly action: string;
 }
 
-export function auditWire(event: AuditEvent, organization: Organization): LogEntry & object {
+export function auditWire(event: AuditEvent, organization: Organization): WireEntry {
   const target = TARGETS[event.objectKind];
   const property = propertyOf(event);
   return {

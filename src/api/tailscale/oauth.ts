@@ -88,5 +88,20 @@ export function oauthOperations({ services, onError }: TailscaleApiParts): Opera
         return services.clientTokens.exchangeSecret(secret, wanted, ORIGIN);
       }),
     },
+    {
+      id: 'tailscale.oauth.exchange',
+      method: 'POST',
+      path: `${BASE}/oauth/token-exchange`,
+      requires: 'public',
+      // Clients send a grant type, an empty code and an empty Basic header as well: none of them means anything here.
+      handle: guarded((request) => {
+        const form = formOf(request);
+        const clientId = form.get('client_id') ?? '';
+        const token = form.get('jwt') ?? '';
+        if (clientId === '') throw invalid('client_id is required', 'client_id');
+        if (token === '') throw invalid('jwt is required', 'jwt');
+        return services.federation.exchange(clientId, token, ORIGIN);
+      }),
+    },
   ];
 }

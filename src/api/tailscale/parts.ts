@@ -4,6 +4,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { AuditLog } from '../../domain/audit/audit-log.ts';
 import type { ContactService } from '../../domain/contacts/contact-service.ts';
 import type { ClientTokenService } from '../../domain/credentials/client-token-service.ts';
+import type { FederationService } from '../../domain/credentials/federation-service.ts';
 import type { KeyList } from '../../domain/credentials/key-list.ts';
 import type { KeyService } from '../../domain/credentials/key-service.ts';
 import type { AttributeService } from '../../domain/devices/attribute-service.ts';
@@ -35,6 +36,7 @@ export interface TailscaleServices {
   readonly keys: KeyService;
   readonly keyList: KeyList;
   readonly clientTokens: ClientTokenService;
+  readonly federation: FederationService;
   readonly policyFile: PolicyFileService;
   readonly dns: DnsService;
   readonly memberList: MemberList;

@@ -3,6 +3,7 @@
 import { createAuditLog } from '../../domain/audit/audit-log.ts';
 import { createContactService } from '../../domain/contacts/contact-service.ts';
 import { createClientTokenService } from '../../domain/credentials/client-token-service.ts';
+import { createFederationService } from '../../domain/credentials/federation-service.ts';
 import { createKeyList } from '../../domain/credentials/key-list.ts';
 import { createKeyService } from '../../domain/credentials/key-service.ts';
 import { createAttributeService } from '../../domain/devices/attribute-service.ts';
@@ -16,6 +17,7 @@ import { createPolicyFileService } from '../../domain/policy-file/policy-file-se
 import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import type { WorkloadTokens } from '../../domain/ports/workload-tokens.ts';
 import { createPostureIntegrations } from '../../domain/posture/posture-integration-service.ts';
 import { createVipServices } from '../../domain/services/vip-service.ts';
 import { createSettingsService } from '../../domain/settings/settings-service.ts';
@@ -31,11 +33,13 @@ export interface TailscaleServicesParts {
   /** Decides which policy files may be saved. */
   readonly checker: PolicyChecker;
   readonly sealer: Sealer;
+  readonly workloadTokens: WorkloadTokens;
 }
 
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
   const { store } = parts;
   const tagRules = createTagRules({ queries: store.queries });
+  const clientTokens = createClientTokenService({ ...parts, tagRules });
   return {
     organizations: store,
     settings: store,
@@ -43,7 +47,8 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     deviceAdmin: createDeviceAdmin({ ...parts, tagRules }),
     keys: createKeyService({ ...parts, tagRules }),
     keyList: createKeyList(parts),
-    clientTokens: createClientTokenService({ ...parts, tagRules }),
+    clientTokens,
+    federation: createFederationService({ ...parts, tokens: parts.workloadTokens, clientTokens }),
     policyFile: createPolicyFileService(parts),
     dns: createDnsService(parts),
     memberList: createMemberList(parts),

@@ -16,7 +16,6 @@ const AWS = `${TAILNET}/aws-external-id`;
 const APPS = `${TAILNET}/oauth-apps`;
 
 const LINES: readonly Line[] = [
-  ['oauth.exchange', 'POST', `${BASE}/oauth/token-exchange`, 'authenticated'],
   ['user-invites.list', 'GET', `${TAILNET}/user-invites`, 'invitations:read'],
   ['user-invites.create', 'POST', `${TAILNET}/user-invites`, 'invitations:write'],
   ['user-invites.get', 'GET', INVITE, 'invitations:read'],

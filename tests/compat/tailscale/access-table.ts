@@ -39,6 +39,7 @@ const D = '/api/v2/device/:deviceId';
 
 export const ACCESS: readonly AccessLine[] = [
   { operation: 'POST /api/v2/oauth/token', roles: 'public', scopes: [] },
+  { operation: 'POST /api/v2/oauth/token-exchange', roles: 'public', scopes: [] },
 
   { operation: `GET ${T}/devices`, roles: READERS, scopes: read('devices:core') },
   { operation: `GET ${D}`, roles: READERS, scopes: read('devices:core') },

@@ -6,20 +6,33 @@ import {
   type TailscaleApiParts,
 } from '../../../src/api/tailscale/index.ts';
 import { createSealer } from '../../../src/auth/sealing.ts';
+import { createWorkloadTokens } from '../../../src/auth/workload-tokens.ts';
 import type { Device } from '../../../src/domain/model/devices.ts';
 import type { PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
 import { createPolicyChecker } from '../../../src/effective-policy/policy-checker.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 
+/** What the addresses of a test's own world answer; everything else is not reached. */
+export type Internet = Map<string, string>;
+
 export const tailscaleParts = (
   { store, clock, random, authenticator, onError }: ApiParts,
   checker: PolicyChecker = createPolicyChecker({ store, clock }),
+  internet: Internet = new Map(),
 ): TailscaleApiParts => ({
   services: createTailscaleServices({
     store,
     clock,
     random,
     checker,
+    workloadTokens: createWorkloadTokens({
+      clock,
+      fetchText: async (url) => {
+        const text = internet.get(url);
+        if (text === undefined) throw new Error(`${url} is not there`);
+        return text;
+      },
+    }),
     sealer: createSealer({ key: new Uint8Array(32).fill(7), random }),
   }),
   authenticate: authenticator.authenticate,
@@ -30,8 +43,8 @@ export const tailscaleParts = (
 });
 
 export const tailscaleDialect =
-  (checker?: PolicyChecker) =>
-  (parts: ApiParts): FastifyPluginAsync[] => [createTailscaleApi(tailscaleParts(parts, checker))];
+  (checker?: PolicyChecker, internet?: Internet) =>
+  (parts: ApiParts): FastifyPluginAsync[] => [createTailscaleApi(tailscaleParts(parts, checker, internet))];
 
 export const createTailscaleServer = (engine: EngineName): Promise<ApiServer> =>
   createApiServer(engine, tailscaleDialect());
