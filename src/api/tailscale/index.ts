@@ -8,6 +8,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { tokenOfAuthorization } from '../shared/credentials.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
 import { attributeOperations } from './attributes.ts';
+import { awsOperations } from './aws.ts';
 import { BODY_LIMIT_BYTES } from './body.ts';
 import { contactOperations } from './contacts.ts';
 import { deviceOperations } from './devices.ts';
@@ -45,6 +46,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...webhookOperations(parts),
   ...postureOperations(parts),
   ...loggingOperations(parts),
+  ...awsOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';

@@ -11,6 +11,7 @@ import type { AttributeService } from '../../domain/devices/attribute-service.ts
 import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
 import type { DeviceList } from '../../domain/devices/device-list.ts';
 import type { DnsService } from '../../domain/dns/dns-service.ts';
+import type { AwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import type { AuditOrigin } from '../../domain/model/operations.ts';
 import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { MemberList } from '../../domain/people/member-list.ts';
@@ -48,6 +49,7 @@ export interface TailscaleServices {
   readonly webhooks: WebhookService;
   readonly postureIntegrations: PostureIntegrations;
   readonly auditLog: AuditLog;
+  readonly awsExternalIds: AwsExternalIds;
 }
 
 export interface TailscaleApiParts {
@@ -58,6 +60,8 @@ export interface TailscaleApiParts {
   readonly random: Random;
   /** Names of relay regions; their numbers where absent. */
   readonly regionName?: RegionName;
+  /** The AWS account from which this installation takes on roles of others. */
+  readonly awsAccountId?: string;
   /** Told of failures that are defects of this program. */
   readonly onError?: (error: unknown, request: FastifyRequest) => void;
 }

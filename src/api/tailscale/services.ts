@@ -10,6 +10,7 @@ import { createAttributeService } from '../../domain/devices/attribute-service.t
 import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
 import { createDeviceList } from '../../domain/devices/device-list.ts';
 import { createDnsService } from '../../domain/dns/dns-service.ts';
+import { createAwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
 import { createMemberList } from '../../domain/people/member-list.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
@@ -60,5 +61,6 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     webhooks: createWebhookService(parts),
     postureIntegrations: createPostureIntegrations(parts),
     auditLog: createAuditLog(parts),
+    awsExternalIds: createAwsExternalIds(parts),
   };
 }

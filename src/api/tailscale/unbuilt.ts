@@ -32,7 +32,6 @@ const LINES: readonly Line[] = [
   ['logging.stream.set', 'PUT', STREAM, 'log-streams:write'],
   ['logging.stream.delete', 'DELETE', STREAM, 'log-streams:write'],
   ['logging.stream.status', 'GET', `${STREAM}/status`, 'log-streams:read'],
-  ['aws.create', 'POST', AWS, 'log-streams:write'],
   ['aws.validate', 'POST', `${AWS}/:externalId/validate-aws-trust-policy`, 'log-streams:write'],
   ['oauth-apps.list', 'GET', APPS, 'oauth-apps:read'],
   ['oauth-apps.create', 'POST', APPS, 'oauth-apps:write'],

@@ -160,4 +160,6 @@ export const ACCESS: readonly AccessLine[] = [
     roles: READERS,
     scopes: ['all', 'all:read', 'logs:configuration:read'],
   },
+
+  { operation: `POST ${T}/aws-external-id`, roles: KEYS, scopes: write('log_streaming') },
 ];

@@ -127,6 +127,26 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
     expect(JSON.stringify(await logs('', 0))).not.toMatch(/tskey-|hidden/u);
   });
 
+  test('ids for AWS roles are new each time, but for the one that may be used again', async () => {
+    const make = async (reusable: boolean) =>
+      (await api.call('POST', `${T}/aws-external-id`, { body: { reusable } })).json<{ externalId: string }>();
+    const [one, two, three, four] = [
+      await make(false),
+      await make(false),
+      await make(true),
+      await make(true),
+    ];
+    expect(one).toEqual({
+      externalId: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/u,
+      ),
+      tailscaleAwsAccountId: expect.stringMatching(/^[0-9]{12}$/u),
+    });
+    expect(two.externalId).not.toBe(one.externalId);
+    expect(three.externalId).not.toBe(one.externalId);
+    expect(four).toEqual(three);
+  });
+
   test.each([
     '',
     '?start=2026-01-01T00:00:00Z',

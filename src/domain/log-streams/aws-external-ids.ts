@@ -1,0 +1,57 @@
+/** Ids that a bucket's owner puts into the trust policy of a role, so that this installation alone may take the role on. */
+import type { Random } from '../../kernel/random.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import type { Row } from '../model/entities.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { Store } from '../ports/store.ts';
+
+export interface AwsExternalIds {
+  /** A new id; `reusable`: the one that was made so before, if there is one. */
+  create(actor: Actor, reusable: boolean, origin: AuditOrigin): Promise<Row<'awsExternalId'>>;
+}
+
+const VERSION_4 = 0x40;
+const VARIANT = 0x80;
+
+/** A random UUID (RFC 9562, version 4). */
+function randomUuid(random: Random): string {
+  const bytes = Buffer.from(random.bytes(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | VERSION_4;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | VARIANT;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+export function createAwsExternalIds({
+  store,
+  random,
+}: {
+  readonly store: Store;
+  readonly random: Random;
+}): AwsExternalIds {
+  return {
+    create: (actor, reusable, origin) => {
+      authorize(actor, 'log-streams:write');
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const { org } = actor;
+        const [known] = reusable ? await tx.find('awsExternalId', org, { reusable: true }) : [];
+        if (known !== undefined) return known;
+        const made = await tx.insert('awsExternalId', {
+          org,
+          id: tx.newId(),
+          externalId: randomUuid(random),
+          reusable,
+          createdAt: tx.now,
+        });
+        tx.audit(org, {
+          verb: 'create',
+          objectKind: 'awsExternalId',
+          objectId: made.id,
+          objectName: made.externalId,
+        });
+        return made;
+      });
+    },
+  };
+}
