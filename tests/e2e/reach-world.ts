@@ -16,7 +16,7 @@ import { realClients } from '../support/real-clients.ts';
 import { type RealDevice, startDevice } from '../support/real-clients-device.ts';
 import { startRelay } from '../support/real-clients-relay.ts';
 import { createRest, type Rest } from '../support/rest.ts';
-import { EDGE_PORTS, RESOURCES, seedReach } from './reach-seed.ts';
+import { RESOURCES, seedReach } from './reach-seed.ts';
 import { DeviceList } from './wire.ts';
 
 const AGENT = path.resolve(import.meta.dirname, '..', 'support', 'namespace-agent.ts');
@@ -32,7 +32,7 @@ export const SOURCES = ['laptop', 'phone', 'web', 'db'] as const;
 export type Source = (typeof SOURCES)[number];
 /** Ports that only a device of the right tier may use. */
 export const POSTURE_PORTS = [3000, 9090];
-export { EDGE_PORTS, RESOURCES };
+export { RESOURCES };
 
 const POLICY = {
   tagOwners: { 'tag:web': [], 'tag:db': [], 'tag:router': [] },
