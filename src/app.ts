@@ -75,7 +75,8 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const keys = await loadServerKeys({ config, facts: services.facts, random });
   const derp = await createDerp({ config, services, keys, tls, log });
   cleanup.add('the relay', derp.close);
-  const control = createControl({ derpMap: derp.map, installation, services, keys, log });
+  const { publicUrl } = config;
+  const control = createControl({ derpMap: derp.map, installation, services, keys, publicUrl, log });
   const readiness = createReadiness({ clock, pingDatabase: () => installation.engine.run('SELECT 1', []) });
 
   const { trustedProxies } = config;

@@ -14,10 +14,19 @@ export interface ControlParts {
   readonly installation: Installation;
   readonly services: Services;
   readonly keys: ServerKeys;
+  /** The origin that people open; undefined: the one that a device called. */
+  readonly publicUrl: string | undefined;
   readonly log: Logger;
 }
 
-export function createControl({ derpMap, installation, services, keys, log }: ControlParts): ControlPlane {
+export function createControl({
+  derpMap,
+  installation,
+  services,
+  keys,
+  publicUrl,
+  log,
+}: ControlParts): ControlPlane {
   const { store, follower, clock, random, replica } = services;
   return createControlPlane({
     store,
@@ -29,6 +38,7 @@ export function createControl({ derpMap, installation, services, keys, log }: Co
     replica,
     derpMap,
     policy: createJoinPolicy({ store }),
+    publicUrl,
     log,
     onError: (error) => log.warn({ err: error }, 'the control plane failed at a background task'),
   });

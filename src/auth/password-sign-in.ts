@@ -2,18 +2,16 @@
  * Signing in with a password, for every dialect that has one. Whoever fails learns nothing but that it failed: an unknown
  * name, a name without a password and a wrong password take as long and answer alike.
  */
-import { createToken } from '../domain/credentials/token.ts';
-import type { AuditOrigin } from '../domain/model/operations.ts';
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
-import { type Clock, MINUTE } from '../kernel/clock.ts';
-import { AppError } from '../kernel/errors.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptKey, AttemptLimiter } from './attempt-limiter.ts';
 import type { Passwords } from './password.ts';
+import { createSessions, type NewSession, type Session, type Verified } from './sessions.ts';
 
 const FAILURES_PER_NAME = 10;
 const FAILURES_PER_ADDRESS = 100;
@@ -36,21 +34,11 @@ export type PasswordOutcome =
       readonly reason: 'credentials' | 'suspended' | 'not-approved' | 'passwords-off' | 'second-factor';
     };
 
-export interface Session {
-  readonly token: string;
-  readonly credential: number;
-  readonly issuedAt: number;
-  readonly expiresAt: number;
-}
-
 export interface PasswordSignIn {
   /** Errors: `rate_limited`. */
   verify(attempt: PasswordAttempt): Promise<PasswordOutcome>;
   /** A session of a member who was just verified, good for as long as the organization's settings say. */
-  open(
-    verified: { readonly member: Membership; readonly identity: Identity },
-    session: { readonly name: string; readonly origin: AuditOrigin },
-  ): Promise<Session>;
+  open(verified: Verified, session: NewSession): Promise<Session>;
 }
 
 export interface PasswordSignInParts {
@@ -62,7 +50,8 @@ export interface PasswordSignInParts {
 }
 
 export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn {
-  const { store, random, passwords, limiter } = parts;
+  const { store, passwords, limiter } = parts;
+  const sessions = createSessions(parts);
 
   const find = async (org: number, login: string): Promise<Membership | undefined> => {
     const key = normalizeKey(login);
@@ -107,61 +96,6 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
       if (own.some(({ kind }) => kind === 'totp')) return { kind: 'refused', reason: 'second-factor' };
       return { kind: 'verified', member, identity };
     },
-    open: async ({ member, identity }, { name, origin }) => {
-      const { org } = member;
-      const minutes = (await readSettings(store, org)).session_minutes;
-      const login = member.email ?? member.username;
-      const by = { kind: 'membership', id: String(member.id), name: login } as const;
-      return store.write({ orgs: [...new Set([identity.org, org])], by, origin }, async (tx) => {
-        const present = await tx.get('membership', org, member.id);
-        // Suspended between the check and now: no session may come of it.
-        if (present === undefined || memberState(present) !== 'active') {
-          throw new AppError('unauthenticated', 'the account is not active');
-        }
-        const id = tx.newId();
-        const { kind, token, publicId, secretHash } = createToken(random, 'session', id);
-        const expiresAt = tx.now + minutes * MINUTE;
-        await tx.insert('credential', {
-          org,
-          id,
-          nano: null,
-          kind,
-          ownerKind: 'membership',
-          owner: member.id,
-          name,
-          description: name,
-          publicId,
-          secretHash,
-          publicKey: null,
-          scopes: ['all'],
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: false,
-          expirySeconds: minutes * 60,
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt,
-          consumedAt: null,
-          revokedAt: null,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          byKind: by.kind,
-          byId: by.id,
-          byName: by.name,
-        });
-        await tx.update('identity', identity.org, identity.id, { lastUsed: tx.now });
-        const event = {
-          verb: 'login',
-          objectKind: 'membership',
-          objectId: member.id,
-          objectName: login,
-        } as const;
-        tx.audit(org, { ...event, details: name });
-        if (identity.org !== org) tx.audit(identity.org, event);
-        return { token, credential: id, issuedAt: tx.now, expiresAt };
-      });
-    },
+    open: sessions.open,
   };
 }

@@ -1,25 +1,8 @@
-import type { Device, HostFacts } from '../model/devices.ts';
+import type { Device, JoinFacts } from '../model/devices.ts';
 import type { Membership } from '../model/people.ts';
 
-/** What a client says of the device that it brings in. Keys are texts with their prefixes, already parsed. */
-export interface JoinRequest {
-  /** Proven by the transport. */
-  readonly machineKey: string;
-  readonly nodeKey: string;
+export interface JoinRequest extends JoinFacts {
   readonly authKey: string | null;
-  /** The client wants a device that vanishes when it goes. */
-  readonly ephemeral: boolean;
-  readonly hostname: string;
-  readonly os: string;
-  readonly clientVersion: string;
-  readonly capver: number;
-  /** Canonical prefixes. */
-  readonly advertised: readonly string[];
-  readonly requestTags: readonly string[];
-  readonly hostinfo: HostFacts;
-  readonly netInfo: HostFacts | null;
-  readonly homeDerp: number;
-  readonly shieldsUp: boolean;
 }
 
 export type JoinOutcome =

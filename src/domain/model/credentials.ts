@@ -70,3 +70,34 @@ export const credentialSeen = entity(
   { credential: integer(), lastUsed: time() },
   { key: ['credential'], volatile: true },
 );
+
+/** What is known of a person's session beside its credential: how it was opened, and from where. */
+export const session = entity(
+  {
+    credential: integer(),
+    membership: integer(),
+    account: integer(),
+    /** The identity that was proven, and its organization: one that is good everywhere (0) may change organizations. */
+    identity: integer(),
+    identityOrg: integer(),
+    address: text(),
+    /** What the browser or program calls itself, cut. */
+    agent: text(),
+    openedAt: time(),
+  },
+  { key: ['credential'], indexes: [['membership']] },
+);
+export type Session = RowOf<typeof session.columns>;
+
+/** A link by which a member sets a password of the organization, once. The secret is kept as its SHA-256, hex. */
+export const passwordLink = entity(
+  {
+    secretHash: text(),
+    membership: integer(),
+    createdAt: time(),
+    expiresAt: time(),
+    ...byColumns,
+  },
+  { key: ['secretHash'], indexes: [['membership']] },
+);
+export type PasswordLink = RowOf<typeof passwordLink.columns>;

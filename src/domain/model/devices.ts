@@ -44,6 +44,46 @@ export const device = entity(
 );
 export type Device = RowOf<typeof device.columns>;
 
+/** What a client says of the device that it brings in. Keys are texts with their prefixes, already parsed. */
+export interface JoinFacts {
+  /** Proven by the transport. */
+  readonly machineKey: string;
+  readonly nodeKey: string;
+  /** The client wants a device that vanishes when it goes. */
+  readonly ephemeral: boolean;
+  readonly hostname: string;
+  readonly os: string;
+  readonly clientVersion: string;
+  readonly capver: number;
+  /** Canonical prefixes. */
+  readonly advertised: readonly string[];
+  readonly requestTags: readonly string[];
+  readonly hostinfo: HostFacts;
+  readonly netInfo: HostFacts | null;
+  readonly homeDerp: number;
+  readonly shieldsUp: boolean;
+}
+
+/**
+ * A device that waits for a person to sign in for it. Lives in organization 0, as nobody knows yet where it will belong.
+ * `ref` is the SHA-256 of the id in the link that the client shows.
+ */
+export const deviceLogin = entity(
+  {
+    ref: text(),
+    machineKey: text(),
+    nodeKey: text(),
+    state: text<'waiting' | 'joined' | 'denied'>(),
+    facts: json<JoinFacts>(),
+    /** The address that the client called from. */
+    address: text(),
+    createdAt: time(),
+    expiresAt: time(),
+  },
+  { key: ['ref'], indexes: [['machineKey'], ['address'], ['expiresAt']], volatile: true },
+);
+export type DeviceLogin = RowOf<typeof deviceLogin.columns>;
+
 /** What a device reports while it runs: batched, off the audit chain. */
 export const deviceLive = entity(
   {

@@ -15,6 +15,12 @@ export async function removeMember(tx: Tx, member: Membership): Promise<void> {
   for (const credential of await tx.find('credential', org, { ownerKind: 'membership', owner: id })) {
     await tx.remove('credential', org, credential.id);
   }
+  for (const { credential } of await tx.find('session', org, { membership: id })) {
+    await tx.remove('session', org, { credential });
+  }
+  for (const { secretHash } of await tx.find('passwordLink', org, { membership: id })) {
+    await tx.remove('passwordLink', org, { secretHash });
+  }
   for (const { group } of await tx.find('groupMember', org, { membership: id })) {
     await tx.remove('groupMember', org, { group, membership: id });
   }

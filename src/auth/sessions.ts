@@ -1,0 +1,261 @@
+/**
+ * Sessions of people: credentials that end by themselves, with a row beside them that says how and whence they were
+ * opened. A session belongs to one membership. One that was opened by an identity of one organization stays there; one that
+ * was opened by an identity that is good everywhere may be exchanged for one in another of the account's organizations.
+ */
+import type { Actor } from '../domain/access/actor.ts';
+import { createToken } from '../domain/credentials/token.ts';
+import type { Credential } from '../domain/model/credentials.ts';
+import type { AuditOrigin, By } from '../domain/model/operations.ts';
+import type { Identity, Membership } from '../domain/model/people.ts';
+import { memberState } from '../domain/people/member-state.ts';
+import { INSTALLATION, type Store, type Tx } from '../domain/ports/store.ts';
+import { readSettings } from '../domain/settings/settings.ts';
+import { type Clock, MINUTE } from '../kernel/clock.ts';
+import { AppError, notFound } from '../kernel/errors.ts';
+import type { Random } from '../kernel/random.ts';
+
+/** Of one member, at once; the oldest gives way to another. */
+const MAX_SESSIONS = 100;
+const MAX_AGENT = 200;
+const SWEPT = 20;
+
+export interface Session {
+  readonly token: string;
+  readonly credential: number;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export interface Verified {
+  readonly member: Membership;
+  readonly identity: Pick<Identity, 'org' | 'id' | 'account'>;
+}
+
+export interface NewSession {
+  /** What opened it, for lists and the audit. */
+  readonly name: string;
+  readonly origin: AuditOrigin;
+  readonly address?: string;
+  readonly agent?: string;
+}
+
+export interface ShownSession {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly agent: string;
+  readonly openedAt: number;
+  readonly expiresAt: number | null;
+  /** The one that asks. */
+  readonly current: boolean;
+}
+
+type Member = Extract<Actor, { readonly kind: 'member' }>;
+
+export interface Sessions {
+  /** Of a member who was just verified, good for as long as the organization's settings say. */
+  open(verified: Verified, session: NewSession): Promise<Session>;
+  /** Those of the actor that are still good, the newest first. */
+  list(actor: Member): Promise<ShownSession[]>;
+  /** Ends one of the actor's own, the present one too. Errors: `not_found`. */
+  revoke(actor: Member, credential: number, origin: AuditOrigin): Promise<void>;
+  /** What the actor's session was opened with; undefined when it is no session. */
+  openedWith(actor: Member): Promise<{ readonly account: number; readonly everywhere: boolean } | undefined>;
+  /**
+   * Ends the actor's session and opens one in another organization of the same account. Errors: `forbidden` (the session
+   * is bound to its organization), `not_found` (no active membership there).
+   */
+  change(actor: Member, org: number, session: NewSession): Promise<Session>;
+}
+
+export interface SessionsParts {
+  readonly store: Store;
+  readonly random: Random;
+  readonly clock: Clock;
+}
+
+const loginOf = ({ email, username }: Membership): string => email ?? username;
+const byOfMember = (member: Membership): By => ({
+  kind: 'membership',
+  id: String(member.id),
+  name: loginOf(member),
+});
+
+/** Ends sessions of a member in the write at hand. */
+export async function endSessions(tx: Tx, credentials: readonly Credential[]): Promise<void> {
+  for (const { org, id } of credentials) {
+    await tx.update('credential', org, id, { revokedAt: tx.now });
+    await tx.remove('session', org, { credential: id });
+  }
+}
+
+/** Sessions of a member that were neither ended nor have ended, the oldest first. */
+export const liveSessions = (reader: Pick<Tx, 'list'>, org: number, member: number, now: number) =>
+  reader.list('credential', org, {
+    where: { kind: 'session', ownerKind: 'membership', owner: member },
+    condition: {
+      allOf: [
+        { column: 'revokedAt', operator: 'is-null' },
+        {
+          anyOf: [
+            { column: 'expiresAt', operator: 'is-null' },
+            { column: 'expiresAt', operator: '>', value: now },
+          ],
+        },
+      ],
+    },
+    limit: MAX_SESSIONS * 2,
+  });
+
+/** Sessions that ended by themselves are of no use to anybody; a few go with each that is opened. */
+async function sweep(tx: Tx, { org, id }: Membership): Promise<void> {
+  const ended = await tx.list('credential', org, {
+    where: { kind: 'session', ownerKind: 'membership', owner: id },
+    filters: [{ column: 'expiresAt', operator: '<=', value: tx.now }],
+    limit: SWEPT,
+  });
+  for (const { id: credential } of ended) {
+    await tx.remove('credential', org, credential);
+    await tx.remove('session', org, { credential });
+  }
+}
+
+export function createSessions({ store, random, clock }: SessionsParts): Sessions {
+  const open: Sessions['open'] = async ({ member, identity }, session) => {
+    const { org } = member;
+    const minutes = (await readSettings(store, org)).session_minutes;
+    const by = byOfMember(member);
+    const orgs = [...new Set([identity.org, org])];
+    return store.write({ orgs, by, origin: session.origin }, async (tx) => {
+      const present = await tx.get('membership', org, member.id);
+      // Suspended between the check and now: no session may come of it.
+      if (present === undefined || memberState(present) !== 'active') {
+        throw new AppError('unauthenticated', 'the account is not active');
+      }
+      await sweep(tx, member);
+      const others = await liveSessions(tx, org, member.id, tx.now);
+      await endSessions(tx, others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1)));
+      const id = tx.newId();
+      const { kind, token, publicId, secretHash } = createToken(random, 'session', id);
+      const expiresAt = tx.now + minutes * MINUTE;
+      await tx.insert('credential', {
+        org,
+        id,
+        nano: null,
+        kind,
+        ownerKind: 'membership',
+        owner: member.id,
+        name: session.name,
+        description: session.name,
+        publicId,
+        secretHash,
+        publicKey: null,
+        scopes: ['all'],
+        tags: [],
+        reusable: true,
+        ephemeral: false,
+        preauthorized: false,
+        expirySeconds: minutes * 60,
+        createdAt: tx.now,
+        updatedAt: null,
+        expiresAt,
+        consumedAt: null,
+        revokedAt: null,
+        generation: 0,
+        parent: 0,
+        federation: null,
+        byKind: by.kind,
+        byId: by.id,
+        byName: by.name,
+      });
+      await tx.insert('session', {
+        org,
+        credential: id,
+        membership: member.id,
+        account: member.account,
+        identity: identity.id,
+        identityOrg: identity.org,
+        address: session.address ?? '',
+        agent: (session.agent ?? '').slice(0, MAX_AGENT),
+        openedAt: tx.now,
+      });
+      await tx.update('identity', identity.org, identity.id, { lastUsed: tx.now });
+      const event = {
+        verb: 'login',
+        objectKind: 'membership',
+        objectId: member.id,
+        objectName: by.name,
+      } as const;
+      tx.audit(org, { ...event, details: session.name });
+      if (identity.org !== org) tx.audit(identity.org, event);
+      return { token, credential: id, issuedAt: tx.now, expiresAt };
+    });
+  };
+
+  const revoke: Sessions['revoke'] = async (actor, credential, origin) => {
+    const by: By = { kind: 'membership', id: String(actor.membership), name: actor.name };
+    await store.write({ orgs: [actor.org], by, origin }, async (tx) => {
+      const found = await tx.get('credential', actor.org, credential);
+      const own =
+        found?.kind === 'session' && found.ownerKind === 'membership' && found.owner === actor.membership;
+      if (!own || found.revokedAt !== null) throw notFound('session');
+      await endSessions(tx, [found]);
+      tx.audit(actor.org, {
+        verb: 'logout',
+        objectKind: 'membership',
+        objectId: actor.membership,
+        objectName: actor.name,
+        details: found.name,
+      });
+    });
+  };
+
+  const rowOf = async (actor: Member) =>
+    actor.credential === null
+      ? undefined
+      : store.get('session', actor.org, { credential: actor.credential.id });
+
+  return {
+    open,
+    revoke,
+    list: async (actor) => {
+      const live = await liveSessions(store, actor.org, actor.membership, clock.now());
+      const rows = new Map(
+        (await store.find('session', actor.org, { membership: actor.membership })).map((row) => [
+          row.credential,
+          row,
+        ]),
+      );
+      return live.reverse().map(({ id, name, createdAt, expiresAt }) => ({
+        id,
+        name,
+        address: rows.get(id)?.address ?? '',
+        agent: rows.get(id)?.agent ?? '',
+        openedAt: createdAt,
+        expiresAt,
+        current: actor.credential?.id === id,
+      }));
+    },
+    openedWith: async (actor) => {
+      const row = await rowOf(actor);
+      return row === undefined
+        ? undefined
+        : { account: row.account, everywhere: row.identityOrg === INSTALLATION };
+    },
+    change: async (actor, org, session) => {
+      const row = await rowOf(actor);
+      if (row === undefined || row.identityOrg !== INSTALLATION) {
+        throw new AppError('forbidden', 'this sign-in is good for its own organization alone');
+      }
+      const [member] = await store.find('membership', org, { account: row.account }, 1);
+      const identity = await store.get('identity', INSTALLATION, row.identity);
+      if (member === undefined || identity === undefined || memberState(member) !== 'active') {
+        throw notFound('organization');
+      }
+      const opened = await open({ member, identity }, session);
+      await revoke(actor, row.credential, session.origin);
+      return opened;
+    },
+  };
+}

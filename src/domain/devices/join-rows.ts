@@ -1,0 +1,169 @@
+/** The rows of a device that comes in or comes back. */
+import { DAY } from '../../kernel/clock.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { Device } from '../model/devices.ts';
+import type { Tx } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
+import { allocateAddresses, insertAddresses } from './addresses.ts';
+import type { Admission, Grant, JoinOwner } from './join-admission.ts';
+import type { JoinRequest } from './join-types.ts';
+import { freeLabel } from './labels.ts';
+
+export const isExpired = (device: Device, now: number): boolean =>
+  !device.expiryDisabled && device.keyExpiresAt !== null && device.keyExpiresAt <= now;
+
+/** A person's device that asks for tags belongs to the tags, like one that joins with a tagged key. */
+export const ownerWithTags = (owner: JoinOwner, tags: readonly string[]): JoinOwner =>
+  owner.ownerKind === 'membership' && tags.length > 0 ? { ...owner, ownerKind: 'tags', owner: 0 } : owner;
+
+/**
+ * The device that this machine was before under the same owner. Between a person and the tags that the person gave it, a
+ * device stays the same one.
+ */
+export function returningDevice(machines: readonly Device[], owner: JoinOwner): Device | undefined {
+  const same = machines.find(
+    (device) => device.ownerKind === owner.ownerKind && device.owner === owner.owner,
+  );
+  if (same !== undefined || owner.member === null) return same;
+  const { id } = owner.member;
+  return machines.find(
+    (device) =>
+      (device.ownerKind === 'tags' && device.registeredBy === id && owner.ownerKind === 'membership') ||
+      (device.ownerKind === 'membership' && device.owner === id && owner.ownerKind === 'tags'),
+  );
+}
+
+/** When the key of a device that joins now ends; tagged devices, gateways and headless ones have no end. */
+async function keyExpiry(tx: Tx, org: number, owner: JoinOwner): Promise<number | null> {
+  if (owner.ownerKind !== 'membership') return null;
+  const settings = await readSettings(tx, org);
+  return tx.now + settings.key_days * DAY;
+}
+
+/** How a device is let in: by what, to whom. */
+export interface Entry {
+  readonly admission: Admission;
+  readonly grant: Grant;
+  /** The grant's owner, or the tags that the client asks for. */
+  readonly owner: JoinOwner;
+}
+
+export async function addDevice(
+  tx: Tx,
+  random: Random,
+  request: JoinRequest,
+  { admission: { org, by }, grant, owner }: Entry,
+): Promise<Device> {
+  const settings = await readSettings(tx, org);
+  const addresses = await allocateAddresses(tx, random, org, owner.deviceClass);
+  const needsApproval = settings.device_approval && !grant.preauthorized && owner.deviceClass === 'normal';
+  const device = await tx.insert('device', {
+    org,
+    id: tx.newId(),
+    machineKey: request.machineKey,
+    nodeKey: request.nodeKey,
+    ownerKind: owner.ownerKind,
+    owner: owner.owner,
+    registeredBy: owner.member?.id ?? 0,
+    class: owner.deviceClass,
+    osHostname: request.hostname,
+    givenName: null,
+    label: await freeLabel(tx, random, org, request.hostname),
+    os: request.os,
+    clientVersion: request.clientVersion,
+    capver: request.capver,
+    createdAt: tx.now,
+    keyExpiresAt: await keyExpiry(tx, org, owner),
+    expiryDisabled: false,
+    authorizedAt: needsApproval ? null : tx.now,
+    blockedAt: null,
+    archivedAt: null,
+    trustedAt: null,
+    ephemeral: grant.ephemeral || request.ephemeral,
+    serials: [],
+    credential: grant.credential,
+    byKind: by.kind,
+    byId: by.id,
+    byName: by.name,
+  });
+  await insertAddresses(tx, org, device.id, addresses);
+  if (owner.ownerKind === 'gateway') await bindGateway(tx, device, grant);
+  tx.audit(org, {
+    verb: 'create',
+    objectKind: 'device',
+    objectId: device.id,
+    objectName: device.label,
+    after: { owner: owner.member?.email ?? owner.ownerKind, addresses: [addresses.ipv4, addresses.ipv6] },
+  });
+  return device;
+}
+
+/** A device that comes back keeps its id, addresses and name, and its approval or the lack of it. */
+export async function renewDevice(
+  tx: Tx,
+  device: Device,
+  request: JoinRequest,
+  { grant, owner }: Entry,
+): Promise<Device> {
+  const renewed = await tx.update('device', device.org, device.id, {
+    nodeKey: request.nodeKey,
+    ownerKind: owner.ownerKind,
+    owner: owner.owner,
+    keyExpiresAt: await keyExpiry(tx, device.org, owner),
+    credential: grant.credential,
+    os: request.os,
+    clientVersion: request.clientVersion,
+    capver: request.capver,
+    archivedAt: null,
+  });
+  if (owner.ownerKind === 'gateway') await bindGateway(tx, renewed, grant);
+  tx.audit(device.org, {
+    verb: 'login',
+    objectKind: 'device',
+    objectId: device.id,
+    objectName: device.label,
+  });
+  return renewed;
+}
+
+/** The device that joined with a gateway's token is that gateway, and takes the place of the one before it. */
+async function bindGateway(tx: Tx, device: Device, grant: Grant): Promise<void> {
+  await tx.update('gateway', device.org, device.owner, {
+    device: device.id,
+    boundGeneration: grant.generation,
+  });
+}
+
+/** The tags that a key gives or a client asks for take the place of those that either gave before. */
+export async function setTags(
+  tx: Tx,
+  device: Device,
+  tags: readonly string[],
+  source: 'key' | 'client',
+): Promise<void> {
+  const present = await tx.find('deviceTag', device.org, { device: device.id });
+  for (const { tag, source: before } of present) {
+    const stays = tags.includes(tag) || (before === 'admin' && device.ownerKind === 'tags');
+    if (!stays) await tx.remove('deviceTag', device.org, { device: device.id, tag });
+  }
+  for (const tag of tags) {
+    if (present.some((row) => row.tag === tag)) continue;
+    await tx.insert('deviceTag', { org: device.org, device: device.id, tag, source });
+  }
+}
+
+export async function putLive(tx: Tx, device: Device, request: JoinRequest, returns: boolean): Promise<void> {
+  const before = returns ? await tx.get('deviceLive', device.org, { device: device.id }) : undefined;
+  await tx.put('deviceLive', {
+    org: device.org,
+    device: device.id,
+    discoKey: before?.discoKey ?? '',
+    endpoints: before?.endpoints ?? [],
+    endpointTypes: before?.endpointTypes ?? [],
+    homeDerp: request.homeDerp || (before?.homeDerp ?? 0),
+    hostinfo: request.hostinfo,
+    netInfo: request.netInfo ?? before?.netInfo ?? null,
+    shieldsUp: request.shieldsUp,
+    updatedAt: tx.now,
+  });
+}
