@@ -1,10 +1,16 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { DeviceStanding } from '../../domain/devices/device-standing.ts';
 import type { Directory } from '../../domain/directory/directory.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
 import type { GroupReads } from '../../domain/groups/group-reads.ts';
 import type { GroupService } from '../../domain/groups/group-service.ts';
+import type { AccessService } from '../../domain/networks/access-service.ts';
+import type { GatewayService } from '../../domain/networks/gateway-service.ts';
 import type { NetworkService } from '../../domain/networks/network-service.ts';
+import type { ResourceService } from '../../domain/networks/resource-service.ts';
+import type { SecurityPolicyService } from '../../domain/networks/security-policy-service.ts';
 import type { MemberService } from '../../domain/people/member-service.ts';
+import type { ServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
 import type { Batches } from './batches.ts';
 
 /** What the dialect needs of the program. */
@@ -15,6 +21,12 @@ export interface TwingateServices {
   readonly groups: GroupService;
   readonly networks: NetworkService;
   readonly members: MemberService;
+  readonly gateways: GatewayService;
+  readonly resources: ResourceService;
+  readonly access: AccessService;
+  readonly serviceAccounts: ServiceAccountService;
+  readonly securityPolicies: SecurityPolicyService;
+  readonly deviceStanding: DeviceStanding;
 }
 
 /** What every resolver of one request shares. */

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError, invalid, toAppError } from '../../kernel/errors.ts';
+import { mountOperations, type Operation } from '../shared/operation.ts';
 import { createBatches } from './batches.ts';
+import { connectorTokenOperations } from './connector-tokens.ts';
 import type { TwingateServices } from './context.ts';
 import { errorBody, statusOf } from './errors.ts';
 import { createExecutor, type GraphqlRequest } from './executor.ts';
@@ -73,12 +75,48 @@ export function createTwingateApi({
     return actor;
   };
 
-  const answer = async (request: FastifyRequest, reply: FastifyReply, read: () => GraphqlRequest) => {
-    const actor = await actorOf(request);
+  const answer = async (
+    actor: Actor,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    read: () => GraphqlRequest,
+  ) => {
     const context = { actor, services, batches: createBatches(), now: clock.now() };
     const result = await executor.run(read(), context, (error) => onError?.(error, request));
     return reply.type('application/json').send(JSON.stringify(result));
   };
+
+  const operations: Operation[] = [
+    ...connectorTokenOperations(services.gateways),
+    ...['/api/graphql', '/api/graphql/'].flatMap((path): Operation[] => [
+      {
+        id: 'twingate.graphql',
+        method: 'POST',
+        path,
+        // Each field has a requirement of its own.
+        requires: 'authenticated',
+        handle: ({ actor, request, reply }) =>
+          answer(actor, request, reply, () => parseRequest(request.body, false)),
+      },
+      {
+        id: 'twingate.graphql.get',
+        method: 'GET',
+        path,
+        // Clients probe with HEAD and no key, and expect anything but a redirect.
+        requires: 'public',
+        handle: async ({ request, reply }) => {
+          const query = request.query as Readonly<Record<string, unknown>>;
+          if (query.query === undefined) {
+            return reply
+              .code(405)
+              .header('allow', 'POST')
+              .send(errorBody(invalid('send the query with POST')));
+          }
+          return answer(await actorOf(request), request, reply, () => parseQueryString(query));
+        },
+      },
+    ]),
+  ];
 
   return async (server) => {
     server.setErrorHandler((thrown: unknown, request, reply) => {
@@ -94,22 +132,6 @@ export function createTwingateApi({
       if (code === 429) reply.header('retry-after', '1');
       return reply.code(code).send(errorBody(error));
     });
-    for (const path of ['/api/graphql', '/api/graphql/']) {
-      const config = { operation: 'twingate.graphql' };
-      server.post(path, { config }, (request, reply) =>
-        answer(request, reply, () => parseRequest(request.body, false)),
-      );
-      // Clients probe with HEAD and expect anything but a redirect.
-      server.get(path, { config, exposeHeadRoute: true }, (request, reply) => {
-        const query = request.query as Readonly<Record<string, unknown>>;
-        if (query.query === undefined) {
-          return reply
-            .code(405)
-            .header('allow', 'POST')
-            .send(errorBody(invalid('send the query with POST')));
-        }
-        return answer(request, reply, () => parseQueryString(query));
-      });
-    }
+    mountOperations(server, operations, actorOf);
   };
 }

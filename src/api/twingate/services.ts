@@ -1,12 +1,19 @@
 /** The domain services behind this dialect, put together. */
+
+import { createDeviceStanding } from '../../domain/devices/device-standing.ts';
 import { createDirectory } from '../../domain/directory/directory.ts';
 import { createTenancy } from '../../domain/directory/tenancy.ts';
 import { createGroupReads } from '../../domain/groups/group-reads.ts';
 import { createGroupService } from '../../domain/groups/group-service.ts';
+import { createAccessService } from '../../domain/networks/access-service.ts';
+import { createGatewayService } from '../../domain/networks/gateway-service.ts';
 import { createNetworkService } from '../../domain/networks/network-service.ts';
+import { createResourceService } from '../../domain/networks/resource-service.ts';
+import { createSecurityPolicyService } from '../../domain/networks/security-policy-service.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
 import { createMemberService } from '../../domain/people/member-service.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import { createServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { TwingateServices } from './context.ts';
@@ -19,6 +26,7 @@ export interface TwingateServicesParts {
 
 export function createTwingateServices({ store, random }: TwingateServicesParts): TwingateServices {
   const directory = createDirectory({ store });
+  const access = createAccessService({ store });
   return {
     directory,
     groupReads: createGroupReads({ directory }),
@@ -26,5 +34,11 @@ export function createTwingateServices({ store, random }: TwingateServicesParts)
     groups: createGroupService({ store }),
     networks: createNetworkService({ store }),
     members: createMemberService({ store, random, admin: createMemberAdmin({ store }) }),
+    gateways: createGatewayService({ store, random }),
+    resources: createResourceService({ store }),
+    access,
+    serviceAccounts: createServiceAccountService({ store, random, access }),
+    securityPolicies: createSecurityPolicyService({ store }),
+    deviceStanding: createDeviceStanding({ store }),
   };
 }

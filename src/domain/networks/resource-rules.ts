@@ -1,0 +1,172 @@
+/** What a resource's address, alias, ports, labels and terms of access may be. */
+import { DAY, HOUR, SECOND } from '../../kernel/clock.ts';
+import { invalid } from '../../kernel/errors.ts';
+import {
+  addr4,
+  addr6,
+  formatAddr,
+  formatPrefix,
+  isSingleAddr,
+  masked,
+  parseAddr,
+  parsePrefix,
+  rangeOfPrefix,
+} from '../../kernel/netip/index.ts';
+
+import type { AccessMode, PortRules, Resource, ResourceProtocols } from '../model/networks.ts';
+
+export type AddressParts = Pick<Resource, 'addressText' | 'addressKind' | 'lowAddress' | 'highAddress'>;
+
+const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
+const NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`, 'iu');
+/** `*` stands for any characters, `?` for one. */
+const WILDCARD = /^(?=.{1,253}$)[a-z0-9_*?-]{1,63}(?:\.[a-z0-9_*?-]{1,63})+$/iu;
+const ALL_DIGITS = /^[0-9.]+$/u;
+
+export const isWildcard = (address: string): boolean => /[*?]/u.test(address);
+
+/** An address, a prefix without host bits, a DNS name, or a pattern of DNS names. */
+export function parseAddress(text: string): AddressParts {
+  const address = text.trim();
+  const single = parseAddr(address);
+  if (single !== undefined) {
+    const canonical = formatAddr(single);
+    return { addressText: address, addressKind: 'ip', lowAddress: canonical, highAddress: canonical };
+  }
+  const prefix = parsePrefix(address);
+  if (prefix !== undefined && formatPrefix(masked(prefix)) === formatPrefix(prefix)) {
+    const range = rangeOfPrefix(prefix);
+    const [low, high] =
+      range.family === 4
+        ? [formatAddr(addr4(range.from)), formatAddr(addr4(range.to))]
+        : [formatAddr(addr6(range.from)), formatAddr(addr6(range.to))];
+    const kind = isSingleAddr(prefix) ? 'ip' : 'cidr';
+    return { addressText: address, addressKind: kind, lowAddress: low, highAddress: high };
+  }
+  const name = address.replace(/\.$/u, '');
+  const isName = isWildcard(name) ? WILDCARD.test(name) : NAME.test(name) && !ALL_DIGITS.test(name);
+  if (!isName) throw invalid('Invalid IP or FQDN', 'address');
+  return { addressText: address, addressKind: 'dns', lowAddress: null, highAddress: null };
+}
+
+/** A DNS name of several labels. */
+export function checkAlias(text: string): string {
+  if (!NAME.test(text) || !text.includes('.') || parseAddr(text) !== undefined) {
+    throw invalid('Alias must be a valid DNS name', 'alias');
+  }
+  return text;
+}
+
+const MAX_PORT = 65_535;
+const MAX_RANGES = 500;
+
+function checkRules(name: string, { policy, ports }: PortRules): PortRules {
+  // Without a restriction ports say nothing.
+  if (policy === 'allow-all') return { policy, ports: [] };
+  if (ports.length > MAX_RANGES) throw invalid(`${name} has more than ${MAX_RANGES} port ranges`, name);
+  for (const { start, end } of ports) {
+    if (start < 1 || end > MAX_PORT || start > end) {
+      throw invalid(`${name} port range ${start}-${end} must lie within 1-${MAX_PORT}`, name);
+    }
+  }
+  return { policy, ports: ports.map(({ start, end }) => ({ start, end })) };
+}
+
+export const OPEN_PROTOCOLS: ResourceProtocols = {
+  allowIcmp: true,
+  tcp: { policy: 'allow-all', ports: [] },
+  udp: { policy: 'allow-all', ports: [] },
+};
+
+export const checkProtocols = ({ allowIcmp, tcp, udp }: ResourceProtocols): ResourceProtocols => ({
+  allowIcmp,
+  tcp: checkRules('tcp', tcp),
+  udp: checkRules('udp', udp),
+});
+
+export interface Label {
+  readonly key: string;
+  readonly value: string;
+}
+
+const MAX_LABELS = 64;
+const MAX_KEY = 128;
+const MAX_VALUE = 256;
+const RESERVED_KEY = 'tg';
+
+export function checkLabels(labels: readonly Label[]): Label[] {
+  if (labels.length > MAX_LABELS) throw invalid(`a resource has at most ${MAX_LABELS} tags`, 'tags');
+  const seen = new Set<string>();
+  return labels.map((label) => {
+    const [key, value] = [label.key.trim(), label.value.trim()];
+    if (key === '' || key.length > MAX_KEY) throw invalid(`a tag key has 1 to ${MAX_KEY} characters`, 'tags');
+    if (value === '' || value.length > MAX_VALUE) {
+      throw invalid(`a tag value has 1 to ${MAX_VALUE} characters`, 'tags');
+    }
+    if (key.startsWith(RESERVED_KEY))
+      throw invalid(`a tag key must not start with '${RESERVED_KEY}'`, 'tags');
+    if (seen.has(key)) throw invalid(`the tag key '${key}' is there twice`, 'tags');
+    seen.add(key);
+    return { key, value };
+  });
+}
+
+/** How access locks and opens again. Null: not said; the resource's terms, or the plain ones, hold. */
+export interface AccessTerms {
+  readonly accessMode: AccessMode | null;
+  readonly accessSeconds: number | null;
+  readonly approvalMode: 'automatic' | 'manual' | null;
+}
+
+const SECONDS_PER_HOUR = HOUR / SECOND;
+const SECONDS_PER_DAY = DAY / SECOND;
+const MAX_SECONDS = 365 * SECONDS_PER_DAY;
+
+export function checkTerms({ accessMode, accessSeconds, approvalMode }: AccessTerms): AccessTerms {
+  switch (accessMode) {
+    case null:
+    case 'manual':
+      if (accessSeconds !== null) {
+        throw invalid('accessPolicy of mode MANUAL takes no durationSeconds', 'accessPolicy');
+      }
+      return { accessMode, accessSeconds: null, approvalMode: accessMode === null ? approvalMode : null };
+    case 'auto-lock':
+      if (accessSeconds === null || accessSeconds < SECONDS_PER_DAY || accessSeconds > MAX_SECONDS) {
+        throw invalid(
+          'accessPolicy of mode AUTO_LOCK needs durationSeconds of 1 to 365 days',
+          'accessPolicy',
+        );
+      }
+      return { accessMode, accessSeconds, approvalMode: approvalMode ?? 'manual' };
+    case 'access-request':
+      if (accessSeconds !== null && (accessSeconds < SECONDS_PER_HOUR || accessSeconds > MAX_SECONDS)) {
+        throw invalid('accessPolicy durationSeconds must be 1 hour to 365 days', 'accessPolicy');
+      }
+      return { accessMode, accessSeconds, approvalMode: approvalMode ?? 'manual' };
+  }
+}
+
+export interface TermsChange {
+  /** Replaces mode and duration. */
+  readonly policy?: { readonly mode: AccessMode; readonly seconds: number | null };
+  readonly approvalMode?: 'automatic' | 'manual' | null;
+  /** The older way to say AUTO_LOCK; null takes it back. */
+  readonly autolockDays?: number | null;
+}
+
+/** The terms after a change of some of them. */
+export function changeTerms(present: AccessTerms, change: TermsChange): AccessTerms {
+  let { accessMode, accessSeconds, approvalMode } = present;
+  if (change.policy !== undefined) {
+    accessMode = change.policy.mode;
+    accessSeconds = change.policy.seconds;
+  } else if (typeof change.autolockDays === 'number') {
+    accessMode = 'auto-lock';
+    accessSeconds = change.autolockDays * SECONDS_PER_DAY;
+  } else if (change.autolockDays === null && accessMode === 'auto-lock') {
+    accessMode = null;
+    accessSeconds = null;
+  }
+  if (change.approvalMode !== undefined) approvalMode = change.approvalMode;
+  return checkTerms({ accessMode, accessSeconds, approvalMode });
+}

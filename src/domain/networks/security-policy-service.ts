@@ -1,0 +1,105 @@
+/**
+ * Security policies, as far as they are a name that groups are given. A group without one has the default.
+ *
+ * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `taken` (name).
+ */
+import { invalid } from '../../kernel/errors.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
+import type { SecurityPolicy } from '../model/networks.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { Store, Tx } from '../ports/store.ts';
+
+export interface SecurityPolicyService {
+  create(
+    actor: Actor,
+    input: { readonly name: string; readonly groups: readonly number[] },
+    origin: AuditOrigin,
+  ): Promise<SecurityPolicy>;
+  /** Which groups have it. Those that lose it have the default. All accesses of a group follow it. */
+  setGroups(actor: Actor, id: number, change: ListChange, origin: AuditOrigin): Promise<SecurityPolicy>;
+}
+
+const MAX_NAME = 255;
+
+export function createSecurityPolicyService({ store }: { readonly store: Store }): SecurityPolicyService {
+  return {
+    create: async (actor, input, origin) => {
+      authorize(actor, 'access:write');
+      const name = input.name.trim();
+      if (name === '' || name.length > MAX_NAME || /\p{Cc}/u.test(name)) {
+        throw invalid(`the name must have 1 to ${MAX_NAME} characters`, 'name');
+      }
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const policy = await tx.insert('securityPolicy', {
+          org: actor.org,
+          id: tx.newId(),
+          name,
+          type: 'resource',
+          conditions: [],
+          createdAt: tx.now,
+          updatedAt: tx.now,
+        });
+        audit(tx, policy, 'create');
+        await give(tx, policy, await requireRows(tx, 'group', actor.org, input.groups), policy.id);
+        return policy;
+      });
+    },
+
+    setGroups: async (actor, id, change, origin) => {
+      authorize(actor, 'access:write');
+      const { org } = actor;
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const policy = await requireRow(tx, 'securityPolicy', org, id);
+        const own = policy.type === 'default' ? null : id;
+        const present = await tx.find('group', org, { securityPolicy: own });
+        const { added, removed } = changesOf(
+          present.map((group) => group.id),
+          change,
+        );
+        const gaining = await requireRows(tx, 'group', org, added);
+        await requireRows(tx, 'group', org, change.remove ?? []);
+        await give(tx, policy, gaining, own);
+        // Out of the default there is no way but into another policy.
+        const losing = own === null ? [] : present.filter((group) => removed.includes(group.id));
+        await give(tx, policy, losing, null);
+        if (gaining.length === 0 && losing.length === 0) return policy;
+        return tx.update('securityPolicy', org, id, { updatedAt: tx.now });
+      });
+    },
+  };
+}
+
+async function give(
+  tx: Tx,
+  policy: SecurityPolicy,
+  groups: readonly { readonly id: number }[],
+  securityPolicy: number | null,
+): Promise<void> {
+  const { org } = policy;
+  for (const { id } of groups) {
+    await tx.update('group', org, id, { securityPolicy, updatedAt: tx.now });
+    for (const edge of await tx.find('accessEdge', org, { principalKind: 'group', principal: id })) {
+      await tx.update('accessEdge', org, edge.id, { securityPolicy });
+    }
+  }
+  if (groups.length > 0) {
+    audit(tx, policy, 'update', { field: 'groups', after: groups.map(({ id }) => ({ id, securityPolicy })) });
+  }
+}
+
+function audit(
+  tx: Tx,
+  policy: SecurityPolicy,
+  verb: 'create' | 'update',
+  change: { readonly field?: string; readonly after?: unknown } = {},
+): void {
+  tx.audit(policy.org, {
+    verb,
+    objectKind: 'securityPolicy',
+    objectId: policy.id,
+    objectName: policy.name,
+    ...change,
+  });
+}
