@@ -30,17 +30,33 @@
  *   impactOf(engine, changes) -> Impact       traffic, routes and SSH logins gained and lost, over live devices, grouped
  *   engine.fork(changes)                      an engine of its own with the changes applied
  *
+ * Questions
+ *   explain(engine, { source, target, protocol, port }) -> for each pair of devices: allowed or not, by which rule, edge or
+ *                                             role; else the closest rules and what each lacks; the path it takes
+ *   preview(engine.core, 'user' | 'ipport', text) -> the rules that concern it, with their lines
+ *
  * Inputs carry who is primary for a prefix (`primary` changes) and the attributes that hold now (expiry is a `device`
  * change). Approved routes of a device are manual and automatic ones together; see autoApproved.
  */
 
 export { type Actor, autoApproved, autoApprovedService, forbiddenTags, mayUseTags } from './approve.ts';
 export type { Policy } from './ast.ts';
+export type { Origin } from './compile/unit.ts';
 export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/change.ts';
 export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './engine/engine.ts';
 export type * from './engine/output.ts';
 export { PolicyError } from './errors.ts';
 export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
+export {
+  type Explanation,
+  explain,
+  type Lack,
+  type Question,
+  type RuleReport,
+  type Verdict,
+} from './explain/explain.ts';
+export type { Place, Resolution } from './explain/places.ts';
+export { type PreviewMatch, type PreviewType, preview } from './explain/preview.ts';
 export {
   type FlowText,
   type Impact,

@@ -1,5 +1,6 @@
 import {
   EMPTY_SET,
+  FULL_SET,
   formatRange,
   formatSet,
   type IpSet,
@@ -103,6 +104,11 @@ export function sourceSpec(
       if (atom !== undefined) atoms.add(atom);
       else literals.push(literalSet(names, selector) ?? EMPTY_SET);
     }
+  }
+  if (danger && posture !== undefined) {
+    // Conditions cut failing devices out of a list, so "everything" has to be one.
+    literals.push(FULL_SET);
+    danger = false;
   }
   const spelled = [...new Set(literals.flatMap(formatSet))];
   return makeSource({

@@ -3,11 +3,12 @@ import {
   EMPTY_SET,
   type IpSet,
   isSingleAddr,
+  parsePrefix,
+  prefixContains,
   setContains,
   setOfAddrs,
 } from '../../kernel/netip/index.ts';
 import type { Selector } from '../ast.ts';
-import { ALL_DEVICES } from '../compile/ranges.ts';
 import { atomOf } from '../compile/selectors.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
@@ -28,6 +29,8 @@ export interface Endpoint {
   readonly addresses: IpSet;
   /** Covered by `*`. */
   readonly wild: boolean;
+  /** Behind a subnet router, where conditions on devices do not apply. */
+  readonly routed: boolean;
   readonly user: UserInput | undefined;
   readonly attributes: Attributes;
   readonly device: DeviceState | undefined;
@@ -40,6 +43,7 @@ export function endpointOfDevice(core: Core, device: DeviceState): Endpoint {
     principals: new Set(principals),
     addresses: setOfAddrs(device.addresses.map(({ addr }) => addr)),
     wild: device.wild,
+    routed: false,
     user: device.user,
     attributes: device.input.attributes,
     device,
@@ -59,15 +63,23 @@ export function endpointOfAddr(core: Core, addr: Addr, label: string): Endpoint 
   const device = deviceAt(core, addr);
   const addresses = setOfAddrs([addr]);
   if (device !== undefined) return { ...endpointOfDevice(core, device), label, addresses };
+  const { blocks, routes } = core.wild.current();
+  const routed = routes.some((route) => inPrefix(route, addr));
   return {
     label,
     principals: new Set(),
     addresses,
-    wild: setContains(ALL_DEVICES, addr),
+    wild: routed || setContains(blocks, addr),
+    routed,
     user: undefined,
     attributes: {},
     device: undefined,
   };
+}
+
+function inPrefix(text: string, addr: Addr): boolean {
+  const prefix = parsePrefix(text);
+  return prefix !== undefined && prefixContains(prefix, addr);
 }
 
 /**
@@ -85,6 +97,7 @@ export function endpointOfSelector(
     principals: new Set(principals),
     addresses: EMPTY_SET,
     wild: true,
+    routed: false,
     user,
     attributes,
     device: undefined,

@@ -26,9 +26,14 @@ export function failedConditions(posture: PostureSpec | undefined, source: Endpo
   return closest ?? [];
 }
 
-export const postureHolds = (posture: PostureSpec | undefined, source: Endpoint): boolean =>
-  posture === undefined ||
-  posture.anyOf.some((all) => all.every((condition) => conditionHolds(condition, source.attributes)));
+/** Whether a source meets the conditions of a rule. An address that is no device's has no attributes to fail by. */
+export function postureHolds({ posture, any, literals }: SourceSpec, source: Endpoint): boolean {
+  if (posture === undefined) return true;
+  if (source.device === undefined && !isEmptySet(source.addresses)) {
+    return touches(literals, source.addresses) || (any && source.routed);
+  }
+  return posture.anyOf.some((all) => all.every((condition) => conditionHolds(condition, source.attributes)));
+}
 
 /** Whether a rule's source list names the endpoint, its conditions aside. */
 export function namesSource(spec: SourceSpec, source: Endpoint): boolean {
@@ -67,7 +72,7 @@ export function allows(allow: readonly ProtoPorts[], { protocol, port }: Traffic
 
 /** Whether a rule lets traffic from one endpoint to the other. */
 export function permits(spec: UnitSpec, source: Endpoint, target: Endpoint, traffic: Traffic): boolean {
-  if (!namesSource(spec.source, source) || !postureHolds(spec.source.posture, source)) return false;
+  if (!namesSource(spec.source, source) || !postureHolds(spec.source, source)) return false;
   return spec.targets.some(
     ({ dst, allow }) =>
       allows(allow, traffic) && dst.some((one) => namesDestination(one, spec.reach, source, target)),
@@ -76,7 +81,7 @@ export function permits(spec: UnitSpec, source: Endpoint, target: Endpoint, traf
 
 /** Whether an SSH rule leads from one endpoint to the other. */
 export function sshLeads(spec: SshUnitSpec, source: Endpoint, target: Endpoint): boolean {
-  if (!namesSource(spec.source, source) || !postureHolds(spec.source.posture, source)) return false;
+  if (!namesSource(spec.source, source) || !postureHolds(spec.source, source)) return false;
   if (spec.atoms.some((atom) => target.principals.has(atom))) return true;
   return spec.self && source.user !== undefined && source.user.id === target.user?.id;
 }

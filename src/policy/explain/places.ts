@@ -1,0 +1,145 @@
+import {
+  type Addr,
+  formatAddr,
+  parseAddrOrPrefix,
+  setContains,
+  setOfRanges,
+} from '../../kernel/netip/index.ts';
+import type { Core } from '../engine/core.ts';
+import type { DeviceState } from '../engine/device-state.ts';
+import { primaryKey } from '../engine/world-state.ts';
+import {
+  deviceAt,
+  type Endpoint,
+  endpointOfAddr,
+  endpointOfDevice,
+  endpointOfSelector,
+} from '../evaluate/endpoint.ts';
+import { parseSelector } from '../parse/selector.ts';
+
+/** One side of a question, as people ask it. */
+export type Place =
+  | { readonly kind: 'device'; readonly id: number }
+  | { readonly kind: 'resource'; readonly id: number }
+  /** A selector of the language: a user, a group, a tag, an address, a host, … */
+  | { readonly kind: 'selector'; readonly text: string };
+
+/** What a place turned out to be. */
+export interface Resolution {
+  readonly text: string;
+  /** Devices that it stands for now, ascending; at most `MAX_DEVICES`. */
+  readonly devices: readonly number[];
+  readonly more: number;
+  readonly addresses: readonly string[];
+  /** Why it stands for nothing. */
+  readonly problem: string | undefined;
+}
+
+export interface Resolved {
+  readonly resolution: Resolution;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** More devices than this are counted, not looked at one by one. */
+export const MAX_DEVICES = 20;
+
+export function resolvePlace(core: Core, place: Place): Resolved {
+  if (place.kind === 'device') {
+    const device = core.devices.get(place.id);
+    const text = `device ${place.id}`;
+    return device === undefined ? nothing(text, 'there is no such device') : ofDevices(core, text, [device]);
+  }
+  if (place.kind === 'resource') {
+    const resource = core.world.resources.get(place.id);
+    if (resource === undefined) return nothing(`resource ${place.id}`, 'there is no such resource');
+    const addr = parseAddrOrPrefix(resource.address)?.addr;
+    return addr === undefined
+      ? nothing(`resource ${place.id}`, 'a resource with a DNS name is resolved by its gateway')
+      : ofAddress(core, `resource ${place.id}`, addr);
+  }
+  return resolveSelector(core, place.text.trim());
+}
+
+function resolveSelector(core: Core, text: string): Resolved {
+  const selector = parseSelector(text);
+  const idea = endpointOfSelector(core, selector, {});
+  if (typeof idea === 'string') return nothing(text, idea);
+  if (selector.kind === 'host' || selector.kind === 'prefix') {
+    const prefix =
+      selector.kind === 'prefix' ? selector.prefix : core.world.policy.hosts.get(selector.name)?.prefix;
+    return prefix === undefined ? nothing(text, 'no such host') : ofAddress(core, text, prefix.addr);
+  }
+  const atom = atomText(selector, idea);
+  const devices = [...core.devices.values()].filter(
+    (device) => selector.kind === 'any' || endpointOfDevice(core, device).principals.has(atom),
+  );
+  const found = ofDevices(core, text, devices);
+  return devices.length > 0 ? found : { ...found, endpoints: [idea] };
+}
+
+const atomText = (selector: { readonly kind: string }, idea: Endpoint): string =>
+  selector.kind === 'any' ? '*' : idea.label;
+
+function ofAddress(core: Core, text: string, addr: Addr): Resolved {
+  const device = deviceAt(core, addr);
+  return {
+    resolution: {
+      text,
+      devices: device === undefined ? [] : [device.id],
+      more: 0,
+      addresses: [formatAddr(addr)],
+      problem: undefined,
+    },
+    endpoints: [endpointOfAddr(core, addr, text)],
+  };
+}
+
+function ofDevices(core: Core, text: string, devices: readonly DeviceState[]): Resolved {
+  const shown = [...devices].sort((a, b) => a.id - b.id).slice(0, MAX_DEVICES);
+  return {
+    resolution: {
+      text,
+      devices: shown.map((device) => device.id),
+      more: devices.length - shown.length,
+      addresses: shown.flatMap((device) => device.addresses.map((address) => address.text)),
+      problem: devices.length === 0 ? 'no device matches' : undefined,
+    },
+    endpoints: shown.map((device) => endpointOfDevice(core, device)),
+  };
+}
+
+const nothing = (text: string, problem: string): Resolved => ({
+  resolution: { text, devices: [], more: 0, addresses: [], problem },
+  endpoints: [],
+});
+
+/** How packets to an address travel. */
+export interface Path {
+  /** The device that receives them. */
+  readonly receiver: DeviceState;
+  /** The prefix through which it is reached; undefined when the address is its own. */
+  readonly route: string | undefined;
+  readonly network: number;
+  readonly exit: boolean;
+}
+
+/** The receivers of packets to an address: its holder, else the carriers of the longest prefix, primaries first. */
+export function pathsTo(core: Core, addr: Addr): Path[] {
+  const own = deviceAt(core, addr);
+  if (own !== undefined) return [{ receiver: own, route: undefined, network: 0, exit: false }];
+  const found: { path: Path; bits: number; primary: boolean }[] = [];
+  for (const receiver of core.devices.values()) {
+    for (const route of receiver.routes) {
+      if (!setContains(setOfRanges([route.range]), addr)) continue;
+      const bits = Number(route.text.slice(route.text.lastIndexOf('/') + 1));
+      const primary = core.world.primaries.get(primaryKey(route.network, route.text)) === receiver.id;
+      const path = { receiver, route: route.text, network: route.network, exit: route.exit };
+      found.push({ path, bits, primary });
+    }
+  }
+  const longest = Math.max(-1, ...found.map(({ bits }) => bits));
+  return found
+    .filter(({ bits }) => bits === longest)
+    .sort((a, b) => Number(b.primary) - Number(a.primary) || a.path.receiver.id - b.path.receiver.id)
+    .map(({ path }) => path);
+}

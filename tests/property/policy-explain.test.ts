@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatAddr, parseAddr } from '../../src/kernel/netip/index.ts';
+import {
+  createPolicyEngine,
+  DEFAULT_SETTINGS,
+  explain,
+  type Place,
+  parsePolicy,
+} from '../../src/policy/index.ts';
+import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
+import { ADDRESSES, filterAccepts, TRAFFIC } from './policy-packet.ts';
+
+const RUNS = process.env.HOLDFAST_LONG === '1' ? 2_000 : 300;
+const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
+
+describe('explain', () => {
+  it('says what the filter of the receiving device does, and why', () => {
+    const seen = { allowed: 0, denied: 0, routed: 0 };
+    fc.assert(
+      fc.property(
+        policyText,
+        startChanges,
+        fc.array(fc.oneof(deviceChange, networkChange), { maxLength: 8 }),
+        (text, start, more) => {
+          const engine = createPolicyEngine({ settings, policy: parsePolicy(text) });
+          engine.applyAll([...start, ...more]);
+          const ids = [...engine.core.devices.keys()];
+          const devices: Place[] = ids.map((id) => ({ kind: 'device', id }));
+          const others: Place[] = ADDRESSES.filter((_, i) => i % 4 === 0).map((addr) => ({
+            kind: 'selector',
+            text: formatAddr(addr),
+          }));
+          for (const source of [...devices, ...others.slice(0, 2)]) {
+            for (const target of [...devices, ...others]) {
+              for (const traffic of TRAFFIC.slice(0, 4)) {
+                const explanation = explain(engine, { source, target, ...traffic });
+                for (const one of explanation.verdicts) {
+                  const { path } = one;
+                  const to =
+                    path === undefined
+                      ? undefined
+                      : destination(explanation.target.addresses, one.targetDevice, engine);
+                  const from =
+                    to && sourceAddress(explanation.source.addresses, one.sourceDevice, engine, to.family);
+                  const cut = [one.sourceDevice, path?.receiver].some(
+                    (id) => id !== undefined && engine.core.devices.get(id)?.active === false,
+                  );
+                  const passes =
+                    path !== undefined &&
+                    to !== undefined &&
+                    from !== undefined &&
+                    !cut &&
+                    filterAccepts(engine.filter(path.receiver).rules, { from, to, ...traffic });
+                  if (from === undefined && to !== undefined) continue;
+                  const context = JSON.stringify({ source, target, traffic, one });
+                  expect(one.allowed, context).toBe(passes);
+                  if (one.allowed) {
+                    seen.allowed++;
+                    if (path?.route !== undefined) seen.routed++;
+                    expect(one.by.length, context).toBeGreaterThan(0);
+                  } else {
+                    seen.denied++;
+                    for (const rule of one.closest) expect(rule.lacks.length, context).toBeGreaterThan(0);
+                    if (cut) expect(one.problems.length, context).toBeGreaterThan(0);
+                  }
+                }
+              }
+            }
+          }
+        },
+      ),
+      { numRuns: RUNS },
+    );
+    expect(seen.allowed).toBeGreaterThan(RUNS);
+    expect(seen.denied).toBeGreaterThan(RUNS);
+    expect(seen.routed).toBeGreaterThan(RUNS / 10);
+  }, 600_000);
+});
+
+type Engine = ReturnType<typeof createPolicyEngine>;
+
+const textsOf = (
+  fallback: readonly string[],
+  device: number | undefined,
+  engine: Engine,
+): readonly string[] =>
+  fallback.length === 1 || device === undefined
+    ? fallback
+    : (engine.core.devices.get(device)?.addresses.map(({ text }) => text) ?? []);
+
+/** The destination that explain asks about: the IPv4 address where there is one. */
+function destination(fallback: readonly string[], device: number | undefined, engine: Engine) {
+  const addresses = textsOf(fallback, device, engine).map((text) => parseAddr(text)!);
+  return addresses.find((addr) => addr.family === 4) ?? addresses[0];
+}
+
+function sourceAddress(
+  fallback: readonly string[],
+  device: number | undefined,
+  engine: Engine,
+  family: 4 | 6,
+) {
+  return textsOf(fallback, device, engine)
+    .map((text) => parseAddr(text)!)
+    .find((addr) => addr.family === family);
+}
