@@ -24,6 +24,7 @@ import { postureOperations } from './posture.ts';
 import { requestId } from './request-id.ts';
 import { settingsOperations } from './settings.ts';
 import { unbuiltOperations } from './unbuilt.ts';
+import { userInviteOperations } from './user-invites.ts';
 import { userOperations } from './users.ts';
 import { vipServiceOperations } from './vip-services.ts';
 import { webhookOperations } from './webhooks.ts';
@@ -39,6 +40,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...policyFileOperations(parts),
   ...dnsOperations(parts),
   ...userOperations(parts),
+  ...userInviteOperations(parts),
   ...settingsOperations(parts),
   ...contactOperations(parts),
   ...attributeOperations(parts),

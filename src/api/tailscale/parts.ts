@@ -15,6 +15,7 @@ import type { AwsExternalIds } from '../../domain/log-streams/aws-external-ids.t
 import type { AuditOrigin } from '../../domain/model/operations.ts';
 import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { MemberList } from '../../domain/people/member-list.ts';
+import type { UserInvites } from '../../domain/people/user-invites.ts';
 import type { PolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { PostureIntegrations } from '../../domain/posture/posture-integration-service.ts';
@@ -42,6 +43,7 @@ export interface TailscaleServices {
   readonly dns: DnsService;
   readonly memberList: MemberList;
   readonly memberAdmin: MemberAdmin;
+  readonly userInvites: UserInvites;
   readonly settingsService: SettingsService;
   readonly contacts: ContactService;
   readonly attributes: AttributeService;

@@ -13,6 +13,8 @@ import { createDnsService } from '../../domain/dns/dns-service.ts';
 import { createAwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
 import { createMemberList } from '../../domain/people/member-list.ts';
+import { createMemberService } from '../../domain/people/member-service.ts';
+import { createUserInvites } from '../../domain/people/user-invites.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
@@ -40,6 +42,7 @@ export interface TailscaleServicesParts {
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
   const { store } = parts;
   const tagRules = createTagRules({ queries: store.queries });
+  const memberAdmin = createMemberAdmin(parts);
   const clientTokens = createClientTokenService({ ...parts, tagRules });
   return {
     organizations: store,
@@ -53,7 +56,11 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     policyFile: createPolicyFileService(parts),
     dns: createDnsService(parts),
     memberList: createMemberList(parts),
-    memberAdmin: createMemberAdmin(parts),
+    memberAdmin,
+    userInvites: createUserInvites({
+      ...parts,
+      members: createMemberService({ ...parts, admin: memberAdmin }),
+    }),
     settingsService: createSettingsService(parts),
     contacts: createContactService(parts),
     attributes: createAttributeService(parts),

@@ -9,18 +9,12 @@ import { BASE, DEVICE, inTailnet, TAILNET, type TailscaleApiParts } from './part
 
 type Line = readonly [id: string, method: Method, path: string, requires: Exclude<Requirement, 'public'>];
 
-const INVITE = `${BASE}/user-invites/:userInviteId`;
 const DEVICE_INVITE = `${BASE}/device-invites/:deviceInviteId`;
 const STREAM = `${TAILNET}/logging/:logType/stream`;
 const AWS = `${TAILNET}/aws-external-id`;
 const APPS = `${TAILNET}/oauth-apps`;
 
 const LINES: readonly Line[] = [
-  ['user-invites.list', 'GET', `${TAILNET}/user-invites`, 'invitations:read'],
-  ['user-invites.create', 'POST', `${TAILNET}/user-invites`, 'invitations:write'],
-  ['user-invites.get', 'GET', INVITE, 'invitations:read'],
-  ['user-invites.delete', 'DELETE', INVITE, 'invitations:write'],
-  ['user-invites.resend', 'POST', `${INVITE}/resend`, 'invitations:write'],
   ['device-invites.list', 'GET', `${DEVICE}/device-invites`, 'shares:read'],
   ['device-invites.create', 'POST', `${DEVICE}/device-invites`, 'shares:write'],
   ['device-invites.get', 'GET', DEVICE_INVITE, 'shares:read'],

@@ -27,7 +27,7 @@ const WIRE_ROLES: Readonly<Record<Role, WireRole>> = {
 };
 const ROLES = ['owner', 'member', 'admin', 'it-admin', 'network-admin', 'billing-admin', 'auditor'] as const;
 type WireRole = (typeof ROLES)[number];
-const isWireRole = (text: string): text is WireRole => ROLES.some((role) => role === text);
+export const isWireRole = (text: string): text is WireRole => ROLES.some((role) => role === text);
 
 export const wireRole = (role: Role): WireRole => WIRE_ROLES[role];
 const rolesShownAs = (wire: WireRole): Role[] =>

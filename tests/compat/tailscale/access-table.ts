@@ -162,4 +162,11 @@ export const ACCESS: readonly AccessLine[] = [
   },
 
   { operation: `POST ${T}/aws-external-id`, roles: KEYS, scopes: write('log_streaming') },
+
+  // Invitations give what "write users and roles" gives. (The vendor has no scope for them; ours is that of users.)
+  { operation: `GET ${T}/user-invites`, roles: READERS, scopes: read('users') },
+  { operation: `POST ${T}/user-invites`, roles: MACHINES, scopes: write('users') },
+  { operation: 'GET /api/v2/user-invites/:userInviteId', roles: READERS, scopes: read('users') },
+  { operation: 'DELETE /api/v2/user-invites/:userInviteId', roles: MACHINES, scopes: write('users') },
+  { operation: 'POST /api/v2/user-invites/:userInviteId/resend', roles: MACHINES, scopes: write('users') },
 ];

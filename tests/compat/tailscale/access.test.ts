@@ -18,6 +18,7 @@ let acme: TestOrganization;
 let rival: TestOrganization;
 let rivalDevice: number;
 let rivalKey: string;
+let rivalInvite: number;
 let rivalWebhook: number;
 let rivalIntegration: number;
 const roleTokens = new Map<Role, string>();
@@ -43,8 +44,10 @@ beforeAll(async () => {
   };
   await asRival('POST', 'webhooks', { endpointUrl: 'https://r.test', subscriptions: ['nodeCreated'] });
   await asRival('POST', 'posture/integrations', { provider: 'kolide', clientSecret: 'x' });
+  await asRival('POST', 'user-invites', [{ email: 'guest@rival.test' }]);
   await asRival('PUT', 'vip-services/svc:hidden', { ports: ['tcp:443'] });
   const org = rival.organization.id;
+  rivalInvite = (await api.store.find('invitation', org, {}))[0]!.id;
   rivalWebhook = (await api.store.find('webhook', org, {}))[0]!.id;
   rivalIntegration = (await api.store.find('postureIntegration', org, {}))[0]!.id;
 });
@@ -123,6 +126,7 @@ describe('every operation of the dialect', () => {
           endpointId: id('w', rivalWebhook),
           integrationId: id('p', rivalIntegration),
           keyId: rivalKey,
+          userInviteId: String(rivalInvite),
           serviceName: 'svc:hidden',
           attributeKey: 'custom:x',
           contactType: 'nobody',

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { decodeDecimalId } from '../../domain/ids/external-id.ts';
+import type { UserInvite } from '../../domain/people/user-invites.ts';
+import { AppError, invalid, notFound } from '../../kernel/errors.ts';
+import type { Operation } from '../shared/operation.ts';
+import { jsonBody, pathParameter } from './body.ts';
+import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
+import { wireTime } from './times.ts';
+import { isWireRole, wireRole } from './users.ts';
+
+const body = z.array(z.object({ role: z.string().nullish(), email: z.string().nullish() })).min(1);
+
+/** Ids inside an invite are integers, its own is a text: so the vendor has it. */
+function inviteWire({ invitation, role }: UserInvite): object {
+  const sent = invitation.lastSentAt ?? invitation.createdAt;
+  return {
+    id: String(invitation.id),
+    role: wireRole(role),
+    tailnetId: invitation.org,
+    inviterId: invitation.byKind === 'membership' ? Number(invitation.byId) : 0,
+    ...(invitation.email === null ? {} : { email: invitation.email, lastEmailSentAt: wireTime(sent) }),
+  };
+}
+
+function wanted({ role, email }: z.output<typeof body>[number]) {
+  const given = role || 'member';
+  if (!isWireRole(given) || given === 'owner') {
+    throw invalid(
+      'role must be one of member, admin, it-admin, network-admin, billing-admin, auditor',
+      'role',
+    );
+  }
+  // A link that anybody may open needs a page that takes it, which is not there yet.
+  if (!email)
+    throw new AppError('not_implemented', 'invitations without an e-mail address are not implemented');
+  return { role: given, email };
+}
+
+function inviteId({ request }: GuardedCall): number {
+  const id = decodeDecimalId(pathParameter(request, 'userInviteId'));
+  if (id === undefined) throw notFound('invitation');
+  return id;
+}
+
+export function userInviteOperations({ services }: TailscaleApiParts): Operation[] {
+  const { organizations, userInvites } = services;
+  const list = `${TAILNET}/user-invites`;
+  const path = `${BASE}/user-invites/:userInviteId`;
+  return [
+    {
+      id: 'tailscale.user-invites.list',
+      method: 'GET',
+      path: list,
+      requires: 'invitations:read',
+      handle: inTailnet(organizations, async ({ actor }) => (await userInvites.list(actor)).map(inviteWire)),
+    },
+    {
+      id: 'tailscale.user-invites.create',
+      method: 'POST',
+      path: list,
+      requires: 'invitations:write',
+      handle: inTailnet(organizations, async ({ actor, request }) => {
+        const invites = jsonBody(request, body).map(wanted);
+        return (await userInvites.create(actor, invites, 'tailscale', ORIGIN)).map(inviteWire);
+      }),
+    },
+    {
+      id: 'tailscale.user-invites.get',
+      method: 'GET',
+      path,
+      requires: 'invitations:read',
+      handle: async (call) => inviteWire(await userInvites.get(call.actor, inviteId(call))),
+    },
+    {
+      id: 'tailscale.user-invites.delete',
+      method: 'DELETE',
+      path,
+      requires: 'invitations:write',
+      handle: async (call) => {
+        await userInvites.revoke(call.actor, inviteId(call), ORIGIN);
+        return {};
+      },
+    },
+    {
+      id: 'tailscale.user-invites.resend',
+      method: 'POST',
+      path: `${path}/resend`,
+      requires: 'invitations:write',
+      handle: async (call) => {
+        await userInvites.resend(call.actor, inviteId(call), ORIGIN);
+        return {};
+      },
+    },
+  ];
+}

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
+import { createTailscaleServer } from './support.ts';
+
+describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
+  let api: ApiServer;
+  let acme: TestOrganization;
+  const INVITES = '/api/v2/tailnet/-/user-invites';
+  const invite = (body: unknown, token = api.token) =>
+    api.call('POST', INVITES, { body: body as object, token });
+  const list = async () => (await api.call('GET', INVITES)).json<{ id: string }[]>();
+
+  beforeEach(async () => {
+    api = await createTailscaleServer(engine);
+    acme = { organization: api.organization, owner: api.owner, token: api.token };
+  });
+  afterEach(async () => {
+    expect(api.failures).toEqual([]);
+    await api.close();
+  });
+
+  test('an invite shows integers inside and a text as its own id, and the person is no user yet', async () => {
+    const made = await invite([{ email: 'new@elsewhere.test', role: 'auditor' }, { email: 'two@acme.test' }]);
+    expect(made.status).toBe(200);
+    const [one, two] = made.json<{ id: string }[]>();
+    expect(one).toEqual({
+      id: expect.stringMatching(/^[0-9]+$/u),
+      role: 'auditor',
+      tailnetId: api.organization.id,
+      inviterId: api.owner.id,
+      email: 'new@elsewhere.test',
+      lastEmailSentAt: expect.stringMatching(/Z$/u),
+    });
+    expect(two).toMatchObject({ role: 'member', email: 'two@acme.test' });
+    expect(await list()).toEqual([one, two]);
+    expect((await api.call('GET', `/api/v2/user-invites/${one!.id}`)).json()).toEqual(one);
+    const users = (await api.call('GET', '/api/v2/tailnet/-/users')).json<{ users: unknown[] }>().users;
+    expect(users).toHaveLength(1);
+  });
+
+  test('inviting an address again renews its invite instead of adding one', async () => {
+    const [first] = (await invite([{ email: 'a@b.test' }])).json<{ id: string }[]>();
+    api.clock.advance(60_000);
+    const [again] = (await invite([{ email: 'A@B.test', role: 'auditor' }])).json<{ id: string }[]>();
+    expect(again).toMatchObject({ id: first!.id, role: 'auditor' });
+    expect(await list()).toEqual([again]);
+  });
+
+  test('a deleted invite is gone, and its address can be invited again', async () => {
+    const [made] = (await invite([{ email: 'a@b.test' }])).json<{ id: string }[]>();
+    const path = `/api/v2/user-invites/${made!.id}`;
+    expect((await api.call('DELETE', path)).status).toBe(200);
+    for (const method of ['GET', 'DELETE']) expect((await api.call(method, path)).status).toBe(404);
+    expect(await list()).toEqual([]);
+    expect((await invite([{ email: 'a@b.test' }])).status).toBe(200);
+  });
+
+  test('a mail is sent again once a minute at most', async () => {
+    const [made] = (await invite([{ email: 'a@b.test' }])).json<{ id: string }[]>();
+    const resend = async () => (await api.call('POST', `/api/v2/user-invites/${made!.id}/resend`)).status;
+    expect(await resend()).toBe(429);
+    api.clock.advance(60_000);
+    expect(await resend()).toBe(200);
+    expect(await resend()).toBe(429);
+  });
+
+  test('an invite that has run out is listed no more', async () => {
+    await invite([{ email: 'a@b.test' }]);
+    api.clock.advance(7 * 86_400_000);
+    expect(await list()).toEqual([]);
+  });
+
+  test.each([
+    [[{ email: 'x@y.test', role: 'owner' }], 400],
+    [[{ email: 'x@y.test', role: 'king' }], 400],
+    [[{ email: 'nonsense' }], 400],
+    [[{ email: 'owner@acme.test' }], 400],
+    [[], 400],
+    [{ email: 'x@y.test' }, 400],
+    [[{ role: 'member' }], 501],
+  ])('inviting %j is refused', async (body, status) => {
+    expect((await invite(body)).status).toBe(status);
+    expect(await list()).toEqual([]);
+  });
+
+  test('nobody invites to more than they may give, and no client invites at all', async () => {
+    const narrow = await api.createToken(acme, api.owner, ['users']);
+    expect((await invite([{ email: 'x@y.test', role: 'admin' }], narrow)).status).toBe(403);
+    const { key } = (
+      await api.call('POST', '/api/v2/tailnet/-/keys', { body: { keyType: 'client', scopes: ['all'] } })
+    ).json<{ key: string }>();
+    const { access_token } = (
+      await api.call('POST', '/api/v2/oauth/token', { body: `client_secret=${key}`, token: null })
+    ).json<{ access_token: string }>();
+    expect((await invite([{ email: 'x@y.test' }], access_token)).status).toBe(403);
+    expect(await list()).toEqual([]);
+  });
+});
