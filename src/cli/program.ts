@@ -56,6 +56,27 @@ export function createProgram(context: CommandContext): Command {
     );
 
   addSettings(
+    policy.command('explain').description('say whether one thing may reach another, and why'),
+    LOCATION,
+  )
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .requiredOption('--src <WHO>', 'device, user, group, tag or address')
+    .requiredOption('--dst <WHAT:PORT>', 'device, user, tag, address or resource:NAME, and a port')
+    .option('--proto <NAME>', 'tcp, udp, icmp or sctp; default tcp')
+    .action(async (options: ParsedOptions) =>
+      (await import('./policy-explain.ts')).policyExplain(context, options),
+    );
+  addSettings(
+    policy.command('impact').description('show what saving a policy file would open and close'),
+    LOCATION,
+  )
+    .argument('<FILE>', 'the policy file')
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .action(async (file: string, options: ParsedOptions) =>
+      (await import('./policy-impact.ts')).policyImpactCommand(context, file, options),
+    );
+
+  addSettings(
     program.command('doctor').description('look for what is wrong with an installation'),
     SERVE,
   ).action(async (options: ParsedOptions) => (await import('./doctor.ts')).doctor(context, options));

@@ -31,10 +31,10 @@ export const LAN_HOSTS = ['10.77.0.2', '10.77.0.3'];
 export const SOURCES = ['laptop', 'phone', 'web', 'db'] as const;
 export type Source = (typeof SOURCES)[number];
 /** Ports that only a device of the right tier may use. */
-export const POSTURE_PORTS = [3000, 9090];
+export const POSTURE_PORTS = [3000, 6379, 9090];
 export { RESOURCES };
 
-const POLICY = {
+export const POLICY = {
   tagOwners: { 'tag:web': [], 'tag:db': [], 'tag:router': [] },
   autoApprovers: { routes: { '10.77.0.0/24': ['tag:router'] } },
   postures: { 'posture:production': ["custom:tier == 'production'"] },

@@ -1,0 +1,76 @@
+/** `holdfast policy impact`: what saving a file would open and close, on the devices that there are. */
+import { readFile } from 'node:fs/promises';
+import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
+import { type NamedFlow, type NamedImpact, policyImpact } from '../effective-policy/policy-impact.ts';
+import { PolicyError } from '../policy/index.ts';
+import type { CommandContext } from './command-context.ts';
+import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
+import { CommandError } from './exit.ts';
+import { organizationByLabel, withInstallation } from './installation-command.ts';
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
+  1: 'icmp',
+  6: 'tcp',
+  17: 'udp',
+  58: 'icmpv6',
+  132: 'sctp',
+};
+const ANY_LAST = 65_535;
+/** Names of a group that are written out; the rest is counted. */
+const MAX_NAMES = 6;
+
+function flowText({ protocol, first, last, behind }: NamedFlow): string {
+  const ports =
+    first === 0 && last === ANY_LAST ? 'any port' : first === last ? String(first) : `${first}-${last}`;
+  const where = behind.length === 0 ? '' : ` at ${behind.join(', ')}`;
+  return `${PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`} ${ports}${where}`;
+}
+
+const listed = (names: readonly string[]): string =>
+  names.length <= MAX_NAMES
+    ? names.join(', ')
+    : `${names.slice(0, MAX_NAMES).join(', ')} and ${names.length - MAX_NAMES} more`;
+
+function lines(impact: NamedImpact): string[] {
+  const out: string[] = [];
+  const both = (what: string, opens: readonly string[], closes: readonly string[]): void => {
+    out.push(what);
+    for (const text of opens) out.push(`  + ${text}`);
+    for (const text of closes) out.push(`  - ${text}`);
+  };
+  for (const { sources, targets, opens, closes } of impact.traffic) {
+    both(`${listed(sources)} to ${listed(targets)}`, opens.map(flowText), closes.map(flowText));
+  }
+  for (const { viewers, carrier, opens, closes } of impact.routes) {
+    both(`routes of ${carrier} for ${listed(viewers)}`, opens, closes);
+  }
+  for (const { target, opens, closes } of impact.ssh) both(`SSH to ${target}`, opens, closes);
+  if (out.length === 0) out.push('Nothing would open or close.');
+  else out.push(`${impact.pairs} ordered pairs of devices would see a difference; nothing has been saved.`);
+  return out;
+}
+
+export async function policyImpactCommand(
+  context: CommandContext,
+  file: string,
+  options: ParsedOptions,
+): Promise<void> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CommandError(`cannot read ${file}: ${(error as Error).message}; correct the name`);
+  }
+  const impact = await withInstallation(context, options, async ({ store }) => {
+    const organization = await organizationByLabel(store, textOption(options, 'org') ?? '');
+    const loaded = await loadOrganizationPolicy(store, context.clock, organization);
+    try {
+      return policyImpact(loaded, text);
+    } catch (error) {
+      if (error instanceof PolicyError) throw new CommandError(`${file}: ${error.message}`);
+      throw error;
+    }
+  });
+  if (wantsJson(options)) context.print(JSON.stringify(impact));
+  else for (const line of lines(impact)) context.print(line);
+}

@@ -1,0 +1,126 @@
+/** Explains with names what the policy engine says of a question. */
+import { deviceFqdn } from '../domain/organizations/names.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import { explain, type Lack, type RuleReport, type Verdict } from '../policy/index.ts';
+import { deviceName, isOnline, originText, placeOf } from './names.ts';
+import type { OrganizationPolicy } from './organization-policy.ts';
+
+export interface AccessQuestion {
+  readonly source: string;
+  readonly target: string;
+  readonly port: number;
+  /** IP protocol number. */
+  readonly protocol: number;
+}
+
+export interface NamedRule {
+  readonly rule: string;
+  readonly sources: string;
+  readonly destinations: string;
+  readonly lacks: readonly Lack[];
+  readonly posture: readonly { readonly condition: string; readonly actual: string | null }[];
+}
+
+export interface NamedVerdict {
+  readonly source: string;
+  readonly target: string;
+  readonly allowed: boolean;
+  readonly by: readonly NamedRule[];
+  readonly closest: readonly NamedRule[];
+  readonly problems: readonly string[];
+  /** How packets go: the device that takes them, and the route if the address is not its own. */
+  readonly path: {
+    readonly receiver: string;
+    readonly dns: string;
+    readonly online: boolean;
+    readonly route: string | null;
+    readonly network: string | null;
+    readonly gateways: readonly { readonly device: string; readonly online: boolean }[];
+    readonly exitNode: boolean;
+  } | null;
+}
+
+export interface NamedSide {
+  readonly asked: string;
+  readonly devices: readonly { readonly name: string; readonly online: boolean }[];
+  readonly more: number;
+  readonly addresses: readonly string[];
+  readonly problem: string | null;
+}
+
+export interface AccessExplanation {
+  readonly allowed: boolean;
+  readonly source: NamedSide;
+  readonly target: NamedSide;
+  readonly protocol: number;
+  readonly port: number;
+  readonly verdicts: readonly NamedVerdict[];
+}
+
+function namedRule(snapshot: Snapshot, rule: RuleReport): NamedRule {
+  return {
+    rule: originText(snapshot, rule.origin),
+    sources: rule.source,
+    destinations: rule.destination,
+    lacks: rule.lacks,
+    posture: rule.posture.map(({ condition, actual }) => ({ condition, actual: actual ?? null })),
+  };
+}
+
+function namedPath(snapshot: Snapshot, path: Verdict['path']): NamedVerdict['path'] {
+  if (path === undefined) return null;
+  const { receiver, network } = path;
+  const name = deviceName(snapshot, receiver);
+  return {
+    receiver: name,
+    dns: deviceFqdn(snapshot.organization, name),
+    online: isOnline(snapshot, receiver),
+    route: path.route ?? null,
+    network: (network && snapshot.table('network').get(String(network))?.name) || null,
+    gateways: path.gateways.map((id) => ({
+      device: deviceName(snapshot, id),
+      online: isOnline(snapshot, id),
+    })),
+    exitNode: path.exit,
+  };
+}
+
+export function explainAccess(
+  { snapshot, policy }: OrganizationPolicy,
+  question: AccessQuestion,
+): AccessExplanation {
+  const answer = explain(policy.engine, {
+    source: placeOf(snapshot, question.source),
+    target: placeOf(snapshot, question.target),
+    protocol: question.protocol,
+    port: question.port,
+  });
+  const side = (asked: string, resolution: (typeof answer)['source']): NamedSide => ({
+    asked,
+    devices: resolution.devices.map((id) => ({
+      name: deviceName(snapshot, id),
+      online: isOnline(snapshot, id),
+    })),
+    more: resolution.more,
+    addresses: resolution.addresses,
+    problem: resolution.problem ?? null,
+  });
+  const sideName = (device: number | undefined, label: string): string =>
+    device === undefined ? label : deviceName(snapshot, device);
+  return {
+    allowed: answer.allowed,
+    source: side(question.source, answer.source),
+    target: side(question.target, answer.target),
+    protocol: question.protocol,
+    port: question.port,
+    verdicts: answer.verdicts.map((verdict) => ({
+      source: sideName(verdict.sourceDevice, verdict.source),
+      target: sideName(verdict.targetDevice, verdict.target),
+      allowed: verdict.allowed,
+      by: verdict.by.map((rule) => namedRule(snapshot, rule)),
+      closest: verdict.closest.map((rule) => namedRule(snapshot, rule)),
+      problems: verdict.problems,
+      path: namedPath(snapshot, verdict.path),
+    })),
+  };
+}

@@ -1,0 +1,62 @@
+/** Names that people use for what the policy knows by ids, both ways. */
+import { decodeDecimalId, decodeExternalId } from '../domain/ids/external-id.ts';
+import { deviceFqdn } from '../domain/organizations/names.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import type { Origin, Place } from '../policy/index.ts';
+
+/**
+ * What a person means by a word: a device by its label, full name, host name or id; `resource:` and its name; else a selector
+ * of the policy language (user, group, tag, host, address, …).
+ */
+export function placeOf(snapshot: Snapshot, text: string): Place {
+  const word = text.trim();
+  if (word.startsWith('resource:')) {
+    const name = word.slice('resource:'.length).toLowerCase();
+    const found = [...snapshot.table('resource').values()].find(
+      (resource) => resource.name.toLowerCase() === name || String(resource.id) === name,
+    );
+    if (found !== undefined) return { kind: 'resource', id: found.id };
+  }
+  const id = decodeExternalId('device', word) ?? decodeDecimalId(word);
+  if (id !== undefined && snapshot.devices.has(id)) return { kind: 'device', id };
+  const name = word.toLowerCase().replace(/\.$/u, '');
+  for (const { device } of snapshot.devices.values()) {
+    const own = [
+      device.label,
+      deviceFqdn(snapshot.organization, device.label),
+      device.osHostname.toLowerCase(),
+    ];
+    if (own.includes(name)) return { kind: 'device', id: device.id };
+  }
+  return { kind: 'selector', text: word };
+}
+
+export function deviceName(snapshot: Snapshot, id: number): string {
+  return snapshot.devices.get(id)?.device.label ?? `device ${id}`;
+}
+
+/** Whether a device is connected, as far as this installation knows. */
+export const isOnline = (snapshot: Snapshot, id: number): boolean =>
+  snapshot.devices.get(id)?.presence?.online ?? false;
+
+/** Where a rule stands, for a person: a line of the file, an access edge, a role. */
+export function originText(snapshot: Snapshot, origin: Origin): string {
+  const resourceName = (id: number | undefined): string =>
+    (id === undefined ? undefined : snapshot.table('resource').get(String(id))?.name) ?? 'a resource';
+  switch (origin.kind) {
+    case 'default':
+      return 'no policy file: everything may reach everything';
+    case 'rule':
+      return `${origin.section}[${origin.index}], line ${origin.line} of the policy file`;
+    case 'edge': {
+      const edge = snapshot.table('accessEdge').get(String(origin.edge));
+      const group =
+        edge?.principalKind === 'group' ? snapshot.table('group').get(String(edge.principal)) : undefined;
+      return `access to ${resourceName(origin.resource)}${group === undefined ? '' : ` for ${group.name}`}`;
+    }
+    case 'role':
+      return origin.resource === undefined
+        ? 'a network role'
+        : `a network role, to ${resourceName(origin.resource)}`;
+  }
+}
