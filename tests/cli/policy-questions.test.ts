@@ -1,0 +1,179 @@
+// `holdfast policy explain` and `holdfast policy impact`, as a person at a prompt has them.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Store, Tx } from '../../src/domain/ports/store.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { commandLine, newPlace, type Place } from '../support/command-line.ts';
+import { STAMP, seed } from '../support/seeds.ts';
+
+async function insertDevice(
+  tx: Tx,
+  org: number,
+  label: string,
+  tag: string | null,
+  owner: number,
+  ip: string,
+) {
+  const id = tx.newId();
+  await tx.insert('device', {
+    org,
+    id,
+    machineKey: `mkey:${label}`,
+    nodeKey: `nodekey:${label}`,
+    ownerKind: tag === null ? 'membership' : 'tags',
+    owner: tag === null ? owner : 0,
+    registeredBy: owner,
+    class: 'normal',
+    osHostname: label,
+    givenName: null,
+    label,
+    os: 'linux',
+    clientVersion: '1.102.5',
+    capver: 142,
+    createdAt: tx.now,
+    keyExpiresAt: null,
+    expiryDisabled: false,
+    authorizedAt: tx.now,
+    blockedAt: null,
+    archivedAt: null,
+    trustedAt: null,
+    ephemeral: false,
+    serials: [],
+    credential: 0,
+    ...STAMP,
+  });
+  if (tag !== null) await tx.insert('deviceTag', { org, device: id, tag, source: 'key' });
+  await tx.insert('address', { org, ip, family: 4, holderKind: 'device', holder: id });
+}
+
+describe('questions about a policy', () => {
+  let place: Place;
+  const policy = {
+    tagOwners: { 'tag:web': [] },
+    grants: [{ src: ['autogroup:member'], dst: ['tag:web'], ip: ['tcp:443'] }],
+  };
+
+  beforeAll(async () => {
+    place = await newPlace('sqlite');
+    await commandLine(
+      ...['init', '--org', 'acme', '--domain', 'acme.test', '--owner', 'ada@acme.test'],
+      ...place.flags,
+    );
+    const [, directory = ''] = place.flags;
+    const onError = (error: unknown): void => {
+      throw error;
+    };
+    const store: Store = await openStore({
+      location: { kind: 'sqlite', directory },
+      clock: systemClock,
+      onError,
+    });
+    const org = (await store.organizationBy('label', 'acme'))?.id ?? 0;
+    const [ada] = await store.find('membership', org, { role: 'owner' });
+    await seed(store, org, async (tx) => {
+      await insertDevice(tx, org, 'laptop', null, ada?.id ?? 0, '100.64.0.1');
+      await insertDevice(tx, org, 'web', 'tag:web', ada?.id ?? 0, '100.64.0.2');
+      await tx.insert('policyVersion', {
+        org,
+        id: tx.newId(),
+        version: 2,
+        text: JSON.stringify(policy, null, 2),
+        etag: 'x',
+        isDefault: false,
+        createdAt: tx.now,
+        ...STAMP,
+      });
+    });
+    await store.close();
+  });
+  afterAll(() => place.remove());
+
+  const explain = (source: string, target: string, ...more: string[]) =>
+    commandLine(
+      'policy',
+      'explain',
+      '--org',
+      'acme',
+      '--src',
+      source,
+      '--dst',
+      target,
+      ...more,
+      ...place.flags,
+    );
+
+  test('an allowed pair comes with its rule and its line', async () => {
+    const { code, out, err } = await explain('laptop', 'web:443');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain('laptop may reach web on port 443');
+    expect(out).toContain('grants[0], line 6 of the policy file');
+    expect(out).toContain('web.acme.holdfast.internal');
+  });
+
+  test('a refused one comes with the closest rule and what it lacks', async () => {
+    const { code, out } = await explain('laptop', 'web:22');
+    expect(code).toBe(0);
+    expect(out).toContain('laptop may NOT reach web on port 22');
+    expect(out).toMatch(/closest: grants\[0\], line 6 .* does not open this protocol and port/);
+  });
+
+  test.each([
+    ['ada@acme.test', 'tag:web:443', true],
+    ['web', 'laptop:443', false],
+    ['100.64.0.1', '100.64.0.2:443', true],
+    ['laptop.acme.holdfast.internal', 'web.acme.holdfast.internal:443', true],
+  ])('from %s to %s: %s', async (source, target, allowed) => {
+    const outcome = await explain(source, target, '--json');
+    expect(outcome.json<{ allowed: boolean }>().allowed).toBe(allowed);
+  });
+
+  test.each([
+    [['--dst', 'web'], '--dst web needs a port'],
+    [['--dst', 'web:70000'], '--dst web:70000 needs a port'],
+    [['--dst', 'web:1', '--proto', 'quic'], '--proto quic is none of'],
+  ])('%s is a sentence that says what to do', async (flags, sentence) => {
+    const { code, err } = await commandLine(
+      'policy',
+      'explain',
+      '--org',
+      'acme',
+      '--src',
+      'web',
+      ...flags,
+      ...place.flags,
+    );
+    expect(code).toBe(1);
+    expect(err).toContain(sentence);
+  });
+
+  test('a nobody is told as such, and refused', async () => {
+    const { out } = await explain('nobody@acme.test', 'web:443');
+    expect(out).toContain('nobody@acme.test');
+    expect(out).not.toMatch(/ may reach /);
+  });
+
+  test('impact names what opens and closes, and saves nothing', async () => {
+    const [, directory = ''] = place.flags;
+    const file = path.join(directory, 'next.hujson');
+    writeFileSync(
+      file,
+      JSON.stringify({ ...policy, grants: [{ src: ['*'], dst: ['tag:web'], ip: ['tcp:22'] }] }),
+    );
+    const { code, out } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
+    expect(code).toBe(0);
+    expect(out).toContain('laptop to web\n  + tcp 22\n  - tcp 443\n');
+    expect(out).toContain('nothing has been saved');
+    expect((await explain('laptop', 'web:443', '--json')).json<{ allowed: boolean }>().allowed).toBe(true);
+  });
+
+  test('impact refuses a file that is no policy, with its place', async () => {
+    const [, directory = ''] = place.flags;
+    const file = path.join(directory, 'broken.hujson');
+    writeFileSync(file, '{\n  "grants": [\n}');
+    const { code, err } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
+    expect(code).toBe(1);
+    expect(err).toContain('line 3, column 1');
+  });
+});
