@@ -5,6 +5,8 @@ import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
 import { createNativeApi } from '../api/native/index.ts';
+import { createSignInPages } from '../api/native/sign-in/index.ts';
+import { passwordLinkOperations } from '../api/native/sign-in/password-link-api.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
@@ -13,6 +15,7 @@ import type { Sealer } from '../domain/ports/sealer.ts';
 import { dialects } from './dialects.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
+import { createSignIn, type SignIn } from './sign-in.ts';
 
 export interface RoutesParts {
   readonly server: FastifyInstance;
@@ -23,7 +26,10 @@ export interface RoutesParts {
   readonly log: Logger;
 }
 
-function nativeApi({ services, config, readiness, log }: RoutesParts): FastifyPluginAsync {
+function nativeApi(
+  { services, config, readiness, log }: RoutesParts,
+  { passwordLinks }: SignIn,
+): FastifyPluginAsync {
   const { store, clock, random, follower, authenticator, firstRun } = services;
   const onError = (error: unknown): void => log.warn({ err: error }, 'telling a page of devices failed');
   const devices = createDeviceWatch({
@@ -33,11 +39,13 @@ function nativeApi({ services, config, readiness, log }: RoutesParts): FastifyPl
     onError,
   });
   const { authenticate } = authenticator;
+  const { publicUrl } = config;
   const keys = createKeyService({ store, random, tagRules: createTagRules({ queries: store.queries }) });
   return createNativeApi({
     operations: [
       ...healthOperations(readiness.check),
-      ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl: config.publicUrl }),
+      ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
+      ...passwordLinkOperations({ passwordLinks, publicUrl }),
     ],
     authenticate,
     onClose: devices.close,
@@ -47,6 +55,16 @@ function nativeApi({ services, config, readiness, log }: RoutesParts): FastifyPl
 
 export async function mountRoutes(parts: RoutesParts): Promise<void> {
   const { server, services, sealer, log } = parts;
-  await server.register(nativeApi(parts));
+  const signIn = createSignIn(services);
+  await server.register(nativeApi(parts, signIn));
+  await server.register(
+    createSignInPages({
+      services: signIn,
+      authenticate: services.authenticator.authenticate,
+      random: services.random,
+      publicUrl: parts.config.publicUrl,
+      onDefect: (error, operation) => log.error({ err: error, operation }, 'a page failed'),
+    }),
+  );
   for (const dialect of dialects) await server.register(dialect({ services, sealer, log }));
 }

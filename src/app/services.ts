@@ -1,6 +1,6 @@
 /** The services that the edges share, made once a process. */
 import { availableParallelism } from 'node:os';
-import { createAttemptLimiter } from '../auth/attempt-limiter.ts';
+import { type AttemptLimiter, createAttemptLimiter } from '../auth/attempt-limiter.ts';
 import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
 import { createPasswords, type Passwords } from '../auth/password.ts';
 import { createPasswordSignIn, type PasswordSignIn } from '../auth/password-sign-in.ts';
@@ -31,6 +31,7 @@ export interface Services {
   readonly organizations: OrganizationService;
   readonly passwordSignIn: PasswordSignIn;
   readonly passwords: Passwords;
+  readonly attemptLimiter: AttemptLimiter;
   readonly firstRun: FirstRun;
   readonly replica: Replica;
   close(): Promise<void>;
@@ -52,6 +53,7 @@ export function createServices({ installation, clock, random, onError }: Service
   const organizations = createOrganizationService({ store, clock, random });
   const passwords = createPasswords({ random, cores: availableParallelism() });
   const hashPassword = passwords.hash;
+  const attemptLimiter = createAttemptLimiter({ clock });
   return {
     clock,
     random,
@@ -61,12 +63,13 @@ export function createServices({ installation, clock, random, onError }: Service
     authenticator,
     organizations,
     passwords,
+    attemptLimiter,
     passwordSignIn: createPasswordSignIn({
       store,
       clock,
       random,
       passwords,
-      limiter: createAttemptLimiter({ clock }),
+      limiter: attemptLimiter,
     }),
     firstRun: createFirstRun({ store, facts, organizations, hashPassword, clock, random }),
     replica: createReplica({

@@ -13,9 +13,9 @@ import type { AttemptKey, AttemptLimiter } from './attempt-limiter.ts';
 import type { Passwords } from './password.ts';
 import { createSessions, type NewSession, type Session, type Verified } from './sessions.ts';
 
-const FAILURES_PER_NAME = 10;
-const FAILURES_PER_ADDRESS = 100;
-const MAX_LOGIN_LENGTH = 320;
+export const FAILURES_PER_NAME = 10;
+export const FAILURES_PER_ADDRESS = 100;
+export const MAX_LOGIN_LENGTH = 320;
 
 export interface PasswordAttempt {
   readonly org: number;

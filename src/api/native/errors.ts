@@ -2,7 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import { AppError, type ErrorCode, invalid, toAppError } from '../../kernel/errors.ts';
 
-function statusOf(code: ErrorCode): number {
+export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'invalid':
     case 'policy_invalid':
@@ -37,7 +37,7 @@ const TOO_LARGE = 413;
 const FIRST_SERVER_ERROR = 500;
 
 /** Errors of the server itself (a body that is no JSON, a wrong content type) become ours. */
-function translated(error: unknown): AppError {
+export function translated(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;
   if (status === undefined || status >= FIRST_SERVER_ERROR || !(error instanceof Error))

@@ -115,7 +115,17 @@ export interface MemberRow
   readonly online: boolean;
 }
 
+/** An active membership of an account, with the words for its organization. */
+export interface AccountMembership {
+  readonly org: number;
+  readonly membership: number;
+  readonly label: string;
+  readonly name: string;
+}
+
 export interface Queries {
+  /** Over all organizations, in order of their names: for the account's own person alone. */
+  accountMemberships(account: number): Promise<AccountMembership[]>;
   /** From `from` to before `to`, oldest first. */
   auditEvents(
     org: number,

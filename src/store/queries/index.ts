@@ -1,5 +1,6 @@
 import type { Queries } from '../../domain/ports/queries.ts';
 import type { Connection, Engine } from '../engine.ts';
+import { createAccountMembershipsQuery } from './accounts.ts';
 import { createAuditEventsQuery } from './audit-events.ts';
 import { createDevicesQuery } from './devices.ts';
 import { createMembersQuery } from './members.ts';
@@ -9,6 +10,7 @@ import type { QueryParts } from './query-parts.ts';
 export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, reads: Connection): Queries => {
   const parts: QueryParts = { name: engine.name, placeholder: engine.placeholder, run: reads.run };
   return {
+    accountMemberships: createAccountMembershipsQuery(parts),
     devices: createDevicesQuery(parts),
     auditEvents: createAuditEventsQuery(parts),
     members: createMembersQuery(parts),

@@ -10,7 +10,7 @@ import { invalid } from '../../../kernel/errors.ts';
 import { tokenOfAuthorization } from '../../shared/credentials.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { originOf } from '../origin.ts';
-import { type StaticFile, staticFile } from '../page.ts';
+import { type StaticFile, staticFile, staticPage } from '../page.ts';
 import type { DeviceWatch } from './device-watch.ts';
 
 export interface FirstRunPageParts {
@@ -54,10 +54,13 @@ const upCommand = (loginServer: string, key: string): string =>
 export function firstRunOperations(parts: FirstRunPageParts): readonly Operation[] {
   const { firstRun, keys, authenticate, devices, publicUrl } = parts;
   const files = {
-    firstRun: staticFile(PAGES, 'first-run.html'),
-    home: staticFile(PAGES, 'home.html'),
+    firstRun: staticPage(PAGES, 'first-run.html', { title: 'Set up Holdfast', script: '/app/first-run.js' }),
+    home: staticPage(PAGES, 'home.html', { title: 'Holdfast' }),
     firstRunScript: staticFile(PAGES, 'first-run.js'),
-    firstDevice: staticFile(PAGES, 'first-device.html'),
+    firstDevice: staticPage(PAGES, 'first-device.html', {
+      title: 'Connect the first device',
+      script: '/app/first-device.js',
+    }),
     firstDeviceScript: staticFile(PAGES, 'first-device.js'),
     style: staticFile(PAGES, 'style.css'),
     icon: staticFile(PAGES, 'holdfast.svg'),

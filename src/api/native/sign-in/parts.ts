@@ -1,0 +1,35 @@
+/** What the pages for people are made of. */
+import type { FastifyRequest } from 'fastify';
+import type { PersonSignIn } from '../../../auth/person-sign-in.ts';
+import type { Sessions } from '../../../auth/sessions.ts';
+import type { Actor } from '../../../domain/access/actor.ts';
+import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
+import type { PasswordLinks } from '../../../domain/people/password-links.ts';
+import type { Store } from '../../../domain/ports/store.ts';
+import { AppError } from '../../../kernel/errors.ts';
+import type { Cookies } from './cookies.ts';
+import type { Forms } from './forms.ts';
+
+export type MemberActor = Extract<Actor, { readonly kind: 'member' }>;
+
+export interface SignInServices {
+  readonly store: Pick<Store, 'get' | 'queries'>;
+  readonly signIn: PersonSignIn;
+  readonly sessions: Sessions;
+  readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
+  readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
+}
+
+export interface PageParts {
+  readonly services: SignInServices;
+  readonly cookies: Cookies;
+  readonly forms: Forms;
+  /** The person whose session the request's cookie holds; undefined when there is none. */
+  readonly person: (request: FastifyRequest) => Promise<MemberActor | undefined>;
+}
+
+/** Pages are for people with a session: what else may be an actor never gets here. */
+export function memberOf(actor: Actor): MemberActor {
+  if (actor.kind !== 'member') throw new AppError('forbidden', 'this page is for people');
+  return actor;
+}

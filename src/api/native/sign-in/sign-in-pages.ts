@@ -1,0 +1,132 @@
+/** Signing in and out. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { PasswordOutcome } from '../../../auth/password-sign-in.ts';
+import type { Operation } from '../../shared/operation.ts';
+import { html } from '../html.ts';
+import { sendPage } from '../page.ts';
+import { fieldsOf } from './forms.ts';
+import { nextPage, withNext } from './next-page.ts';
+import { memberOf, type PageParts } from './parts.ts';
+import { browserSession, putSession } from './session-cookie.ts';
+
+type Reason = Extract<PasswordOutcome, { readonly kind: 'refused' }>['reason'];
+
+const SEE_OTHER = 303;
+const UNAUTHORIZED = 401;
+/** What a browser may send of each field. */
+const MAX_TEXT = 320;
+
+function words(reason: Reason): string {
+  switch (reason) {
+    case 'credentials':
+      return 'That did not work. Check the name, the password and, if there is one, the organization.';
+    case 'suspended':
+      return 'This account is suspended. Ask whoever runs the organization.';
+    case 'not-approved':
+      return 'This account waits for an administrator to approve it.';
+    case 'passwords-off':
+      return 'This organization does not let people sign in with a password.';
+    case 'second-factor':
+      return 'This account needs a second factor to sign in.';
+  }
+}
+
+interface Shown {
+  readonly organization: string;
+  readonly login: string;
+  readonly next: string;
+  readonly problem?: string;
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, MAX_TEXT) : '');
+
+export function signInOperations({ services, cookies, forms, person }: PageParts): readonly Operation[] {
+  const show = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { organization, login, next, problem }: Shown,
+    status?: number,
+  ): Promise<FastifyReply> => {
+    const named = (await services.signIn.needsOrganization()) || organization !== '';
+    const body = html`
+      <h1>Sign in</h1>
+      ${next.startsWith('/login/device/') ? html`<p class="notice">Sign in to connect a device.</p>` : undefined}
+      <form method="post" action="/login">
+        ${forms.tokenField(request, reply)}
+        <input type="hidden" name="next" value="${next}">
+        <p class="error" role="alert">${problem}</p>
+        ${
+          named
+            ? html`<div class="field">
+          <label for="organization">Organization</label>
+          <input id="organization" name="organization" type="text" autocomplete="organization" autocapitalize="none"
+            spellcheck="false" maxlength="63" value="${organization}" aria-describedby="organization-hint">
+          <p class="hint" id="organization-hint">Its short name. Leave it empty if your password is good for all of yours.</p>
+        </div>`
+            : undefined
+        }
+        <div class="field">
+          <label for="login">E-mail address or user name</label>
+          <input id="login" name="login" type="text" autocomplete="username" autocapitalize="none" spellcheck="false"
+            required maxlength="${MAX_TEXT}" value="${login}">
+        </div>
+        <div class="field">
+          <label for="password">Password</label>
+          <input id="password" name="password" type="password" autocomplete="current-password" required>
+        </div>
+        <div class="actions"><button type="submit">Sign in</button></div>
+      </form>`;
+    return sendPage(reply, { title: 'Sign in', body }, status);
+  };
+
+  return [
+    {
+      id: 'native.sign-in.page',
+      method: 'GET',
+      path: '/login',
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const { next, organization } = request.query as Readonly<Record<string, unknown>>;
+        if ((await person(request)) !== undefined) return reply.redirect(nextPage(next), SEE_OTHER);
+        const shown = { organization: textOf(organization), login: '', next: nextPage(next) };
+        return show(request, reply, shown);
+      },
+    },
+    {
+      id: 'native.sign-in.submit',
+      method: 'POST',
+      path: '/login',
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const { organization = '', login = '', password = '', next: wanted } = fieldsOf(request);
+        const next = nextPage(wanted);
+        const outcome = await services.signIn.byPassword({
+          organization: textOf(organization),
+          login,
+          password,
+          address: request.ip,
+        });
+        if (outcome.kind === 'refused') {
+          const shown = { organization: textOf(organization), login: textOf(login), next };
+          return show(request, reply, { ...shown, problem: words(outcome.reason) }, UNAUTHORIZED);
+        }
+        // Always a new one: a session that somebody else put into this browser must not become this person's.
+        putSession(cookies, request, reply, await services.sessions.open(outcome, browserSession(request)));
+        return reply.redirect(outcome.choice ? withNext('/account/organization', next) : next, SEE_OTHER);
+      },
+    },
+    {
+      id: 'native.sign-in.out',
+      method: 'POST',
+      path: '/logout',
+      requires: 'self:write',
+      handle: async ({ request, reply, actor }) => {
+        const member = memberOf(actor);
+        if (member.credential !== null)
+          await services.sessions.revoke(member, member.credential.id, 'native-api');
+        cookies.clear(request, reply, 'session');
+        return reply.redirect('/login', SEE_OTHER);
+      },
+    },
+  ];
+}
