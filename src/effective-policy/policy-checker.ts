@@ -17,6 +17,7 @@ import {
   PolicyError,
   parsePolicy,
   policyWarnings,
+  preview,
   runSshTests,
   runTests,
   type TestFailure,
@@ -125,6 +126,18 @@ export function createPolicyChecker({
           : report({ message: TESTS_FAILED, findings: findings(failures) });
       } catch (error) {
         return problemOf(error);
+      }
+    },
+
+    preview: async (text, { type, of }, { org }) => {
+      try {
+        const policy = parsePolicy(text);
+        const people = await loadPeople(org);
+        validatePolicy(policy, people.context);
+        const { core } = await engineFor(org, policy, people);
+        return { problem: null, matches: preview(core, type, of) };
+      } catch (error) {
+        return { problem: problemOf(error).problem, matches: [] };
       }
     },
   };

@@ -83,9 +83,17 @@ function frameworkError(thrown: unknown): WireError | undefined {
   return undefined;
 }
 
+/** Seconds until it makes sense to ask again. */
+function retryAfter(thrown: unknown): number {
+  const { details } = toAppError(thrown);
+  if (details === null || typeof details !== 'object' || !('retryAfterSeconds' in details)) return 1;
+  return Number(details.retryAfterSeconds);
+}
+
 export function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
   const { status, body } = toWireError(thrown);
   // Basic first: it is what a person with curl can type.
+  if (status === 429) void reply.header('retry-after', String(retryAfter(thrown)));
   if (status === 401) void reply.header('www-authenticate', 'Basic realm="api", Bearer');
   return reply.code(status).header('content-type', 'application/json').send(JSON.stringify(body));
 }

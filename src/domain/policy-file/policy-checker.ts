@@ -18,8 +18,6 @@ export interface PolicyReport {
   /** Why the file is refused; null when it may be saved. */
   readonly problem: PolicyProblem | null;
   readonly warnings: readonly PolicyFinding[];
-  /** The file may be right, and this program cannot enforce it: it must not be saved. */
-  readonly unsupported?: boolean;
 }
 
 export interface PolicyMatch {
@@ -39,13 +37,9 @@ export interface PolicyChecker {
   /** Syntax, names, rules and the file's own tests. The text is valid HuJSON. */
   check(text: string, context: { readonly org: number }): Promise<PolicyReport>;
   /** Runs tests (a list, in the form of the file's section) against a file. */
-  runTests?(
-    text: string,
-    tests: readonly unknown[],
-    context: { readonly org: number },
-  ): Promise<PolicyReport>;
+  runTests(text: string, tests: readonly unknown[], context: { readonly org: number }): Promise<PolicyReport>;
   /** The rules of a file that a person, or an address and port, is part of. */
-  preview?(
+  preview(
     text: string,
     subject: { readonly type: 'user' | 'ipport'; readonly of: string },
     context: { readonly org: number },

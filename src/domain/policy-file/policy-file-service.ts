@@ -24,7 +24,7 @@ export interface PolicyFileService {
   read(actor: Actor): Promise<PolicyVersion>;
   /** The present file with what the checker has to say of it. */
   inspect(actor: Actor): Promise<{ readonly file: PolicyVersion; readonly report: PolicyReport }>;
-  /** Errors: `stale`, `policy_invalid` (details: findings), `not_implemented`, `too_large`. */
+  /** Errors: `stale`, `policy_invalid` (details: findings), `too_large`. */
   replace(
     actor: Actor,
     text: string,
@@ -33,11 +33,11 @@ export interface PolicyFileService {
   ): Promise<PolicyVersion>;
   /** Back to the file of a new organization, which then counts as untouched. */
   reset(actor: Actor, condition: PolicyCondition, origin: AuditOrigin): Promise<PolicyVersion>;
-  /** Checks a file without saving it. Errors: `policy_invalid` (syntax), `too_large`, `not_implemented`. */
+  /** Checks a file without saving it. Errors: `policy_invalid` (syntax), `too_large`. */
   validate(actor: Actor, text: string): Promise<PolicyReport>;
-  /** Runs tests against the present file. Errors: `not_implemented`. */
+  /** Runs tests against the present file. Errors: `invalid` for more than can be run at once. */
   runTests(actor: Actor, tests: readonly unknown[]): Promise<PolicyReport>;
-  /** Errors: `policy_invalid`, `too_large`, `not_implemented`. */
+  /** The rules of a file that concern somebody. Errors: `policy_invalid`, `too_large`. */
   preview(
     actor: Actor,
     text: string,
@@ -79,11 +79,8 @@ function checkSyntax(text: string): void {
   }
 }
 
-const unsupported = (message: string): AppError => new AppError('not_implemented', message);
-
 function refuse(report: PolicyReport): void {
   if (report.problem === null) return;
-  if (report.unsupported === true) throw unsupported(report.problem.message);
   throw new AppError('policy_invalid', report.problem.message, {
     ...(report.problem.findings === undefined ? {} : { details: { findings: report.problem.findings } }),
   });
@@ -165,13 +162,10 @@ export function createPolicyFileService({ store, checker }: PolicyFileParts): Po
     validate: async (actor, text) => {
       authorize(actor, 'policy:read');
       checkSyntax(text);
-      const report = await checker.check(text, { org: actor.org });
-      if (report.unsupported === true && report.problem !== null) throw unsupported(report.problem.message);
-      return report;
+      return checker.check(text, { org: actor.org });
     },
     runTests: async (actor, tests) => {
       authorize(actor, 'policy:read');
-      if (checker.runTests === undefined) throw unsupported('tests of the policy file cannot be run');
       if (tests.length > MAX_TESTS) throw invalid(`at most ${MAX_TESTS} tests can be run at once`);
       const { text } = await current(actor.org);
       return checker.runTests(text, tests, { org: actor.org });
@@ -179,7 +173,6 @@ export function createPolicyFileService({ store, checker }: PolicyFileParts): Po
     preview: async (actor, text, subject) => {
       authorize(actor, 'policy:read');
       checkSyntax(text);
-      if (checker.preview === undefined) throw unsupported('the policy file cannot be previewed');
       return checker.preview(text, subject, { org: actor.org });
     },
   };

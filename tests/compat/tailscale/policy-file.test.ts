@@ -228,6 +228,52 @@ describe('what the policy language refuses', () => {
     ]);
   });
 
+  test('a preview shows the rules that concern a person, or an address and port, with their lines', async () => {
+    const file = `{
+  "groups": {"group:dev": ["owner@acme.test"]},
+  "acls": [
+    {"action": "accept", "src": ["group:dev"], "dst": ["10.0.0.0/24:22,80-90"]},
+    {"action": "accept", "src": ["tag:ci"], "dst": ["10.0.0.7:443"]},
+  ],
+  "tagOwners": {"tag:ci": []},
+}`;
+    const preview = async (query: string) => {
+      const answer = await api.call('POST', `${ACL}/preview?${query}`, { body: file });
+      return [answer.status, answer.json()];
+    };
+    expect(await preview('type=user&previewFor=owner@acme.test')).toEqual([
+      200,
+      {
+        matches: [
+          expect.objectContaining({
+            users: ['group:dev'],
+            ports: ['10.0.0.0/24:22', '10.0.0.0/24:80-90'],
+            lineNumber: 4,
+          }),
+        ],
+        type: 'user',
+        previewFor: 'owner@acme.test',
+      },
+    ]);
+    const byAddress = await preview(`type=ipport&previewFor=${encodeURIComponent('10.0.0.7:443')}`);
+    expect(byAddress).toMatchObject([200, { matches: [{ users: ['tag:ci'], lineNumber: 5 }] }]);
+    expect(await preview(`type=ipport&previewFor=${encodeURIComponent('10.9.9.9:1')}`)).toMatchObject([
+      200,
+      { matches: [] },
+    ]);
+    for (const query of [
+      'type=user&previewFor=nobody@acme.test',
+      'type=ipport&previewFor=x',
+      'type=x&previewFor=y',
+      '',
+    ]) {
+      expect(await preview(query)).toEqual([400, { message: expect.any(String) }]);
+    }
+    expect(
+      (await api.call('POST', `${ACL}/preview?type=user&previewFor=owner@acme.test`, { body: '{' })).status,
+    ).toBe(400);
+  });
+
   test('details warn of people whom nobody knows', async () => {
     await set({ acls: allow, groups: { 'group:x': ['u@d.test'] } });
     const { warnings } = (await api.call('GET', `${ACL}?details=1`)).json<{ warnings: string[] }>();
