@@ -60,6 +60,7 @@ const keycard: Dialect = ({ services, log }) => {
   return createKeycardApi({
     services: createKeycardServices({ store, clock, random }),
     authenticate: authenticator.authenticate,
+    clock,
     onError: defectLog(log),
   });
 };

@@ -3,8 +3,12 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastif
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
 import { sendError } from './errors.ts';
+import { identityOperations } from './identities.ts';
+import { invitationOperations } from './invitations.ts';
 import { BASE, organizationOperations } from './organizations.ts';
 import type { KeycardApiParts } from './parts.ts';
+import { serviceAccountOperations } from './service-accounts.ts';
+import { tokenOperations } from './tokens.ts';
 import { userOperations } from './users.ts';
 
 export type { KeycardApiParts, KeycardServices } from './parts.ts';
@@ -14,6 +18,10 @@ export { createKeycardServices, type KeycardServicesParts } from './services.ts'
 export const keycardOperations = (parts: KeycardApiParts): Operation[] => [
   ...organizationOperations(parts),
   ...userOperations(parts),
+  ...invitationOperations(parts),
+  ...identityOperations(parts),
+  ...serviceAccountOperations(parts),
+  ...tokenOperations(parts),
 ];
 
 const BODY_LIMIT_BYTES = 256 * 1024;
@@ -23,6 +31,11 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/u;
 /** Clients send `application/json` with nothing in it where there is no body: that is no body, not a broken one. */
 function readBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: BODY_LIMIT_BYTES },
+    (_request, body, done) => done(null, new URLSearchParams(String(body))),
+  );
   server.addContentTypeParser(
     '*',
     { parseAs: 'string', bodyLimit: BODY_LIMIT_BYTES },

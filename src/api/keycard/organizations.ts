@@ -1,9 +1,11 @@
 /** Organizations and their roles. */
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Organization } from '../../domain/model/people.ts';
-import { notFound } from '../../kernel/errors.ts';
+import { AppError, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { parseBody } from './body.ts';
 import { listPage } from './paging.ts';
 import type { KeycardApiParts, KeycardServices } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
@@ -28,7 +30,34 @@ export async function organizationOf(
   return own;
 }
 
+const Change = z.object({ name: z.string().optional() });
+
 export const organizationOperations = ({ services }: KeycardApiParts): Operation[] => [
+  {
+    id: 'keycard.organizations.create',
+    method: 'POST',
+    path: BASE,
+    requires: 'authenticated',
+    handle: async () => {
+      // A credential is good for one organization; new ones are made by whoever runs the installation.
+      throw new AppError('forbidden', 'organizations are made by the operator of this installation');
+    },
+  },
+  {
+    id: 'keycard.organizations.update',
+    method: 'PATCH',
+    path: ORGANIZATION,
+    requires: 'organization:write',
+    handle: async ({ actor, request }) => {
+      const { ssoEnabled, organization } = await organizationOf(services, actor, request);
+      const { name } = parseBody(request, Change);
+      const after =
+        name === undefined
+          ? organization
+          : await services.organizationAdmin.rename(actor, name, 'keycard-api');
+      return toOrganization(after, ssoEnabled, { actor, permissions: false });
+    },
+  },
   {
     id: 'keycard.organizations.list',
     method: 'GET',

@@ -1,20 +1,30 @@
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Directory } from '../../domain/directory/directory.ts';
+import type { MemberService } from '../../domain/people/member-service.ts';
+import type { OrganizationAdmin } from '../../domain/people/organization-admin.ts';
 import type { OrganizationReads } from '../../domain/people/organization-reads.ts';
 import type { PeopleReads } from '../../domain/people/people-reads.ts';
+import type { ServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
+import type { ServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
+import type { Clock } from '../../kernel/clock.ts';
 
 /** What the dialect needs of the program. */
 export interface KeycardServices {
   readonly directory: Directory;
   readonly organizations: OrganizationReads;
   readonly people: PeopleReads;
+  readonly organizationAdmin: OrganizationAdmin;
+  readonly members: MemberService;
+  readonly serviceAccounts: ServiceAccountService;
+  readonly serviceCredentials: ServiceCredentialService;
 }
 
 export interface KeycardApiParts {
   readonly services: KeycardServices;
   /** From the text of a token to its actor; throws `unauthenticated`. */
   readonly authenticate: (token: string) => Promise<Actor>;
+  readonly clock: Clock;
   /** Told of what was answered as our own fault. */
   readonly onError?: (error: unknown, request: FastifyRequest) => void;
 }

@@ -1,8 +1,14 @@
 /** The domain services behind this dialect, put together. */
 import { createDirectory } from '../../domain/directory/directory.ts';
+import { createAccessService } from '../../domain/networks/access-service.ts';
+import { createMemberAdmin } from '../../domain/people/member-admin.ts';
+import { createMemberService } from '../../domain/people/member-service.ts';
+import { createOrganizationAdmin } from '../../domain/people/organization-admin.ts';
 import { createOrganizationReads } from '../../domain/people/organization-reads.ts';
 import { createPeopleReads } from '../../domain/people/people-reads.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import { createServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
+import { createServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { KeycardServices } from './parts.ts';
@@ -13,8 +19,12 @@ export interface KeycardServicesParts {
   readonly random: Random;
 }
 
-export const createKeycardServices = ({ store }: KeycardServicesParts): KeycardServices => ({
+export const createKeycardServices = ({ store, random }: KeycardServicesParts): KeycardServices => ({
   directory: createDirectory({ store }),
   organizations: createOrganizationReads({ store }),
   people: createPeopleReads({ store }),
+  organizationAdmin: createOrganizationAdmin({ store }),
+  members: createMemberService({ store, random, admin: createMemberAdmin({ store }) }),
+  serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
+  serviceCredentials: createServiceCredentialService({ store, random }),
 });

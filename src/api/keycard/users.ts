@@ -1,19 +1,23 @@
 /** Users: members who joined. */
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
-import type { Membership } from '../../domain/model/people.ts';
+import type { Membership, Role } from '../../domain/model/people.ts';
 import { JOINED } from '../../domain/people/member-state.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { keepingAnAdmin, parseBody } from './body.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
 import type { KeycardApiParts, KeycardServices } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
 import { choiceParameter, expansions, pageParameters } from './query.ts';
-import { ORGANIZATION_ROLES, rolesNamed } from './roles.ts';
+import { ORGANIZATION_ROLES, ROLE_NAMES, ROLES_WRITTEN, rolesNamed } from './roles.ts';
 import { toUser } from './wire.ts';
 
 const USERS = `${ORGANIZATION}/users`;
+const USER = `${USERS}/:userId`;
+const ORIGIN = 'keycard-api';
 
 /** The issuer of identities that are Holdfast's own: this very origin. */
 export const ownIssuer = (request: FastifyRequest): string => `${request.protocol}://${request.host}`;
@@ -30,6 +34,33 @@ async function toUsers(
     toUser(member, facts.get(member.id)?.issuer ?? ownIssuer(request), { actor, permissions }),
   );
 }
+
+async function toOne(services: KeycardServices, actor: Actor, request: FastifyRequest, member: Membership) {
+  const [user] = await toUsers(services, actor, request, [member]);
+  return user;
+}
+
+/** The user of the path, in the organization of the path. Somebody who has not joined is none. */
+async function memberOf(
+  services: KeycardServices,
+  actor: Actor,
+  request: FastifyRequest,
+): Promise<Membership> {
+  await organizationOf(services, actor, request);
+  const { userId } = request.params as { userId: string };
+  const { rows } = await services.directory.page(actor, 'membership', {
+    condition: { allOf: [JOINED, { column: 'nano', operator: '=', value: userId }] },
+    limit: 1,
+  });
+  if (rows[0] === undefined) throw notFound('user');
+  return rows[0];
+}
+
+/** Null is none of their values: what is not to change is left out. */
+const Change = z.object({
+  role: z.enum(ORGANIZATION_ROLES).optional(),
+  status: z.enum(['active', 'disabled']).optional(),
+});
 
 export const userOperations = ({ services }: KeycardApiParts): Operation[] => [
   {
@@ -65,18 +96,38 @@ export const userOperations = ({ services }: KeycardApiParts): Operation[] => [
   {
     id: 'keycard.users.get',
     method: 'GET',
-    path: `${USERS}/:userId`,
+    path: USER,
     requires: 'members:read',
+    handle: async ({ actor, request }) =>
+      toOne(services, actor, request, await memberOf(services, actor, request)),
+  },
+  {
+    id: 'keycard.users.update',
+    method: 'PATCH',
+    path: USER,
+    requires: 'members:write',
     handle: async ({ actor, request }) => {
-      await organizationOf(services, actor, request);
-      const { userId } = request.params as { userId: string };
-      const { rows } = await services.directory.page(actor, 'membership', {
-        condition: { allOf: [JOINED, { column: 'nano', operator: '=', value: userId }] },
-        limit: 1,
-      });
-      const [user] = await toUsers(services, actor, request, rows);
-      if (user === undefined) throw notFound('user');
-      return user;
+      const member = await memberOf(services, actor, request);
+      const { role, status } = parseBody(request, Change);
+      if (role !== undefined) {
+        const isSame = (present: Role): boolean => ROLE_NAMES[present] === role;
+        await keepingAnAdmin(services.members.setRole(actor, member.id, ROLES_WRITTEN[role], ORIGIN, isSame));
+      }
+      if (status !== undefined) {
+        await keepingAnAdmin(services.members.setActive(actor, member.id, status === 'active', ORIGIN));
+      }
+      return toOne(services, actor, request, await memberOf(services, actor, request));
+    },
+  },
+  {
+    id: 'keycard.users.delete',
+    method: 'DELETE',
+    path: USER,
+    requires: 'members:write',
+    handle: async ({ actor, request, reply }) => {
+      const { id } = await memberOf(services, actor, request);
+      await keepingAnAdmin(services.members.remove(actor, id, ORIGIN));
+      return reply.code(204).send();
     },
   },
 ];

@@ -33,7 +33,7 @@ export const toOrganization = (
 });
 
 /** The latest of the moments that a member's row remembers. */
-const lastChange = (member: Membership): number =>
+export const lastChange = (member: Membership): number =>
   Math.max(member.createdAt, member.joinedAt ?? 0, member.approvedAt ?? 0, member.suspendedAt ?? 0);
 
 /** Active, or not: this API has no word for somebody who waits to be approved. */

@@ -33,6 +33,7 @@ export const READ_PERMISSIONS = {
   serviceAccount: 'service-accounts:read',
   /** Of service accounts only; see `SHOWN`. */
   credential: 'service-accounts:read',
+  credentialSeen: 'service-accounts:read',
   device: 'devices:read',
   deviceLive: 'devices:read',
   presence: 'devices:read',

@@ -63,7 +63,10 @@ export function createMemberAdmin({ store }: { readonly store: Store }): MemberA
     });
   };
   const notTheOwner = (member: Membership): void => {
-    if (member.role === 'owner') throw new AppError('forbidden', OWNER_STAYS);
+    if (member.role === 'owner') {
+      // Some dialects have a word of their own for an organization's last administrator.
+      throw new AppError('forbidden', OWNER_STAYS, { details: { reason: 'owner' } });
+    }
   };
 
   return {

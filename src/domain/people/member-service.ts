@@ -10,7 +10,7 @@ import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { requireRow } from '../directory/missing.ts';
+import { missing, requireRow } from '../directory/missing.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
@@ -60,8 +60,15 @@ export interface MemberService {
     origin: AuditOrigin,
     isSame?: (present: Role) => boolean,
   ): Promise<Membership>;
+  /**
+   * Active: restored and approved, whatever was missing; not active: suspended, if they were active. Whoever has not joined
+   * is neither: `not_found`.
+   */
+  setActive(actor: Actor, id: number, active: boolean, origin: AuditOrigin): Promise<Membership>;
   /** With the invitation of somebody who has not joined. `invalid` for whom a directory manages. */
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
+  /** Takes it back, and with it the member who never joined. `conflict` for one that was accepted. */
+  revokeInvitation(actor: Actor, invitation: number, origin: AuditOrigin): Promise<void>;
   /** Takes away the second factor that was set up in this organization. `conflict` if it is their own account's. */
   resetSecondFactor(actor: Actor, id: number, origin: AuditOrigin): Promise<Membership>;
 }
@@ -116,6 +123,28 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       }
       return after;
     });
+
+  /** A member who has not joined, with the account that the invitation made. */
+  const removeInvited = async (actor: Actor, id: number, origin: AuditOrigin): Promise<void> => {
+    await store.write(contextWithAccounts(actor, origin), async (tx) => {
+      const member = await requireRow(tx, 'membership', actor.org, id);
+      if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
+      requireManages(actor, member.role);
+      await removeMember(tx, member);
+      audit(tx, member, 'delete');
+      const account = await tx.get('account', INSTALLATION, member.account);
+      if (account?.claimed === false) {
+        await tx.remove('account', INSTALLATION, account.id);
+        const name = loginName(member);
+        tx.audit(INSTALLATION, {
+          verb: 'delete',
+          objectKind: 'account',
+          objectId: account.id,
+          objectName: name,
+        });
+      }
+    });
+  };
 
   return {
     invite: async (actor, input, origin) => {
@@ -207,6 +236,15 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       return named ? setNames(actor, id, wanted, origin) : find(actor, id);
     },
 
+    setActive: async (actor, id, active, origin) => {
+      authorize(actor, 'members:write');
+      const member = await find(actor, id);
+      if (member.joinedAt === null) throw missing('membership', id);
+      if (!active) return memberState(member) === 'active' ? admin.suspend(actor, id, origin) : member;
+      const restored = member.suspendedAt === null ? member : await admin.restore(actor, id, origin);
+      return restored.approvedAt === null ? admin.approve(actor, id, origin) : restored;
+    },
+
     setRole: async (actor, id, role, origin, isSame = (present) => present === role) => {
       authorize(actor, 'members:write');
       if ((await find(actor, id)).joinedAt !== null) return admin.setRole(actor, id, role, origin, isSame);
@@ -229,23 +267,22 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       const present = await find(actor, id);
       requireManual(present, 'delete');
       if (present.joinedAt !== null) return admin.remove(actor, id, origin);
-      await store.write(contextWithAccounts(actor, origin), async (tx) => {
-        const member = await requireRow(tx, 'membership', actor.org, id);
-        if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
-        requireManages(actor, member.role);
-        await removeMember(tx, member);
-        audit(tx, member, 'delete');
-        const account = await tx.get('account', INSTALLATION, member.account);
-        if (account?.claimed === false) {
-          await tx.remove('account', INSTALLATION, account.id);
-          const name = loginName(member);
-          tx.audit(INSTALLATION, {
-            verb: 'delete',
-            objectKind: 'account',
-            objectId: account.id,
-            objectName: name,
-          });
-        }
+      return removeInvited(actor, id, origin);
+    },
+
+    revokeInvitation: async (actor, invitationId, origin) => {
+      authorize(actor, 'invitations:write');
+      const invitation = await requireRow(store, 'invitation', actor.org, invitationId);
+      if (invitation.status === 'accepted') throw new AppError('conflict', 'the invitation was accepted');
+      if (invitation.membership !== null) return removeInvited(actor, invitation.membership, origin);
+      await store.write(contextOf(actor, origin), async (tx) => {
+        await tx.remove('invitation', actor.org, invitationId);
+        tx.audit(actor.org, {
+          verb: 'revoke',
+          objectKind: 'invitation',
+          objectId: invitationId,
+          objectName: invitation.email ?? 'link',
+        });
       });
       return undefined;
     },

@@ -13,6 +13,7 @@ export const keycardDialect = ({
   createKeycardApi({
     services: createKeycardServices({ store, clock, random }),
     authenticate: authenticator.authenticate,
+    clock,
     onError,
   }),
 ];
