@@ -25,14 +25,14 @@ export interface Thing<R> {
   readonly read: Partial<Record<Dialect | 'map', (world: World, ref: R) => Promise<unknown>>>;
 }
 
-interface PersonRef {
+export interface PersonRef {
   readonly id: number;
   readonly email: string;
   readonly nano: string;
 }
-type Rows = readonly Record<string, unknown>[];
+export type Rows = readonly Record<string, unknown>[];
 
-const payload = async (
+export const payload = async (
   world: World,
   mutation: string,
   fields = 'ok error',
@@ -46,17 +46,40 @@ const tailscaleUser = (world: World, { id }: PersonRef, action: string, body?: u
   world.ask('POST', `/api/v2/users/${id}/${action}`, body);
 const twingateUser = ({ id }: PersonRef): string => JSON.stringify(gid('User', id));
 
+/** The member that an invitation made. */
+async function invited(world: World, email: string): Promise<PersonRef> {
+  const [row] = await world.api.store.find('membership', world.api.organization.id, { emailKey: email });
+  if (row === undefined) throw new Error('the invited user is not in the store');
+  return { id: row.id, email, nano: row.nano };
+}
+
+export const INVITE: Thing<PersonRef>['create'] = {
+  twingate: async (world, name) => {
+    const email = `${name}@acme.test`;
+    await payload(world, `userCreate(email: "${email}")`);
+    return invited(world, email);
+  },
+  tailscale: async (world, name) => {
+    const email = `${name}@acme.test`;
+    await world.ask('POST', '/api/v2/tailnet/-/user-invites', [{ role: 'member', email }]);
+    return invited(world, email);
+  },
+  keycard: async (world, name) => {
+    const email = `${name}@acme.test`;
+    const answer = await world.call('POST', '/organizations/acme/invitations', { email, role: 'org_member' });
+    if (answer.status !== 201) throw new Error(answer.text);
+    return invited(world, email);
+  },
+};
+
+const keycardUser = async (world: World, { nano }: PersonRef, change: object): Promise<void> => {
+  const answer = await world.call('PATCH', `/organizations/acme/users/${nano}`, change);
+  if (answer.status !== 200) throw new Error(answer.text);
+};
+
 export const person: Thing<PersonRef> = {
   word: 'person',
-  create: {
-    twingate: async (world, name) => {
-      const email = `${name}@acme.test`;
-      await payload(world, `userCreate(email: "${email}")`);
-      const [row] = await world.api.store.find('membership', world.api.organization.id, { emailKey: email });
-      if (row === undefined) throw new Error('the invited user is not in the store');
-      return { id: row.id, email, nano: row.nano };
-    },
-  },
+  create: INVITE,
   created: {
     // Somebody invited is a user in one dialect alone.
     tailscale: ABSENT,
@@ -120,6 +143,7 @@ export const person: Thing<PersonRef> = {
         tailscale: async (world, ref) => void (await tailscaleUser(world, ref, 'suspend')),
         twingate: async (world, ref) =>
           void (await payload(world, `userDetailsUpdate(id: ${twingateUser(ref)}, state: DISABLED)`)),
+        keycard: (world, ref) => keycardUser(world, ref, { status: 'disabled' }),
       },
       shows: {
         tailscale: { status: 'suspended' },
@@ -134,6 +158,7 @@ export const person: Thing<PersonRef> = {
         tailscale: async (world, ref) => void (await tailscaleUser(world, ref, 'restore')),
         twingate: async (world, ref) =>
           void (await payload(world, `userDetailsUpdate(id: ${twingateUser(ref)}, state: ACTIVE)`)),
+        keycard: (world, ref) => keycardUser(world, ref, { status: 'active' }),
       },
       shows: {
         tailscale: { status: 'active', role: 'network-admin' },
@@ -146,6 +171,10 @@ export const person: Thing<PersonRef> = {
   remove: {
     tailscale: async (world, ref) => void (await tailscaleUser(world, ref, 'delete')),
     twingate: async (world, ref) => void (await payload(world, `userDelete(id: ${twingateUser(ref)})`)),
+    keycard: async (world, { nano }) => {
+      const answer = await world.call('DELETE', `/organizations/acme/users/${nano}`);
+      if (answer.status !== 204) throw new Error(answer.text);
+    },
   },
   read: {
     tailscale: async (world, { email }) => {
@@ -352,7 +381,7 @@ export const device: Thing<DeviceRef> = {
   },
 };
 
-function expectText(pattern: RegExp): {
+export function expectText(pattern: RegExp): {
   readonly asymmetricMatch: (value: unknown) => boolean;
   readonly toString: () => string;
 } {
@@ -361,6 +390,3 @@ function expectText(pattern: RegExp): {
     toString: () => String(pattern),
   };
 }
-
-// Each thing works on references of its own making; the list takes them as they are.
-export const THINGS = [person, group, network, device] as unknown as readonly Thing<unknown>[];

@@ -24,10 +24,13 @@ export interface World {
   member(role: Role, name: string): Promise<{ member: Membership; token: string }>;
   /** A device that joins with an auth key made over the Tailscale API by whoever holds the token. */
   device(hostname: string, token?: string): Promise<TestDevice>;
+  /** A device that joins with this key or token. */
+  join(hostname: string, authKey: string): Promise<TestDevice>;
   close(): Promise<void>;
 }
 
 const SHORT_GRACE_MS = 200;
+const REPLICA = 'cross-dialect';
 
 export async function createWorld(engine: EngineName): Promise<World> {
   const tailscale = tailscaleDialect();
@@ -45,7 +48,7 @@ export async function createWorld(engine: EngineName): Promise<World> {
     clock: { now: () => Date.now() },
     random,
     noisePrivateKey: exportPrivateKey(generatePrivateKey()),
-    replica: { id: 'cross-dialect', onLost: () => undefined },
+    replica: { id: REPLICA, onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
     policy: createJoinPolicy({ store }),
     log: { debug: () => undefined, warn: onError },
@@ -61,6 +64,8 @@ export async function createWorld(engine: EngineName): Promise<World> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
+  // A process holds its lease as long as it lives; nobody here outlives a day.
+  await api.leases.renew(REPLICA, 86_400_000);
   await control.start();
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const devices: TestDevice[] = [];
@@ -68,6 +73,12 @@ export async function createWorld(engine: EngineName): Promise<World> {
   const call: World['call'] = (method, path, body, token = api.token) =>
     api.call(method, path, { token, ...(body === undefined ? {} : { body }) });
   const gql = gqlOf(api);
+  const join: World['join'] = async (hostname, authKey) => {
+    const device = createTestDevice({ url, hostname, authKey });
+    devices.push(device);
+    await device.join();
+    return device;
+  };
 
   return {
     api,
@@ -91,11 +102,9 @@ export async function createWorld(engine: EngineName): Promise<World> {
         token,
       );
       const { key } = made.json<{ key: string }>();
-      const device = createTestDevice({ url, hostname, authKey: key });
-      devices.push(device);
-      await device.join();
-      return device;
+      return join(hostname, key);
     },
+    join,
     close: async () => {
       for (const device of devices) device.close();
       server.close();

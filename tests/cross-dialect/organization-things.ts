@@ -1,0 +1,171 @@
+/** Invitations, service accounts, and the keys that join devices. */
+import { INVITE, type PersonRef, payload, type Rows, type Thing } from './things.ts';
+import { ABSENT, gid, type World } from './world.ts';
+
+const invitationOf = async (world: World, { id }: PersonRef) =>
+  (await world.api.store.find('invitation', world.api.organization.id, { membership: id }))[0];
+
+const keycard = async (
+  world: World,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> => {
+  const answer = await world.call(method, `/organizations/acme${path}`, body);
+  if (answer.status >= 300) throw new Error(answer.text);
+  return answer.text === '' ? {} : answer.json();
+};
+const keycardList = async (world: World, path: string): Promise<Rows> =>
+  (await keycard(world, 'GET', path)).items as Rows;
+
+export const invitation: Thing<PersonRef> = {
+  word: 'invitation',
+  create: INVITE,
+  created: {
+    tailscale: { role: 'member' },
+    twingate: { state: 'PENDING', role: 'MEMBER' },
+    keycard: {
+      listed: { status: 'pending', role: 'org_member' },
+      identity: { type: 'invitation', status: 'pending' },
+    },
+  },
+  steps: [
+    {
+      name: 'is for another role',
+      by: {
+        twingate: async (world, { id }) =>
+          void (await payload(world, `userRoleUpdate(id: "${gid('User', id)}", role: DEVOPS)`)),
+      },
+      shows: {
+        tailscale: { role: 'network-admin' },
+        twingate: { role: 'DEVOPS' },
+        keycard: { listed: { role: 'org_viewer' } },
+      },
+    },
+  ],
+  remove: {
+    twingate: async (world, { id }) => void (await payload(world, `userDelete(id: "${gid('User', id)}")`)),
+    tailscale: async (world, ref) =>
+      void (await world.ask('DELETE', `/api/v2/user-invites/${(await invitationOf(world, ref))?.id}`)),
+    keycard: async (world, ref) =>
+      void (await keycard(world, 'DELETE', `/invitations/${(await invitationOf(world, ref))?.nano}`)),
+  },
+  read: {
+    tailscale: async (world, { email }) => {
+      const invites = (await world.ask('GET', '/api/v2/tailnet/-/user-invites')) as Rows;
+      return invites.find((invite) => invite.email === email) ?? ABSENT;
+    },
+    twingate: async (world, { id }) => {
+      const { user } = await world.gql('query($id: ID!) { user(id: $id) { state role } }', {
+        id: gid('User', id),
+      });
+      return user ?? ABSENT;
+    },
+    keycard: async (world, { email }) => {
+      const listed = (await keycardList(world, '/invitations')).find((one) => one.email === email);
+      const identity = (await keycardList(world, '/identities')).find((one) => one.email === email);
+      return listed === undefined && identity === undefined ? ABSENT : { listed, identity };
+    },
+  },
+};
+
+interface AccountRef {
+  readonly id: number;
+  readonly nano: string;
+}
+const accountRow = async (world: World, name: string): Promise<AccountRef> => {
+  const rows = await world.api.store.find('serviceAccount', world.api.organization.id, {});
+  const row = rows.find((one) => one.name === name);
+  if (row === undefined) throw new Error('the service account is not in the store');
+  return { id: row.id, nano: row.nano };
+};
+const accountId = ({ id }: AccountRef): string => gid('ServiceAccount', id);
+
+export const serviceAccount: Thing<AccountRef> = {
+  word: 'service account',
+  create: {
+    twingate: async (world, name) => {
+      await payload(world, `serviceAccountCreate(name: "${name}")`);
+      return accountRow(world, name);
+    },
+    keycard: async (world, name) => {
+      await keycard(world, 'POST', '/service-accounts', { name });
+      return accountRow(world, name);
+    },
+  },
+  created: { twingate: { keys: { totalCount: 0 } }, keycard: {} },
+  steps: [
+    {
+      name: 'is renamed',
+      by: {
+        twingate: async (world, ref) =>
+          void (await payload(world, `serviceAccountUpdate(id: "${accountId(ref)}", name: "renamed")`)),
+        keycard: async (world, { nano }) =>
+          void (await keycard(world, 'PATCH', `/service-accounts/${nano}`, { name: 'renamed' })),
+      },
+      shows: { twingate: { name: 'renamed' }, keycard: { name: 'renamed' } },
+    },
+  ],
+  remove: {
+    twingate: async (world, ref) =>
+      void (await payload(world, `serviceAccountDelete(id: "${accountId(ref)}")`)),
+    keycard: async (world, { nano }) => void (await keycard(world, 'DELETE', `/service-accounts/${nano}`)),
+  },
+  read: {
+    twingate: async (world, ref) => {
+      const { it } = await world.gql(
+        'query($id: ID!) { it: serviceAccount(id: $id) { name keys { totalCount } } }',
+        { id: accountId(ref) },
+      );
+      return it ?? ABSENT;
+    },
+    keycard: async (world, { nano }) =>
+      (await keycardList(world, '/service-accounts')).find(({ id }) => id === nano) ?? ABSENT,
+  },
+};
+
+interface KeyRef {
+  readonly id: string;
+  readonly publicId: string;
+  readonly token: string;
+}
+
+/** A key that joins devices: made for a service account, and seen where keys are seen. */
+export const serviceKey: Thing<KeyRef> = {
+  word: 'credential',
+  create: {
+    twingate: async (world, name) => {
+      const account = await payload(world, `serviceAccountCreate(name: "${name}")`, 'ok error entity { id }');
+      const { it } = await world.gql(
+        `mutation { it: serviceAccountKeyCreate(serviceAccountId: "${account.entity.id}", expirationTime: 0) { entity { id } token } }`,
+      );
+      return { id: it.entity.id, token: it.token, publicId: String(it.token).split('-')[2] ?? '' };
+    },
+  },
+  created: { tailscale: { keyType: 'auth' }, twingate: { status: 'ACTIVE' } },
+  steps: [
+    {
+      name: 'is revoked',
+      by: {
+        twingate: async (world, { id }) =>
+          void (await payload(world, `serviceAccountKeyRevoke(id: "${id}")`)),
+        tailscale: async (world, { publicId }) =>
+          void (await world.ask('DELETE', `/api/v2/tailnet/-/keys/${publicId}`)),
+      },
+      shows: { tailscale: { invalid: true }, twingate: { status: 'REVOKED' } },
+    },
+  ],
+  remove: {
+    twingate: async (world, { id }) => void (await payload(world, `serviceAccountKeyDelete(id: "${id}")`)),
+  },
+  read: {
+    tailscale: async (world, { publicId }) => {
+      const answer = await world.call('GET', `/api/v2/tailnet/-/keys/${publicId}`);
+      return answer.status === 404 ? ABSENT : answer.json();
+    },
+    twingate: async (world, { id }) => {
+      const { it } = await world.gql('query($id: ID!) { it: serviceAccountKey(id: $id) { status } }', { id });
+      return it ?? ABSENT;
+    },
+  },
+};
