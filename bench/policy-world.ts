@@ -13,7 +13,9 @@ export const STANDARD: WorldSize = { rules: 500, users: 200, tags: 50, groups: 4
 
 /** A small generator with a fixed seed, so that every run measures the same work. */
 export function seeded(seed: number): (below: number) => number {
-  let state = seed >>> 0;
+  // Neighbouring seeds must not give neighbouring numbers.
+  let state = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) >>> 0;
+  state ^= state >>> 13;
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);

@@ -1,5 +1,5 @@
 /** Figures of the policy engine: node bench/policy.ts */
-import { createPolicyEngine, type PolicyEngine, parsePolicy } from '../src/policy/index.ts';
+import { createPolicyEngine, impactOf, type PolicyEngine, parsePolicy } from '../src/policy/index.ts';
 import { device, policyText, STANDARD, userChanges, type WorldSize } from './policy-world.ts';
 
 const ms = (from: number): number => performance.now() - from;
@@ -61,7 +61,7 @@ function measure(size: WorldSize, devices: number): void {
 
   start = performance.now();
   const saved = parsePolicy(
-    text.replace('"acls": [', '"acls": [{"action":"accept","src":["*"],"dst":["tag:t01:9999"]},'),
+    text.replace('"acls": [', '"acls": [{"action":"accept","src":["*"],"dst":["tag:t05:9999"]},'),
   );
   const changes = engine.apply({ kind: 'policy', policy: saved });
   const [first] = changes.filters;
@@ -73,6 +73,11 @@ function measure(size: WorldSize, devices: number): void {
   show('  all affected filters', ms(start));
   engine.apply({ kind: 'policy', policy });
   for (const id of engine.core.devices.keys()) engine.filter(id);
+
+  start = performance.now();
+  const impact = impactOf(engine, [{ kind: 'policy', policy: saved }]);
+  show('impact of that one-rule change', ms(start));
+  show('  pairs of devices it changes', impact.pairs, '');
 
   const applied = Array.from({ length: 50 }, (_, i) => applyOnly(engine, size, devices + i));
   const joins = Array.from({ length: 50 }, (_, i) => join(engine, size, devices + 100 + i));

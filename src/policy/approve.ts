@@ -97,18 +97,21 @@ const ASSIGN_ALL: ReadonlySet<Role> = new Set<Role>(['owner', 'admin', 'network-
  * one can mean owning others; circles are allowed and mean nothing more.
  */
 export function forbiddenTags(policy: Policy, actor: Actor, tags: readonly string[]): string[] {
-  return tags.filter((tag) => !policy.tagOwners.has(tag) || !ownsTag(policy, actor, tag, new Set()));
+  return tags.filter((tag) => !ownsTag(policy, actor, tag));
 }
 
-function ownsTag(policy: Policy, actor: Actor, tag: string, open: Set<string>): boolean {
-  if (open.has(tag)) return false;
-  open.add(tag);
+function ownsTag(policy: Policy, actor: Actor, tag: string): boolean {
+  if (!policy.tagOwners.has(tag)) return false;
   if (actor.role !== undefined && ASSIGN_ALL.has(actor.role) && (actor.tags?.length ?? 0) === 0) return true;
-  const owners = policy.tagOwners.get(tag)?.owners ?? [];
-  return owners.some((owner) => {
-    if (matches(policy, owner, actor)) return true;
-    return owner.kind === 'tag' && ownsTag(policy, actor, owner.name, open);
-  });
+  const seen = new Set([tag]);
+  // A set takes what is added while it is walked.
+  for (const name of seen) {
+    for (const owner of policy.tagOwners.get(name)?.owners ?? []) {
+      if (matches(policy, owner, actor)) return true;
+      if (owner.kind === 'tag') seen.add(owner.name);
+    }
+  }
+  return false;
 }
 
 /** Whether an actor may put all of these tags on a device. */

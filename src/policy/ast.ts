@@ -1,5 +1,5 @@
 import type { JsonValue } from '../kernel/hujson/index.ts';
-import type { Prefix, Range } from '../kernel/netip/index.ts';
+import type { IpSet, Prefix, Range } from '../kernel/netip/index.ts';
 import type { Condition } from './posture.ts';
 
 /** A parsed policy file. Plain data: no reference to the text but line numbers (from 1). */
@@ -15,6 +15,8 @@ export interface Policy {
   readonly postures: ReadonlyMap<string, PostureDef>;
   readonly defaultSrcPosture: readonly string[];
   readonly ipsets: ReadonlyMap<string, IpSetDef>;
+  /** What each IP set comes to. */
+  readonly ipsetAddresses: ReadonlyMap<string, IpSet>;
   readonly attrConfig: ReadonlyMap<string, AttrConfig>;
   readonly tests: readonly PolicyTest[];
   readonly sshTests: readonly SshTest[];

@@ -5,6 +5,7 @@
  *   parsePolicy(text) -> Policy               throws PolicyError (message of the real service, line, column)
  *   validatePolicy(policy, context)           throws PolicyError: unknown names, things in the wrong place
  *   policyWarnings(policy, context) -> string[]
+ *   contextOf(engine.core)                    the context of an engine's organization
  *
  * The engine of one organization
  *   engine = createPolicyEngine({ settings, policy? })   without a policy everything may reach everything
@@ -46,6 +47,7 @@ export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/chang
 export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './engine/engine.ts';
 export type * from './engine/output.ts';
 export { PolicyError } from './errors.ts';
+export { contextOf } from './evaluate/context.ts';
 export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
 export {
   type Explanation,

@@ -134,7 +134,7 @@ function companions(
 }
 
 /** The conditions of a rule: its own list, or the file's default. */
-export function postureSpec(policy: Policy, own: readonly string[] | undefined): PostureSpec | undefined {
+function postureSpec(policy: Policy, own: readonly string[] | undefined): PostureSpec | undefined {
   const names = own ?? policy.defaultSrcPosture;
   if (names.length === 0) return undefined;
   const anyOf = names.map((name) => policy.postures.get(name)?.conditions ?? []);

@@ -6,12 +6,9 @@ import {
   type IpSet,
   rangesOf,
   setOfPrefix,
-  setOfRanges,
-  subtractSets,
   unionSets,
 } from '../../kernel/netip/index.ts';
-import type { IpSetTerm, Policy, Selector } from '../ast.ts';
-import { INTERNET } from './ranges.ts';
+import type { Policy, Selector } from '../ast.ts';
 import type { DstSpec, PostureSpec, SourceSpec } from './unit.ts';
 
 /** What the meaning of a selector needs beyond the file. */
@@ -21,7 +18,7 @@ export interface Names {
   service(name: string): IpSet;
 }
 
-export const DANGER_ALL = 'autogroup:danger-all';
+const DANGER_ALL = 'autogroup:danger-all';
 
 /** The addresses of a literal selector (host, prefix, IP set, service); undefined for one that names devices. */
 export function literalSet(names: Names, selector: Selector): IpSet | undefined {
@@ -33,38 +30,11 @@ export function literalSet(names: Names, selector: Selector): IpSet | undefined 
       return host === undefined ? EMPTY_SET : setOfPrefix(host.prefix);
     }
     case 'ipset':
-      return ipSet(names.policy, selector.name, new Set());
+      return names.policy.ipsetAddresses.get(selector.name) ?? EMPTY_SET;
     case 'service':
       return names.service(selector.name);
     default:
       return undefined;
-  }
-}
-
-function ipSet(policy: Policy, name: string, open: ReadonlySet<string>): IpSet {
-  const def = policy.ipsets.get(name);
-  if (def === undefined || open.has(name)) return EMPTY_SET;
-  const path = new Set(open).add(name);
-  let set = EMPTY_SET;
-  for (const { add, term } of def.steps) {
-    const other = termSet(policy, term, path);
-    set = add ? unionSets([set, other]) : subtractSets(set, other);
-  }
-  return set;
-}
-
-function termSet(policy: Policy, term: IpSetTerm, path: ReadonlySet<string>): IpSet {
-  switch (term.kind) {
-    case 'internet':
-      return INTERNET;
-    case 'ipset':
-      return ipSet(policy, term.name, path);
-    case 'host': {
-      const host = policy.hosts.get(term.name);
-      return host === undefined ? EMPTY_SET : setOfPrefix(host.prefix);
-    }
-    case 'range':
-      return setOfRanges([term.range]);
   }
 }
 

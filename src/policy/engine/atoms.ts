@@ -6,7 +6,7 @@ import {
   setContains,
   setOverlapsRange,
 } from '../../kernel/netip/index.ts';
-import { touchesDevices } from '../compile/ranges.ts';
+import { touchesDevices } from '../ranges.ts';
 import type { Bits } from './bits.ts';
 import type { RouteInfo } from './device-state.ts';
 

@@ -8,11 +8,6 @@ export const setBit = (bits: Bits, slot: number): void => {
   bits[word] = (bits[word] ?? 0) | (1 << (slot & 31));
 };
 
-export const clearBit = (bits: Bits, slot: number): void => {
-  const word = slot >>> 5;
-  bits[word] = (bits[word] ?? 0) & ~(1 << (slot & 31));
-};
-
 export const hasBit = (bits: Bits, slot: number): boolean =>
   (((bits[slot >>> 5] ?? 0) >>> (slot & 31)) & 1) === 1;
 

@@ -28,6 +28,8 @@ export interface PolicyEngine {
   peers(viewer: number): readonly number[];
   /** How a peer appears to a viewer that sees it. */
   view(viewer: number, peer: number): PeerView;
+  /** The prefixes that a viewer gets from a peer. */
+  routes(viewer: number, peer: number): readonly string[];
   /** Devices of equal class see byte-identical views of every third device. Holds until the next change. */
   viewerClass(device: number): number;
   has(device: number): boolean;
@@ -205,6 +207,10 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     view(viewer, peer) {
       const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];
       return from === undefined || to === undefined ? NOTHING : views.view(from, to);
+    },
+    routes(viewer, peer) {
+      const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];
+      return from && to && views.sees(from, to) ? views.routes(from, to) : [];
     },
     viewerClass(id) {
       const profile = core.devices.get(id)?.profile;

@@ -8,8 +8,8 @@ import {
   setOverlapsRange,
 } from '../../kernel/netip/index.ts';
 import type { PortRange } from '../ast.ts';
-import { INTERNET, INTERNET_TEXTS } from '../compile/ranges.ts';
 import type { DstSpec, Piece, Reach, SourceSpec } from '../compile/unit.ts';
+import { INTERNET, INTERNET_TEXTS } from '../ranges.ts';
 import { slotsOf } from './bits.ts';
 import type { DeviceState } from './device-state.ts';
 import type { CapGrant, DstPort, FilterRule } from './output.ts';

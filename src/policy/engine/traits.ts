@@ -1,7 +1,7 @@
 import { type rangesOf, setCovers, setOverlapsRange } from '../../kernel/netip/index.ts';
-import { INTERNET } from '../compile/ranges.ts';
 import type { UnitSpec } from '../compile/unit.ts';
 import { conditionHolds } from '../posture.ts';
+import { INTERNET } from '../ranges.ts';
 import type { DeviceInput } from '../world.ts';
 import type { Atom, LiteralAtom } from './atoms.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';

@@ -16,6 +16,8 @@ export interface Views {
   self(device: DeviceState): SelfView;
   /** What a viewer gets of a peer's routes, as one comparable text. */
   routesSeen(viewer: DeviceState, peer: DeviceState, primary?: PrimaryLookup): string;
+  /** The prefixes that a viewer gets from a peer. */
+  routes(viewer: DeviceState, peer: DeviceState): readonly string[];
   forget(device: number): void;
 }
 
@@ -141,6 +143,7 @@ export function createViews(core: Core): Views {
         capMap: device.profile.caps,
       };
     },
+    routes: (viewer, peer) => seenRoutes(viewer, peer, primaryNow).all,
     forget: (device) => {
       interned.delete(device);
     },

@@ -9,7 +9,7 @@ import {
   subtractSets,
   unionSets,
 } from '../../kernel/netip/index.ts';
-import { ALL_DEVICES } from '../compile/ranges.ts';
+import { ALL_DEVICES } from '../ranges.ts';
 import type { DeviceState } from './device-state.ts';
 import type { WildTexts } from './source-texts.ts';
 

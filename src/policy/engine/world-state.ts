@@ -162,7 +162,7 @@ function principalsOf(
 }
 
 /** How the file spells a group of the model. */
-export const directoryNames = (world: WorldState, group: GroupInput): string[] =>
+const directoryNames = (world: WorldState, group: GroupInput): string[] =>
   world.settings.domains.map((domain) => `group:${group.key}@${domain}`);
 
 /** The tags set on a device, and those that the system computes for devices of service accounts and gateways. */

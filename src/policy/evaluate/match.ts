@@ -1,8 +1,8 @@
 import { type IpSet, isEmptySet, setCovers, setsOverlap } from '../../kernel/netip/index.ts';
 import type { ProtoPorts } from '../ast.ts';
-import { INTERNET } from '../compile/ranges.ts';
 import type { DstSpec, PostureSpec, Reach, SourceSpec, SshUnitSpec, UnitSpec } from '../compile/unit.ts';
 import { type Condition, conditionHolds } from '../posture.ts';
+import { INTERNET } from '../ranges.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What the client takes for "any protocol": TCP, UDP and both ICMPs. */

@@ -148,10 +148,10 @@ function sshTarget(core: Core, source: Endpoint, text: string): Endpoint | strin
   return literal && target.device === undefined ? 'no device has this address' : target;
 }
 
-export type SshAccess = 'accept' | 'check' | 'deny';
+type SshAccess = 'accept' | 'check' | 'deny';
 
 /** The strictest way in which SSH rules let a login in; check wins over accept. */
-export function sshAccess(core: Core, source: Endpoint, target: Endpoint, login: string): SshAccess {
+function sshAccess(core: Core, source: Endpoint, target: Endpoint, login: string): SshAccess {
   let found: SshAccess = 'deny';
   for (const { spec } of core.program().sshUnits.values()) {
     if (!sshLeads(spec, source, target) || !loginAllowed(spec, source, login)) continue;

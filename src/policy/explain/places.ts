@@ -41,7 +41,7 @@ export interface Resolved {
 }
 
 /** More devices than this are counted, not looked at one by one. */
-export const MAX_DEVICES = 20;
+const MAX_DEVICES = 20;
 
 export function resolvePlace(core: Core, place: Place): Resolved {
   if (place.kind === 'device') {

@@ -14,13 +14,13 @@ import {
   unionSets,
 } from '../../kernel/netip/index.ts';
 import type { PortRange } from '../ast.ts';
-import { INTERNET } from '../compile/ranges.ts';
 import { hasBit } from '../engine/bits.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import { destinationTexts, unitsOf } from '../engine/filter.ts';
 import type { Unit } from '../engine/program.ts';
 import { DEFAULT_PROTOCOLS } from '../evaluate/match.ts';
+import { INTERNET } from '../ranges.ts';
 
 /** Traffic that one device may send to another: to which addresses on or behind it, over which ports. */
 export interface Flow {
@@ -74,17 +74,27 @@ function setOfText(text: string): IpSet {
   return EMPTY_SET;
 }
 
-/** The flows from one device to another, given what the other opens. What stands behind the source is not the source. */
-export function flowsBetween(source: DeviceState, target: DeviceState, openings: readonly Opening[]): Flow[] {
-  if (!source.active || !target.active || source.id === target.id) return [];
+/**
+ * The flows from one device to another by rule, given what the other opens. What stands behind the source is not the
+ * source.
+ */
+export function flowsBetween(
+  source: DeviceState,
+  target: DeviceState,
+  openings: readonly Opening[],
+): Map<number, readonly Flow[]> {
+  const out = new Map<number, readonly Flow[]>();
+  if (!source.active || !target.active || source.id === target.id) return out;
   const { profile } = source;
-  return openings.flatMap(({ unit, flows }) => {
+  for (const { unit, flows } of openings) {
     if (unit.spec.reach.kind === 'self') {
       const sameUser = profile.selfUser !== undefined && profile.selfUser === target.profile.selfUser;
-      return sameUser && hasBit(profile.self, unit.slot) ? flows : [];
+      if (sameUser && hasBit(profile.self, unit.slot)) out.set(unit.slot, flows);
+    } else if (hasBit(profile.net.src, unit.slot)) {
+      out.set(unit.slot, flowsOfFamilies(flows, familiesOf(source, unit)));
     }
-    return hasBit(profile.net.src, unit.slot) ? flowsOfFamilies(flows, familiesOf(source, unit)) : [];
-  });
+  }
+  return out;
 }
 
 /** Addresses with which a device is a source: a literal source may name only one of its two. */
@@ -117,7 +127,9 @@ export function flowsBeyond(after: readonly Flow[], before: readonly Flow[]): Fl
     const of = (flows: readonly Flow[]): Flow[] => flows.filter((flow) => flow.protocol === protocol);
     const [mine, others] = [of(after), of(before)];
     for (const ports of cuts([...mine, ...others])) {
-      const addresses = subtractSets(addressesAt(mine, ports), addressesAt(others, ports));
+      const opened = addressesAt(mine, ports);
+      if (isEmptySet(opened)) continue;
+      const addresses = subtractSets(opened, addressesAt(others, ports));
       if (isEmptySet(addresses)) continue;
       const last = out.at(-1);
       const joins = last?.protocol === protocol && last.ports.last + 1 === ports.first;

@@ -3,12 +3,14 @@
  * SSH logins that come and go. Devices are taken together as far as they are alike to the rules before and after.
  */
 import { formatSet, setContains, setOfAddrs, subtractSets } from '../../kernel/netip/index.ts';
-import { differInto, equalBits, isZero } from '../engine/bits.ts';
+import { type Bits, intersects, isZero, orInto } from '../engine/bits.ts';
 import type { Change } from '../engine/change.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import type { PolicyEngine } from '../engine/engine.ts';
+import { routeBitsOf } from '../engine/route-views.ts';
 import { type Flow, flowsBetween, flowsBeyond, type Opening, openingsOf } from './flows.ts';
+import { isTouched, mayDiffer, type Twins, twinsOf } from './twins.ts';
 
 export interface FlowText {
   readonly protocol: number;
@@ -56,77 +58,35 @@ export function impactOf(engine: PolicyEngine, changes: Iterable<Change>): Impac
 }
 
 export function impactBetween(before: PolicyEngine, after: PolicyEngine): Impact {
-  const classes = classesOf(before.core, after.core);
-  const touched = classes.filter((one) => one.changed);
+  const classes = twinsOf(before.core, after.core);
+  const touched = classes.filter(isTouched);
   const { groups, pairs } = flowImpact(before.core, after.core, classes, touched);
   return {
     flows: groups,
     routes: routeImpact(before, after, classes),
-    ssh: sshImpact(before, after, touched),
+    ssh: sshImpact(
+      before,
+      after,
+      classes.filter((one) => one.sshDiffers),
+    ),
     pairs,
   };
-}
-
-/** Devices that are alike before and after. */
-interface TwinClass {
-  readonly members: number[];
-  readonly was: DeviceState | undefined;
-  readonly is: DeviceState | undefined;
-  /** Whether anything about their part in the rules is different. */
-  readonly changed: boolean;
-}
-
-function classesOf(before: Core, after: Core): TwinClass[] {
-  const classes = new Map<string, TwinClass>();
-  const numbers = new Map<object, number>();
-  const number = (key: object | undefined): number => {
-    if (key === undefined) return 0;
-    const known = numbers.get(key) ?? numbers.size + 1;
-    numbers.set(key, known);
-    return known;
-  };
-  for (const id of new Set([...before.devices.keys(), ...after.devices.keys()])) {
-    const [was, is] = [before.devices.get(id), after.devices.get(id)];
-    const changed = differs(was, is);
-    const key = `${number(was?.profile)}/${number(is?.profile)}/${was?.tags.join()}/${is?.tags.join()}/${changed}`;
-    const known = classes.get(key);
-    if (known === undefined) classes.set(key, { members: [id], was, is, changed });
-    else known.members.push(id);
-  }
-  return [...classes.values()];
-}
-
-function differs(was: DeviceState | undefined, is: DeviceState | undefined): boolean {
-  if (was === undefined || is === undefined) return true;
-  const [a, b] = [was.profile, is.profile];
-  return (
-    was.addressKey !== is.addressKey ||
-    was.routeKey !== is.routeKey ||
-    a.active !== b.active ||
-    a.selfUser !== b.selfUser ||
-    a.dstNames !== b.dstNames ||
-    !equalBits(a.net.src, b.net.src) ||
-    !equalBits(a.net.dst, b.net.dst) ||
-    !equalBits(a.self, b.self) ||
-    !equalBits(a.ssh.src, b.ssh.src) ||
-    !equalBits(a.ssh.dst, b.ssh.dst)
-  );
 }
 
 function flowImpact(
   before: Core,
   after: Core,
-  classes: readonly TwinClass[],
-  touched: readonly TwinClass[],
+  classes: readonly Twins[],
+  touched: readonly Twins[],
 ): { groups: ImpactGroup[]; pairs: number } {
   const groups = new Map<
     string,
     { sources: Set<number>; targets: Set<number>; gained: FlowText[]; lost: FlowText[] }
   >();
   let pairs = 0;
-  const isTouched = new Set(touched);
+  const all = new Set(touched);
   for (const target of classes) {
-    const sources = isTouched.has(target) ? classes : touched;
+    const sources = all.has(target) ? classes : touched;
     const openings = memo(() => ({
       was: target.was === undefined ? [] : openingsOf(before, target.was),
       is: target.is === undefined ? [] : openingsOf(after, target.is),
@@ -155,31 +115,6 @@ function memo<T>(make: () => T): () => T {
   };
 }
 
-/** Rules that one side newly takes part in (or no longer does) and the other takes part in at all. */
-function mayDiffer(source: TwinClass, target: TwinClass): boolean {
-  const none = new Uint32Array(0);
-  const src = [source.was?.profile.net.src ?? none, source.is?.profile.net.src ?? none] as const;
-  const dst = [target.was?.profile.net.dst ?? none, target.is?.profile.net.dst ?? none] as const;
-  const self = [source.was?.profile.self ?? none, source.is?.profile.self ?? none] as const;
-  if (!isZero(self[0]) || !isZero(self[1])) return true;
-  const width = Math.max(src[0].length, src[1].length, dst[0].length, dst[1].length);
-  const was = new Uint32Array(width);
-  const is = new Uint32Array(width);
-  for (let i = 0; i < width; i++) {
-    was[i] = (src[0][i] ?? 0) & (dst[0][i] ?? 0);
-    is[i] = (src[1][i] ?? 0) & (dst[1][i] ?? 0);
-  }
-  const moved =
-    source.was?.addressKey !== source.is?.addressKey || target.was?.routeKey !== target.is?.routeKey;
-  const renamed =
-    target.was?.profile.dstNames !== target.is?.profile.dstNames ||
-    target.was?.addressKey !== target.is?.addressKey;
-  if ((moved || renamed) && !(isZero(was) && isZero(is))) return true;
-  const different = new Uint32Array(width);
-  differInto(different, was, is);
-  return !isZero(different);
-}
-
 interface Openings {
   readonly was: readonly Opening[];
   readonly is: readonly Opening[];
@@ -187,24 +122,30 @@ interface Openings {
 
 /** Members of a class differ in addresses only, so any two of them stand for all. */
 function difference(
-  source: TwinClass,
-  target: TwinClass,
+  source: Twins,
+  target: Twins,
   openings: Openings,
 ): { gained: FlowText[]; lost: FlowText[] } {
-  const other = (state: DeviceState | undefined): DeviceState | undefined =>
-    state === undefined || source !== target ? state : { ...state, id: -1 };
+  if (source === target && target.members.length < 2) return { gained: [], lost: [] };
   const flows = (
     from: DeviceState | undefined,
     to: DeviceState | undefined,
     open: readonly Opening[],
-  ): Flow[] => (from === undefined || to === undefined ? [] : flowsBetween(from, to, open));
-  const was =
-    source === target && target.members.length < 2 ? [] : flows(other(source.was), target.was, openings.was);
-  const is =
-    source === target && target.members.length < 2 ? [] : flows(other(source.is), target.is, openings.is);
+  ): ReadonlyMap<number, readonly Flow[]> =>
+    from === undefined || to === undefined
+      ? new Map()
+      : flowsBetween(source === target ? { ...from, id: -1 } : from, to, open);
+  const was = flows(source.was, target.was, openings.was);
+  const is = flows(source.is, target.is, openings.is);
+  // A rule that opens the same before and after can neither be gained nor lost.
+  const same = (slot: number): boolean => !source.moved && !target.moved && was.has(slot) && is.has(slot);
+  const changed = (flowsBySlot: ReadonlyMap<number, readonly Flow[]>): Flow[] =>
+    [...flowsBySlot].flatMap(([slot, own]) => (same(slot) ? [] : own));
+  const whole = (flowsBySlot: ReadonlyMap<number, readonly Flow[]>): Flow[] =>
+    [...flowsBySlot.values()].flat();
   return {
-    gained: flowsBeyond(is, was).map((flow) => flowText(flow, target.is ?? target.was)),
-    lost: flowsBeyond(was, is).map((flow) => flowText(flow, target.was ?? target.is)),
+    gained: flowsBeyond(changed(is), whole(was)).map((flow) => flowText(flow, target.is ?? target.was)),
+    lost: flowsBeyond(changed(was), whole(is)).map((flow) => flowText(flow, target.was ?? target.is)),
   };
 }
 
@@ -237,22 +178,19 @@ function mergeTargets(
 }
 
 /** Prefixes that viewers get or lose, for each device that routes something. */
-function routeImpact(
-  before: PolicyEngine,
-  after: PolicyEngine,
-  classes: readonly TwinClass[],
-): RouteImpact[] {
+function routeImpact(before: PolicyEngine, after: PolicyEngine, classes: readonly Twins[]): RouteImpact[] {
   const out: RouteImpact[] = [];
-  const carriers = new Set<number>();
-  for (const { core } of [before, after]) {
-    for (const device of core.devices.values()) if (device.routes.length > 0) carriers.add(device.id);
-  }
-  for (const carrier of carriers) {
+  const elected = samePrimaries(before.core, after.core);
+  for (const carrier of classes.flatMap((one) => (routesSomething(one) ? one.members : []))) {
+    const own = classes.find((one) => one.members.includes(carrier));
+    const rules = rulesOfRoutes(before.core, after.core, carrier);
     const groups = new Map<string, { viewers: number[]; gained: string[]; lost: string[] }>();
     for (const one of classes) {
+      const still = elected && own?.moved === false && !one.moved;
+      if (still && !intersects(one.src.changed, rules) && !intersects(one.dst.changed, rules)) continue;
       const viewer = one.members.find((id) => id !== carrier);
       if (viewer === undefined) continue;
-      const [was, is] = [routesOf(before, viewer, carrier), routesOf(after, viewer, carrier)];
+      const [was, is] = [before.routes(viewer, carrier), after.routes(viewer, carrier)];
       const gained = is.filter((route) => !was.includes(route));
       const lost = was.filter((route) => !is.includes(route));
       if (gained.length + lost.length === 0) continue;
@@ -266,14 +204,29 @@ function routeImpact(
   return out;
 }
 
-function routesOf(engine: PolicyEngine, viewer: number, carrier: number): string[] {
-  if (!engine.sees(viewer, carrier)) return [];
-  const own = new Set(engine.core.devices.get(carrier)?.addresses.map(({ prefix }) => prefix));
-  return engine.view(viewer, carrier).allowedIPs.filter((prefix) => !own.has(prefix));
+const routesSomething = ({ was, is }: Twins): boolean =>
+  (was?.routes.length ?? 0) + (is?.routes.length ?? 0) > 0;
+
+/** Rules that a device's routes are part of, and those that make it visible. */
+function rulesOfRoutes(before: Core, after: Core, carrier: number): Bits {
+  const rules = new Uint32Array(Math.max(before.program().words.net, after.program().words.net));
+  for (const core of [before, after]) {
+    const device = core.devices.get(carrier);
+    if (device === undefined) continue;
+    for (const { src, dst, via } of routeBitsOf(core.program(), device, core.asFile())) {
+      for (const bits of [src, dst, via]) orInto(rules, bits);
+    }
+  }
+  return rules;
+}
+
+function samePrimaries(before: Core, after: Core): boolean {
+  const [was, is] = [before.world.primaries, after.world.primaries];
+  return was.size === is.size && [...was].every(([key, device]) => is.get(key) === device);
 }
 
 /** Logins that open or close, on the devices whose rules are touched. */
-function sshImpact(before: PolicyEngine, after: PolicyEngine, touched: readonly TwinClass[]): SshImpact[] {
+function sshImpact(before: PolicyEngine, after: PolicyEngine, touched: readonly Twins[]): SshImpact[] {
   const targets = new Set<number>();
   for (const { core } of [before, after]) {
     const users = new Set<number>();

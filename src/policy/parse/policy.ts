@@ -1,6 +1,7 @@
 import { HujsonError, type Node, parse } from '../../kernel/hujson/index.ts';
 import type { Policy } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
+import { parseIpSets, resolveIpSets } from './ip-sets.ts';
 import { createReader, type Reader } from './reader.ts';
 import { parseAcls, parseGrants } from './rules.ts';
 import {
@@ -8,7 +9,6 @@ import {
   parseAutoApprovers,
   parseGroups,
   parseHosts,
-  parseIpSets,
   parseNodeAttrs,
   parsePostures,
   parseTagOwners,
@@ -50,13 +50,16 @@ export function parsePolicy(text: string): Policy {
   const read = createReader(text);
   const sections = read.fields(root, 'a policy file', SECTIONS);
   const section = (name: string): Node | undefined => sections.get(name.toLowerCase());
+  const hosts = parseHosts(read, section('hosts'));
+  const ipsets = parseIpSets(read, section('ipsets'));
   const hasRules = section('acls') !== undefined || section('grants') !== undefined;
   return {
     groups: parseGroups(read, section('groups')),
-    hosts: parseHosts(read, section('hosts')),
+    hosts,
     tagOwners: parseTagOwners(read, section('tagOwners')),
     autoApprovers: parseAutoApprovers(read, section('autoApprovers')),
-    ipsets: parseIpSets(read, section('ipsets')),
+    ipsets,
+    ipsetAddresses: resolveIpSets(ipsets, hosts),
     postures: parsePostures(read, section('postures')),
     defaultSrcPosture: read.strings(section('defaultSrcPosture'), 'defaultSrcPosture'),
     rules: hasRules

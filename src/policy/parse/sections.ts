@@ -1,12 +1,10 @@
 import type { Node } from '../../kernel/hujson/index.ts';
-import { parseAddr, parseAddrOrPrefix, parsePrefix, rangeOfPrefix } from '../../kernel/netip/index.ts';
+import { parseAddrOrPrefix, parsePrefix } from '../../kernel/netip/index.ts';
 import type {
   AttrConfig,
   AutoApprovers,
   GroupDef,
   HostDef,
-  IpSetDef,
-  IpSetTerm,
   NodeAttr,
   OwnersDef,
   PolicyTest,
@@ -132,44 +130,6 @@ export function parsePostures(read: Reader, section: Node | undefined): Map<stri
     out.set(name, { conditions, line });
   }
   return out;
-}
-
-export function parseIpSets(read: Reader, section: Node | undefined): Map<string, IpSetDef> {
-  const out = new Map<string, IpSetDef>();
-  for (const { name, value, line } of read.entries(section, 'ipsets')) {
-    const where = `ipsets[${quote(name)}]`;
-    if (!name.startsWith('ipset:')) {
-      throw new PolicyError(`${where}: IP set names must start with "ipset:"`, { line, column: 1 });
-    }
-    const steps = read.strings(value, where).map((text) => {
-      const [, op = 'add', rest = ''] = /^\s*(?:(add|remove)\s+)?(.*?)\s*$/.exec(text) ?? [];
-      const term = ipSetTerm(rest);
-      if (term === undefined)
-        throw new PolicyError(`${where}: ${quote(text)}: invalid address`, { line, column: 1 });
-      return { add: op === 'add', term };
-    });
-    out.set(name, { steps, line });
-  }
-  return out;
-}
-
-function ipSetTerm(text: string): IpSetTerm | undefined {
-  if (text === 'autogroup:internet') return { kind: 'internet' };
-  if (text.startsWith('ipset:')) return { kind: 'ipset', name: text };
-  if (text.startsWith('host:')) return { kind: 'host', name: text.slice('host:'.length) };
-  const prefix = parseAddrOrPrefix(text);
-  if (prefix !== undefined) return { kind: 'range', range: rangeOfPrefix(prefix) };
-  const dash = text.indexOf('-');
-  if (dash < 0) return undefined;
-  const from = parseAddr(text.slice(0, dash).trim());
-  const to = parseAddr(text.slice(dash + 1).trim());
-  if (from?.family === 4 && to?.family === 4 && from.value <= to.value) {
-    return { kind: 'range', range: { family: 4, from: from.value, to: to.value } };
-  }
-  if (from?.family === 6 && to?.family === 6 && from.value <= to.value) {
-    return { kind: 'range', range: { family: 6, from: from.value, to: to.value } };
-  }
-  return undefined;
 }
 
 export function parseAttrConfig(read: Reader, section: Node | undefined): Map<string, AttrConfig> {

@@ -1,7 +1,7 @@
 import { parseAddrOrPrefix } from '../../kernel/netip/index.ts';
 import type { Selector } from '../ast.ts';
 
-export const USERS_OF_DOMAIN = 'user:*@';
+const USERS_OF_DOMAIN = 'user:*@';
 
 /** Old names of the language that still mean the same. */
 const AUTOGROUP_ALIASES: ReadonlyMap<string, string> = new Map([['autogroup:members', 'autogroup:member']]);

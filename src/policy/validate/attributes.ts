@@ -97,27 +97,3 @@ export function validateOwners(policy: Policy, context: ValidationContext): void
     if (unknown !== undefined) throw new PolicyError(`autoApprovers: ${unknown}`);
   }
 }
-
-/** IP sets may build on hosts and other IP sets, but not in a circle. */
-export function validateIpSets(policy: Policy): void {
-  const done = new Set<string>();
-  const visit = (name: string, path: readonly string[]): void => {
-    const def = policy.ipsets.get(name);
-    if (def === undefined || done.has(name)) return;
-    const place = { line: def.line, column: 1 };
-    if (path.includes(name))
-      throw new PolicyError(`ipsets[${quote(name)}]: IP sets cannot contain each other`, place);
-    for (const { term } of def.steps) {
-      if (term.kind === 'host' && !policy.hosts.has(term.name)) {
-        throw new PolicyError(`ipsets[${quote(name)}]: ${quote(term.name)}: invalid address`, place);
-      }
-      if (term.kind !== 'ipset') continue;
-      if (!policy.ipsets.has(term.name)) {
-        throw new PolicyError(`ipsets[${quote(name)}]: ipset not found: ${quote(term.name)}`, place);
-      }
-      visit(term.name, [...path, name]);
-    }
-    done.add(name);
-  };
-  for (const name of policy.ipsets.keys()) visit(name, []);
-}

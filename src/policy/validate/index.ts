@@ -1,6 +1,6 @@
 import type { Policy, Selector } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
-import { validateIpSets, validateNodeAttrs, validateOwners } from './attributes.ts';
+import { validateNodeAttrs, validateOwners } from './attributes.ts';
 import type { ValidationContext } from './context.ts';
 import { postureProblem, validateRules } from './rules.ts';
 import { validateSsh } from './ssh.ts';
@@ -15,7 +15,6 @@ export { localpartDomain } from './ssh.ts';
  * first problem. Whether the policy's own tests hold is a question of `runTests`.
  */
 export function validatePolicy(policy: Policy, context: ValidationContext): void {
-  validateIpSets(policy);
   validateOwners(policy, context);
   validateRules(policy, context);
   validateNodeAttrs(policy, context);

@@ -1,5 +1,4 @@
 import {
-  EMPTY_SET,
   formatRange,
   type IpSet,
   intersectSets,
@@ -8,14 +7,14 @@ import {
   rangesOf,
   setOfPrefixes,
   subtractSets,
-} from '../../kernel/netip/index.ts';
+} from '../kernel/netip/index.ts';
 
 const setOf = (...texts: string[]): IpSet =>
   setOfPrefixes(texts.map(parsePrefix).filter((prefix) => prefix !== undefined));
 
 /** Where devices have their addresses. */
-export const TAILNET_V4 = setOf('100.64.0.0/10');
-export const TAILNET_V6 = setOf('fd7a:115c:a1e0::/48');
+const TAILNET_V4 = setOf('100.64.0.0/10');
+const TAILNET_V6 = setOf('fd7a:115c:a1e0::/48');
 
 /** What `*` stands for as a source: every device address but the block that one platform's containers use. */
 export const ALL_DEVICES: IpSet = {
@@ -24,7 +23,7 @@ export const ALL_DEVICES: IpSet = {
 };
 
 /** Address space of devices, in which literal selectors can name devices. */
-export const DEVICE_SPACE: IpSet = { v4: TAILNET_V4.v4, v6: TAILNET_V6.v6 };
+const DEVICE_SPACE: IpSet = { v4: TAILNET_V4.v4, v6: TAILNET_V6.v6 };
 
 /** The public internet as autogroup:internet means it. */
 export const INTERNET: IpSet = {
@@ -50,5 +49,3 @@ export const touchesDevices = (set: IpSet): boolean => {
   const shared = intersectSets(set, DEVICE_SPACE);
   return shared.v4.length > 0 || shared.v6.length > 0;
 };
-
-export { EMPTY_SET };

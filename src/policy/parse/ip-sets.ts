@@ -1,0 +1,118 @@
+import type { Node } from '../../kernel/hujson/index.ts';
+import {
+  EMPTY_SET,
+  type IpSet,
+  parseAddr,
+  parseAddrOrPrefix,
+  rangeOfPrefix,
+  setOfPrefix,
+  setOfRanges,
+  subtractSets,
+  unionSets,
+} from '../../kernel/netip/index.ts';
+import type { HostDef, IpSetDef, IpSetTerm } from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import { INTERNET } from '../ranges.ts';
+import type { Reader } from './reader.ts';
+
+/** IP sets may build on each other this deep. */
+const MAX_NESTING = 100;
+
+const quote = (text: string): string => JSON.stringify(text);
+
+export function parseIpSets(read: Reader, section: Node | undefined): Map<string, IpSetDef> {
+  const out = new Map<string, IpSetDef>();
+  for (const { name, value, line } of read.entries(section, 'ipsets')) {
+    const where = `ipsets[${quote(name)}]`;
+    if (!name.startsWith('ipset:')) {
+      throw new PolicyError(`${where}: IP set names must start with "ipset:"`, { line, column: 1 });
+    }
+    const steps = read.strings(value, where).map((text) => {
+      const step = parseStep(text.trim());
+      if (step === undefined)
+        throw new PolicyError(`${where}: ${quote(text)}: invalid address`, { line, column: 1 });
+      return step;
+    });
+    out.set(name, { steps, line });
+  }
+  return out;
+}
+
+/** `add T`, `remove T`, or `T` for short. */
+function parseStep(text: string): IpSetDef['steps'][number] | undefined {
+  const space = text.search(/\s/);
+  const word = space < 0 ? '' : text.slice(0, space);
+  const named = word === 'add' || word === 'remove';
+  const term = parseTerm(named ? text.slice(space).trim() : text);
+  return term && { add: word !== 'remove', term };
+}
+
+function parseTerm(text: string): IpSetTerm | undefined {
+  if (text === 'autogroup:internet') return { kind: 'internet' };
+  if (text.startsWith('ipset:')) return { kind: 'ipset', name: text };
+  if (text.startsWith('host:')) return { kind: 'host', name: text.slice('host:'.length) };
+  const prefix = parseAddrOrPrefix(text);
+  if (prefix !== undefined) return { kind: 'range', range: rangeOfPrefix(prefix) };
+  const dash = text.indexOf('-');
+  if (dash < 0) return undefined;
+  const from = parseAddr(text.slice(0, dash).trim());
+  const to = parseAddr(text.slice(dash + 1).trim());
+  if (from?.family === 4 && to?.family === 4 && from.value <= to.value) {
+    return { kind: 'range', range: { family: 4, from: from.value, to: to.value } };
+  }
+  if (from?.family === 6 && to?.family === 6 && from.value <= to.value) {
+    return { kind: 'range', range: { family: 6, from: from.value, to: to.value } };
+  }
+  return undefined;
+}
+
+/** The addresses of each IP set, each computed once. Refuses unknown names, circles and deep nesting. */
+export function resolveIpSets(
+  defs: ReadonlyMap<string, IpSetDef>,
+  hosts: ReadonlyMap<string, HostDef>,
+): ReadonlyMap<string, IpSet> {
+  const done = new Map<string, IpSet>();
+  const open = new Set<string>();
+
+  function resolve(name: string, def: IpSetDef): IpSet {
+    const known = done.get(name);
+    if (known !== undefined) return known;
+    const refuse = (problem: string): never => {
+      throw new PolicyError(`ipsets[${quote(name)}]: ${problem}`, { line: def.line, column: 1 });
+    };
+    if (open.has(name)) refuse('IP sets cannot contain each other');
+    if (open.size >= MAX_NESTING) refuse(`IP sets nested deeper than ${MAX_NESTING} levels`);
+    open.add(name);
+    const termSet = (term: IpSetTerm): IpSet => {
+      switch (term.kind) {
+        case 'internet':
+          return INTERNET;
+        case 'range':
+          return setOfRanges([term.range]);
+        case 'host': {
+          const host = hosts.get(term.name);
+          return host === undefined
+            ? refuse(`${quote(term.name)}: invalid address`)
+            : setOfPrefix(host.prefix);
+        }
+        case 'ipset': {
+          const other = defs.get(term.name);
+          return other === undefined
+            ? refuse(`ipset not found: ${quote(term.name)}`)
+            : resolve(term.name, other);
+        }
+      }
+    };
+    let set = EMPTY_SET;
+    for (const { add, term } of def.steps) {
+      const other = termSet(term);
+      set = add ? unionSets([set, other]) : subtractSets(set, other);
+    }
+    open.delete(name);
+    done.set(name, set);
+    return set;
+  }
+
+  for (const [name, def] of defs) resolve(name, def);
+  return done;
+}
