@@ -1,0 +1,205 @@
+// Real clients that join because a person signs in at the page they show: login, key expiry, logout, a refused login.
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { holdfast, type Server, serve } from '../support/holdfast.ts';
+import { startProgram } from '../support/program.ts';
+import { BUILD_TIMEOUT_MS, realClients, whyNoRealClients } from '../support/real-clients.ts';
+import { unless } from '../support/requirements.ts';
+import { createVisitor, type Visitor } from '../support/visitor.ts';
+
+const execute = promisify(execFile);
+const TEST_TIMEOUT_MS = 120_000;
+const UP_TIMEOUT_MS = 60_000;
+const PASSWORD = 'correct horse battery';
+
+const Status = z.looseObject({
+  BackendState: z.string(),
+  Self: z.looseObject({ ID: z.string(), DNSName: z.string(), TailscaleIPs: z.array(z.string()).nullable() }),
+});
+
+interface Client {
+  readonly cli: (...args: string[]) => Promise<string>;
+  /** `tailscale up`, which waits for the person: the page's path, and the end of the command. */
+  readonly up: (...flags: string[]) => Promise<{ readonly page: string; readonly ended: Promise<string> }>;
+  readonly status: () => Promise<z.infer<typeof Status>>;
+  readonly end: () => Promise<void>;
+}
+
+describe('real clients whose person signs in', unless(await whyNoRealClients()), () => {
+  let directory: string;
+  let server: Server;
+  let person: Visitor;
+  let client: Client;
+
+  beforeAll(async () => {
+    await realClients();
+    directory = mkdtempSync(path.join(tmpdir(), 'holdfast-sign-in-'));
+    const data = ['--data', path.join(directory, 'data')];
+    const password = path.join(directory, 'password');
+    writeFileSync(password, PASSWORD, { mode: 0o600 });
+    await holdfast(
+      ...['init', ...data, '--org', 'acme', '--domain', 'acme.test', '--owner', 'ada@acme.test'],
+      ...['--password-file', password, '--json'],
+    );
+    server = await serve(
+      (command) => startProgram(command, path.join(directory, 'holdfast.log')),
+      ...[...data, '--listen', '127.0.0.1:0'],
+    );
+    person = createVisitor(server.url);
+    client = await startClient('laptop');
+  }, BUILD_TIMEOUT_MS);
+  afterAll(async () => {
+    await client?.end();
+    await server?.stop();
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  });
+
+  async function startClient(name: string): Promise<Client> {
+    const { tailscale, tailscaled } = await realClients();
+    const state = path.join(directory, name);
+    mkdirSync(state);
+    const socket = path.join(state, 'socket');
+    const output = openSync(path.join(state, 'log'), 'w');
+    // The kernel ends it with us, however we end.
+    const daemon = spawn(
+      'setpriv',
+      [
+        ...['--pdeathsig=KILL', tailscaled, '--tun=userspace-networking', '--no-logs-no-support', '--port=0'],
+        ...[`--statedir=${state}`, `--socket=${socket}`],
+      ],
+      {
+        env: { ...process.env, TS_PANIC_IF_HIT_MAIN_CONTROL: '1', TS_LOGS_DIR: state },
+        stdio: ['ignore', output, output],
+      },
+    );
+    closeSync(output);
+    const gone = new Promise<void>((resolve) => daemon.once('exit', () => resolve()));
+    const cli: Client['cli'] = async (...args) => {
+      const options = { timeout: UP_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
+      const { stdout } = await execute(tailscale, [`--socket=${socket}`, ...args], options);
+      return stdout;
+    };
+    const until = async (what: () => Promise<boolean> | boolean): Promise<void> => {
+      const deadline = performance.now() + UP_TIMEOUT_MS;
+      while (!(await what())) {
+        if (performance.now() > deadline)
+          throw new Error(`${name}: ${readFileSync(path.join(state, 'log'), 'utf8').slice(-3000)}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    await until(() =>
+      cli('status', '--json').then(
+        () => true,
+        () => false,
+      ),
+    );
+    return {
+      cli,
+      status: async () => Status.parse(JSON.parse(await cli('status', '--json'))),
+      up: async (...flags) => {
+        const up = spawn(
+          'setpriv',
+          [
+            ...['--pdeathsig=KILL', tailscale, `--socket=${socket}`, 'up', `--login-server=${server.url}`],
+            ...[`--hostname=${name}`, `--timeout=${UP_TIMEOUT_MS / 1000}s`, ...flags],
+          ],
+          { stdio: ['ignore', 'pipe', 'pipe'] },
+        );
+        let said = '';
+        for (const stream of [up.stdout, up.stderr]) {
+          stream.setEncoding('utf8');
+          stream.on('data', (text: string) => {
+            said += text;
+          });
+        }
+        const ended = new Promise<string>((resolve) =>
+          up.once('close', (code) => resolve(`${code}\n${said}`)),
+        );
+        const link = () => /(http\S+)(\/login\/device\/\S+)/.exec(said);
+        await until(() => link() !== null || up.exitCode !== null);
+        const [, origin, page] = link() ?? [];
+        if (origin !== server.url || page === undefined) throw new Error(`no link: ${said}`);
+        return { page, ended };
+      },
+      end: () => {
+        daemon.kill('SIGKILL');
+        return gone;
+      },
+    };
+  }
+
+  /** Opens the page as a person does who may have to sign in first, and decides. */
+  async function decide(page: string, decision: 'connect' | 'refuse'): Promise<string> {
+    let shown = await person.get(page);
+    if (shown.status === 303) {
+      const form = await person.get(shown.location ?? '');
+      const sent = await person.submit(form, '/login', { login: 'ada@acme.test', password: PASSWORD });
+      expect(sent.location).toBe(page);
+      shown = await person.get(page);
+    }
+    expect(shown.heading).toBe('Connect “laptop” to acme?');
+    return (await person.submit(shown, page, { decision, mine: 'yes' })).heading;
+  }
+
+  const identity = async () => {
+    const { BackendState, Self } = await client.status();
+    return { BackendState, id: Self.ID, name: Self.DNSName, addresses: Self.TailscaleIPs };
+  };
+  let first: Awaited<ReturnType<typeof identity>>;
+
+  test(
+    'a refusal is told to the person at the client',
+    async () => {
+      const { page, ended } = await client.up();
+      expect(await decide(page, 'refuse')).toBe('Refused');
+      expect(await ended).toContain('the sign-in was refused');
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'tailscale up ends by itself once the person has said yes, and the client runs',
+    async () => {
+      const { page, ended } = await client.up();
+      expect(await decide(page, 'connect')).toBe('“laptop” is connected');
+      expect(await ended).toMatch(/^0\n[\s\S]*Success/);
+      first = await identity();
+      expect(first.BackendState).toBe('Running');
+      expect(first.name).toMatch(/^laptop\./);
+      const { User } = z
+        .looseObject({ User: z.record(z.string(), z.looseObject({ LoginName: z.string() })) })
+        .parse(JSON.parse(await client.cli('status', '--json')));
+      expect(Object.values(User).map(({ LoginName }) => LoginName)).toContain('ada@acme.test');
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'a person who signs in again by force keeps the device’s id, name and addresses',
+    async () => {
+      const { page, ended } = await client.up('--force-reauth');
+      expect(await decide(page, 'connect')).toBe('“laptop” is connected');
+      expect(await ended).toMatch(/^0\n/);
+      expect(await identity()).toEqual(first);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'so does one who signs in again after a logout',
+    async () => {
+      await client.cli('logout');
+      expect((await client.status()).BackendState).toBe('NeedsLogin');
+      const { page, ended } = await client.up();
+      expect(await decide(page, 'connect')).toBe('“laptop” is connected');
+      expect(await ended).toMatch(/^0\n/);
+      expect(await identity()).toEqual(first);
+    },
+    TEST_TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,95 @@
+// The pages for people on a real socket, over an installation of its own.
+import type { FastifyPluginAsync } from 'fastify';
+import { createSignInPages } from '../../src/api/native/sign-in/index.ts';
+import { createSignIn, type SignIn } from '../../src/app/sign-in.ts';
+import { createAttemptLimiter } from '../../src/auth/attempt-limiter.ts';
+import { createPasswords } from '../../src/auth/password.ts';
+import { createPasswordSignIn } from '../../src/auth/password-sign-in.ts';
+import { type ApiServer, createApiServer, type EngineName } from '../support/api-server.ts';
+import { seed } from '../support/seeds.ts';
+import { createVisitor, type Visit, type Visitor } from '../support/visitor.ts';
+
+export const PASSWORD = 'correct horse battery';
+
+export interface SignInServer {
+  readonly api: ApiServer;
+  readonly url: string;
+  readonly signIn: SignIn;
+  visitor(): Visitor;
+  /** Sets a member's password; in organization 0 it is good everywhere. */
+  setPassword(
+    member: { readonly account: number; readonly email: string | null },
+    org: number,
+    password?: string,
+  ): Promise<void>;
+  /** Somebody who has just signed in. */
+  signedIn(login: string, organization?: string): Promise<Visitor>;
+  close(): Promise<void>;
+}
+
+/** Fills the form at /login. */
+export async function signInWith(
+  visitor: Visitor,
+  fields: Readonly<Record<string, string>>,
+  path = '/login',
+): Promise<Visit> {
+  return visitor.submit(await visitor.get(path), '/login', fields);
+}
+
+export async function startSignInServer(engine: EngineName, publicUrl?: string): Promise<SignInServer> {
+  let signIn: SignIn | undefined;
+  const api = await createApiServer(engine, ({ store, clock, random, authenticator, onError }) => {
+    const passwords = createPasswords({ random, cores: 2 });
+    const attemptLimiter = createAttemptLimiter({ clock });
+    const passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
+    signIn = createSignIn({ store, clock, random, passwords, passwordSignIn, attemptLimiter });
+    const pages: FastifyPluginAsync = createSignInPages({
+      services: signIn,
+      authenticate: authenticator.authenticate,
+      random,
+      publicUrl,
+      onDefect: onError,
+    });
+    return [pages];
+  });
+  if (signIn === undefined) throw new Error('the pages were not made');
+  const url = await api.listen();
+  const secretHash = await createPasswords({ random: api.random, cores: 2 }).hash(PASSWORD);
+  const visitor = (): Visitor => createVisitor(url);
+  return {
+    api,
+    url,
+    signIn,
+    visitor,
+    setPassword: async ({ account, email }, org, password) => {
+      const hash =
+        password === undefined
+          ? secretHash
+          : await createPasswords({ random: api.random, cores: 2 }).hash(password);
+      await seed(api.store, org, (tx) =>
+        tx.insert('identity', {
+          org,
+          id: tx.newId(),
+          account,
+          kind: 'password',
+          issuer: 'password',
+          subject: String(account),
+          email,
+          emailVerified: org === 0,
+          secretHash: hash,
+          sealed: null,
+          data: {},
+          createdAt: tx.now,
+          lastUsed: null,
+        }),
+      );
+    },
+    signedIn: async (login, organization = 'acme') => {
+      const person = visitor();
+      const answer = await signInWith(person, { login, password: PASSWORD, organization });
+      if (answer.status !== 303) throw new Error(`not signed in: ${answer.status} ${answer.text}`);
+      return person;
+    },
+    close: api.close,
+  };
+}
