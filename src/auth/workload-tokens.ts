@@ -9,7 +9,7 @@ import { type Clock, MINUTE, SECOND } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 
 /** Resolves with the body of a GET, as text. */
-export type FetchText = (url: string) => Promise<string>;
+type FetchText = (url: string) => Promise<string>;
 
 export interface WorkloadTokenParts {
   readonly clock: Clock;
@@ -58,7 +58,7 @@ interface IssuerKeys {
 const refused = (message: string): AppError => new AppError('forbidden', message);
 
 /** No redirects: an issuer's answer must not send this server somewhere else. */
-export const fetchText: FetchText = async (url) => {
+const fetchText: FetchText = async (url) => {
   const answer = await fetch(url, {
     redirect: 'error',
     headers: { accept: 'application/json' },

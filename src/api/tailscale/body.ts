@@ -29,7 +29,7 @@ export function jsonBody<T extends z.ZodType>(request: FastifyRequest, schema: T
   return parsed.data;
 }
 
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   if (text.length > MAX_JSON_CHARACTERS) throw new AppError('too_large', 'request body is too large');
   if (text.trim() === '') throw invalid('request body is empty; a JSON object is needed');
   try {

@@ -9,7 +9,7 @@ import { timeWriter, ZERO_TIME } from './times.ts';
 /** Devices that no person stands behind show this login. */
 export const TAGGED_DEVICES = 'tagged-devices';
 
-export const userOf = (device: DeviceRow): string =>
+const userOf = (device: DeviceRow): string =>
   device.person === null ? TAGGED_DEVICES : loginName(device.person);
 
 export interface DeviceWireContext {

@@ -14,7 +14,7 @@ import type { Store } from '../ports/store.ts';
 import { createToken, parseToken } from './token.ts';
 
 /** Fixed: clients of the API count on it. */
-export const ACCESS_TOKEN_MS = HOUR;
+const ACCESS_TOKEN_MS = HOUR;
 
 export interface AccessToken {
   readonly token: string;
@@ -52,7 +52,7 @@ const refused = (): AppError => new AppError('unauthenticated', 'API token inval
 /** The scopes with which tags have a meaning. */
 const TAGGING_SCOPES: ReadonlySet<string> = new Set(['devices:core', 'auth_keys', 'all', 'devices']);
 
-export const clientActor = (client: Credential): Actor => ({
+const clientActor = (client: Credential): Actor => ({
   kind: 'client',
   org: client.org,
   name: client.description || client.publicId,

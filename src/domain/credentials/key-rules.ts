@@ -4,8 +4,8 @@ import type { Actor } from '../access/actor.ts';
 import { isScope, permissionsOfScopes } from '../access/scopes.ts';
 
 const DAY_SECONDS = 86_400;
-export const MAX_KEY_SECONDS = 90 * DAY_SECONDS;
-export const DEFAULT_KEY_SECONDS = MAX_KEY_SECONDS;
+const MAX_KEY_SECONDS = 90 * DAY_SECONDS;
+const DEFAULT_KEY_SECONDS = MAX_KEY_SECONDS;
 const MAX_DESCRIPTION = 50;
 const DESCRIPTION = /^[A-Za-z0-9 _-]*$/u;
 const MAX_SCOPES = 100;

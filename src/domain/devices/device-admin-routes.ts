@@ -33,7 +33,7 @@ export function checkRoutes(texts: readonly string[]): ReadonlySet<string> {
   return routes;
 }
 
-export function sortPrefixes(texts: readonly string[]): readonly string[] {
+function sortPrefixes(texts: readonly string[]): readonly string[] {
   if (texts.length < 2) return texts;
   const prefixes = texts.map((text) => ({ text, prefix: parsePrefix(text) }));
   return prefixes

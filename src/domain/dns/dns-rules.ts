@@ -10,7 +10,7 @@ const DOMAIN =
   /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/u;
 
 /** `address`, `address:port`, or `https://…`; canonical. */
-export function checkNameserver(text: string, field: string): string {
+function checkNameserver(text: string, field: string): string {
   if (text.startsWith('https://')) {
     if (URL.canParse(text) && text.length <= MAX_URL) return text;
     throw invalid(`${field}: "${text}" is not an https URL`, field);

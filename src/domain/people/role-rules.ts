@@ -13,7 +13,7 @@ const REFUSAL = 'calling actor does not have enough permissions to perform this 
 const isWhole = (scopes: readonly string[] | undefined): boolean =>
   scopes === undefined || scopes.includes('all');
 
-export function manages(actor: Actor, role: Role): boolean {
+function manages(actor: Actor, role: Role): boolean {
   switch (actor.kind) {
     case 'system':
       return true;

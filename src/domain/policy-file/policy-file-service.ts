@@ -10,7 +10,7 @@ import type { Store, Tx } from '../ports/store.ts';
 import { DEFAULT_POLICY } from './default-policy.ts';
 import type { PolicyChecker, PolicyPreview, PolicyReport } from './policy-checker.ts';
 
-export const MAX_POLICY_BYTES = 1024 * 1024;
+const MAX_POLICY_BYTES = 1024 * 1024;
 
 /** What a writer believes of the file it replaces. */
 export type PolicyCondition =

@@ -23,7 +23,7 @@ export interface TagRules {
 }
 
 /** The error that names tags which do not exist or which the actor may not use. */
-export const tagsRefused = (tags: readonly string[]): AppError =>
+const tagsRefused = (tags: readonly string[]): AppError =>
   new AppError('tags_not_permitted', `requested tags [${tags.join(' ')}] are invalid or not permitted`, {
     field: 'tags',
     details: { tags },

@@ -50,7 +50,7 @@ const CLOUDS: Readonly<Record<string, readonly string[] | undefined>> = {
 const MAX_TEXT = 500;
 const MAX_SECRET = 10_000;
 
-export const integrationSecretPlace = (integration: Pick<PostureIntegration, 'org' | 'id'>): SealedPlace => ({
+const integrationSecretPlace = (integration: Pick<PostureIntegration, 'org' | 'id'>): SealedPlace => ({
   kind: 'postureIntegration',
   org: integration.org,
   key: integration.id,
