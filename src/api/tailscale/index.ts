@@ -16,6 +16,7 @@ import { dnsOperations } from './dns.ts';
 import { sendError, toWireError } from './errors.ts';
 import { mountFallback } from './fallback.ts';
 import { keyOperations } from './keys.ts';
+import { logStreamOperations } from './log-streams.ts';
 import { loggingOperations } from './logging.ts';
 import { oauthOperations } from './oauth.ts';
 import type { TailscaleApiParts } from './parts.ts';
@@ -48,6 +49,7 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...webhookOperations(parts),
   ...postureOperations(parts),
   ...loggingOperations(parts),
+  ...logStreamOperations(parts),
   ...awsOperations(parts),
 ];
 

@@ -12,6 +12,7 @@ import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
 import type { DeviceList } from '../../domain/devices/device-list.ts';
 import type { DnsService } from '../../domain/dns/dns-service.ts';
 import type { AwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
+import type { LogStreams } from '../../domain/log-streams/log-stream-service.ts';
 import type { AuditOrigin } from '../../domain/model/operations.ts';
 import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { MemberList } from '../../domain/people/member-list.ts';
@@ -52,6 +53,7 @@ export interface TailscaleServices {
   readonly postureIntegrations: PostureIntegrations;
   readonly auditLog: AuditLog;
   readonly awsExternalIds: AwsExternalIds;
+  readonly logStreams: LogStreams;
 }
 
 export interface TailscaleApiParts {

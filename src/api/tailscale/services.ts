@@ -11,6 +11,7 @@ import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
 import { createDeviceList } from '../../domain/devices/device-list.ts';
 import { createDnsService } from '../../domain/dns/dns-service.ts';
 import { createAwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
+import { createLogStreams } from '../../domain/log-streams/log-stream-service.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
 import { createMemberList } from '../../domain/people/member-list.ts';
 import { createMemberService } from '../../domain/people/member-service.ts';
@@ -69,5 +70,6 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     postureIntegrations: createPostureIntegrations(parts),
     auditLog: createAuditLog(parts),
     awsExternalIds: createAwsExternalIds(parts),
+    logStreams: createLogStreams(parts),
   };
 }

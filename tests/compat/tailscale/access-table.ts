@@ -161,6 +161,9 @@ export const ACCESS: readonly AccessLine[] = [
     scopes: ['all', 'all:read', 'logs:configuration:read'],
   },
 
+  { operation: `GET ${T}/logging/:logType/stream`, roles: READERS, scopes: read('log_streaming') },
+  { operation: `PUT ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
+  { operation: `DELETE ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
   { operation: `POST ${T}/aws-external-id`, roles: KEYS, scopes: write('log_streaming') },
 
   // Invitations give what "write users and roles" gives. (The vendor has no scope for them; ours is that of users.)

@@ -130,7 +130,7 @@ test('bodies beyond their bounds are refused in JSON', async () => {
 
 test.each([
   ['GET', 'tailnet/-/oauth-apps'],
-  ['PUT', 'tailnet/-/logging/network/stream'],
+  ['GET', 'tailnet/-/logging/network/stream/status'],
   ['POST', 'device-invites/-/accept'],
 ])('%s %s is known to be missing, and says so', async (method, path) => {
   const answer = await send(method, `/api/v2/${path}`, { headers: bearer() });

@@ -1,0 +1,126 @@
+/** Where an organization's logs go: one stream for each type of log, replaced as a whole. */
+import { invalid, notFound } from '../../kernel/errors.ts';
+import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import type { Row } from '../model/entities.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { SealedPlace, Sealer } from '../ports/sealer.ts';
+import type { Store, Tx } from '../ports/store.ts';
+import {
+  checkLogStream,
+  isPrivateUrl,
+  type LogStreamConfig,
+  type LogStreamInput,
+  type LogStreamSecrets,
+} from './log-stream-rules.ts';
+
+export type LogType = Row<'logStream'>['logType'];
+
+export interface LogStream {
+  readonly logType: LogType;
+  readonly destination: string;
+  readonly config: LogStreamConfig;
+}
+
+export interface LogStreams {
+  /** Errors: `not_found` where none is set. */
+  get(actor: Actor, logType: LogType): Promise<LogStream>;
+  /**
+   * A URL of a device of the network asks for the rights to share devices and to write the policy as well.
+   * Errors: `invalid`.
+   */
+  set(actor: Actor, logType: LogType, input: LogStreamInput, origin: AuditOrigin): Promise<LogStream>;
+  /** Errors: `not_found` where none is set. */
+  remove(actor: Actor, logType: LogType, origin: AuditOrigin): Promise<void>;
+}
+
+export const logStreamSecretPlace = (stream: Pick<Row<'logStream'>, 'org' | 'logType'>): SealedPlace => ({
+  kind: 'logStream',
+  org: stream.org,
+  key: stream.logType,
+  column: 'secretsSealed',
+});
+
+const EMPTY: LogStreamConfig = {
+  url: '',
+  user: '',
+  uploadPeriodMinutes: 0,
+  compressionFormat: 'none',
+  s3Bucket: '',
+  s3Region: '',
+  s3KeyPrefix: '',
+  s3AuthenticationType: '',
+  s3AccessKeyId: '',
+  s3RoleArn: '',
+  s3ExternalId: '',
+  gcsBucket: '',
+  gcsKeyPrefix: '',
+  gcsScopes: [],
+  gcsCredentials: '',
+};
+
+const shown = ({ logType, destination, config }: Row<'logStream'>): LogStream => ({
+  logType,
+  destination,
+  config: { ...EMPTY, ...config },
+});
+
+export interface LogStreamParts {
+  readonly store: Store;
+  readonly sealer: Sealer;
+}
+
+export function createLogStreams({ store, sealer }: LogStreamParts): LogStreams {
+  const audit = (tx: Tx, org: number, logType: LogType, verb: 'create' | 'update' | 'delete'): void =>
+    tx.audit(org, { verb, objectKind: 'logStream', objectId: logType, objectName: logType });
+
+  /** An id of another organization would let this one write under a role that was given to the other. */
+  const checkExternalId = async (tx: Tx, org: number, externalId: string): Promise<void> => {
+    if (externalId === '' || (await tx.find('awsExternalId', org, { externalId })).length > 0) return;
+    throw invalid('s3ExternalId: not an external id of this organization', 's3ExternalId');
+  };
+
+  return {
+    get: async (actor, logType) => {
+      authorize(actor, 'log-streams:read');
+      const found = await store.get('logStream', actor.org, { logType });
+      if (found === undefined) throw notFound('log stream');
+      return shown(found);
+    },
+    set: (actor, logType, input, origin) => {
+      authorize(actor, 'log-streams:write');
+      const { destination: _, token, s3SecretAccessKey, ...config } = input;
+      const destination = checkLogStream(input);
+      if (isPrivateUrl(config.url)) {
+        authorize(actor, 'shares:write');
+        authorize(actor, 'policy:write');
+      }
+      const secrets: LogStreamSecrets = { token, s3SecretAccessKey };
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const { org } = actor;
+        await checkExternalId(tx, org, config.s3ExternalId);
+        const before = await tx.get('logStream', org, { logType });
+        const row: Row<'logStream'> = {
+          org,
+          logType,
+          destination,
+          config: { ...config },
+          secretsSealed: sealer.seal(JSON.stringify(secrets), logStreamSecretPlace({ org, logType })),
+          status: {},
+          updatedAt: tx.now,
+          ...byColumnsOf(actor),
+        };
+        await tx.put('logStream', row);
+        audit(tx, org, logType, before === undefined ? 'create' : 'update');
+        return shown(row);
+      });
+    },
+    remove: (actor, logType, origin) => {
+      authorize(actor, 'log-streams:write');
+      return store.write(contextOf(actor, origin), async (tx) => {
+        if (!(await tx.remove('logStream', actor.org, { logType }))) throw notFound('log stream');
+        audit(tx, actor.org, logType, 'delete');
+      });
+    },
+  };
+}
