@@ -112,11 +112,12 @@ export function createViews(core: Core): Views {
   return {
     sees: (viewer, peer) => viewer.id !== peer.id && visible(viewer.profile, peer.profile),
     peersOf(viewer) {
-      const out: number[] = [];
-      for (const profile of core.profiles().all) {
-        if (visible(viewer.profile, profile)) out.push(...profile.members);
-      }
-      return out.filter((id) => id !== viewer.id).sort((a, b) => a - b);
+      const parts = [...core.profiles().all].filter((profile) => visible(viewer.profile, profile));
+      // A typed array sorts numbers several times faster than an array with a comparison function.
+      const ids = new Float64Array(parts.reduce((sum, { members }) => sum + members.size, 0));
+      let size = 0;
+      for (const { members } of parts) for (const id of members) if (id !== viewer.id) ids[size++] = id;
+      return Array.from(ids.subarray(0, size).sort());
     },
     routesSeen(viewer, peer, lookup = primaryNow) {
       const { all, primary } = seenRoutes(viewer, peer, lookup);

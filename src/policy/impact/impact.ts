@@ -84,9 +84,12 @@ function flowImpact(
     { sources: Set<number>; targets: Set<number>; gained: FlowText[]; lost: FlowText[] }
   >();
   let pairs = 0;
-  const all = new Set(touched);
+  const changed = changedSources(touched);
+  const everywhere = touched.filter((one) => one.moved || one.self);
   for (const target of classes) {
-    const sources = all.has(target) ? classes : touched;
+    const named = !isZero(target.dst.changed) || target.moved || target.self;
+    const reached = changed !== undefined && intersects(changed, target.dst.ever);
+    const sources = named ? classes : reached ? touched : everywhere;
     const openings = memo(() => ({
       was: target.was === undefined ? [] : openingsOf(before, target.was),
       is: target.is === undefined ? [] : openingsOf(after, target.is),
@@ -105,6 +108,14 @@ function flowImpact(
     }
   }
   return { groups: mergeTargets([...groups.values()]), pairs };
+}
+
+/** Rules that any device newly is, or no longer is, a source of. */
+function changedSources(touched: readonly Twins[]): Bits | undefined {
+  const width = Math.max(0, ...touched.map((one) => one.src.changed.length));
+  const bits = new Uint32Array(width);
+  for (const one of touched) orInto(bits, one.src.changed);
+  return isZero(bits) ? undefined : bits;
 }
 
 function memo<T>(make: () => T): () => T {
@@ -187,7 +198,8 @@ function routeImpact(before: PolicyEngine, after: PolicyEngine, classes: readonl
     const groups = new Map<string, { viewers: number[]; gained: string[]; lost: string[] }>();
     for (const one of classes) {
       const still = elected && own?.moved === false && !one.moved;
-      if (still && !intersects(one.src.changed, rules) && !intersects(one.dst.changed, rules)) continue;
+      if (still && !intersects(one.src.changed, rules.into) && !intersects(one.dst.changed, rules.outOf))
+        continue;
       const viewer = one.members.find((id) => id !== carrier);
       if (viewer === undefined) continue;
       const [was, is] = [before.routes(viewer, carrier), after.routes(viewer, carrier)];
@@ -207,14 +219,17 @@ function routeImpact(before: PolicyEngine, after: PolicyEngine, classes: readonl
 const routesSomething = ({ was, is }: Twins): boolean =>
   (was?.routes.length ?? 0) + (is?.routes.length ?? 0) > 0;
 
-/** Rules that a device's routes are part of, and those that make it visible. */
-function rulesOfRoutes(before: Core, after: Core, carrier: number): Bits {
-  const rules = new Uint32Array(Math.max(before.program().words.net, after.program().words.net));
+/** Rules that lead into a device's routes, and those that lead out of them. */
+function rulesOfRoutes(before: Core, after: Core, carrier: number): { into: Bits; outOf: Bits } {
+  const width = Math.max(before.program().words.net, after.program().words.net);
+  const rules = { into: new Uint32Array(width), outOf: new Uint32Array(width) };
   for (const core of [before, after]) {
     const device = core.devices.get(carrier);
     if (device === undefined) continue;
     for (const { src, dst, via } of routeBitsOf(core.program(), device, core.asFile())) {
-      for (const bits of [src, dst, via]) orInto(rules, bits);
+      orInto(rules.into, dst);
+      orInto(rules.into, via);
+      orInto(rules.outOf, src);
     }
   }
   return rules;
