@@ -76,23 +76,6 @@ function checkSizes(input: LogStreamInput): void {
   }
 }
 
-/** Anything but workload identity would be a secret, and its text is shown. */
-function checkGcsCredentials(text: string): void {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw invalid('gcsCredentials: expected JSON', 'gcsCredentials');
-  }
-  const type = typeof parsed === 'object' && parsed !== null && 'type' in parsed ? parsed.type : undefined;
-  if (type !== 'external_account') {
-    throw invalid(
-      'gcsCredentials: expected a workload identity configuration, of type "external_account"',
-      'gcsCredentials',
-    );
-  }
-}
-
 /** Fields without which a destination cannot be written to. */
 function requiredFields(
   input: LogStreamInput,
@@ -122,7 +105,6 @@ export function checkLogStream(input: LogStreamInput): LogDestination {
     throw invalid('s3RoleArn: expected the ARN of an IAM role', 's3RoleArn');
   }
   if (input.url !== '') checkUrl(input.url);
-  if (input.gcsCredentials !== '') checkGcsCredentials(input.gcsCredentials);
   if (!COMPRESSIONS.includes(input.compressionFormat)) throw oneOf('compressionFormat', COMPRESSIONS);
   const period = input.uploadPeriodMinutes;
   if (!Number.isInteger(period) || period < 0 || period > MAX_PERIOD_MINUTES) {

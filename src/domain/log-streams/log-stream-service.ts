@@ -6,6 +6,7 @@ import type { Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { SealedPlace, Sealer } from '../ports/sealer.ts';
 import type { Store, Tx } from '../ports/store.ts';
+import { canonicalGcsCredentials } from './gcs-credentials.ts';
 import {
   checkLogStream,
   isPrivateUrl,
@@ -89,8 +90,12 @@ export function createLogStreams({ store, sealer }: LogStreamParts): LogStreams 
     },
     set: (actor, logType, input, origin) => {
       authorize(actor, 'log-streams:write');
-      const { destination: _, token, s3SecretAccessKey, ...config } = input;
+      const { destination: _, token, s3SecretAccessKey, ...fields } = input;
       const destination = checkLogStream(input);
+      const config: LogStreamConfig = {
+        ...fields,
+        gcsCredentials: fields.gcsCredentials === '' ? '' : canonicalGcsCredentials(fields.gcsCredentials),
+      };
       if (isPrivateUrl(config.url)) {
         authorize(actor, 'shares:write');
         authorize(actor, 'policy:write');
