@@ -47,9 +47,9 @@ const twingate: Dialect = ({ services, log }) => {
 };
 
 const netmaker: Dialect = ({ services, log }) => {
-  const { store, clock, random, passwordSignIn, authenticator } = services;
+  const { store, clock, random, passwordSignIn, passwords, authenticator } = services;
   return createNetmakerApi({
-    services: createNetmakerServices({ store, clock, random, passwordSignIn }),
+    services: createNetmakerServices({ store, clock, random, passwordSignIn, passwords }),
     authenticate: authenticator.authenticate,
     onError: defectLog(log),
   });

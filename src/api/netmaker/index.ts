@@ -5,6 +5,8 @@ import { authenticationOperations, createIdentify } from './authentication.ts';
 import { sendError } from './envelope.ts';
 import { mountFallback } from './fallback.ts';
 import type { NetmakerApiParts } from './parts.ts';
+import { roleOperations } from './roles-operations.ts';
+import { userWriteOperations } from './user-writes.ts';
 import { userOperations } from './users.ts';
 
 export type { NetmakerApiParts, NetmakerServices } from './parts.ts';
@@ -14,6 +16,8 @@ export { createNetmakerServices, type NetmakerServicesParts } from './services.t
 export const netmakerOperations = (parts: NetmakerApiParts): Operation[] => [
   ...authenticationOperations(parts),
   ...userOperations(parts),
+  ...userWriteOperations(parts),
+  ...roleOperations(parts),
 ];
 
 const BODY_LIMIT_BYTES = 256 * 1024;

@@ -1,14 +1,20 @@
 import type { FastifyRequest } from 'fastify';
+import type { Passwords } from '../../auth/password.ts';
 import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
+import type { GroupLookup } from '../../domain/groups/group-lookup.ts';
 import type { NetworkRoleReads } from '../../domain/groups/network-role-reads.ts';
 import type { PeopleReads } from '../../domain/people/people-reads.ts';
+import type { UserAccountService } from '../../domain/people/user-account-service.ts';
 
 /** What the dialect needs of the program. */
 export interface NetmakerServices {
   readonly people: PeopleReads;
   readonly networkRoles: NetworkRoleReads;
+  readonly groupLookup: GroupLookup;
+  readonly users: UserAccountService;
+  readonly passwords: Passwords;
   readonly tenancy: Tenancy;
   readonly passwordSignIn: PasswordSignIn;
 }

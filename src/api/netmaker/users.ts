@@ -35,7 +35,11 @@ async function toUsers(
 }
 
 /** One user; its tokens are not counted outside of lists. */
-async function toUser(services: NetmakerServices, actor: Actor, member: Membership): Promise<ReturnUser> {
+export async function toUser(
+  services: NetmakerServices,
+  actor: Actor,
+  member: Membership,
+): Promise<ReturnUser> {
   const [user] = await toUsers(services, actor, [member]);
   if (user === undefined) throw new Error('a member became no user');
   return { ...user, num_access_tokens: 0 };
@@ -66,7 +70,7 @@ const queryOf = (request: FastifyRequest, name: string): string => {
 };
 
 /** Members who joined are users; others are invites or wait for approval. */
-function checkUser(member: Membership): Membership {
+export function checkUser(member: Membership): Membership {
   if (member.joinedAt === null || member.approvedAt === null)
     throw new NetmakerError(500, 'record not found');
   return member;

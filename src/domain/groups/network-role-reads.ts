@@ -1,7 +1,7 @@
 /** The network roles that groups hold, for the dialect that shows them. */
 import type { Actor } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import type { Group } from '../model/people.ts';
+import type { Group, NetworkRole } from '../model/people.ts';
 import type { Store } from '../ports/store.ts';
 
 export interface HeldRole {
@@ -12,6 +12,8 @@ export interface HeldRole {
 }
 
 export interface NetworkRoleReads {
+  /** All network roles with the slug of their network, or null for all networks. Requires `members:read`. */
+  all(actor: Actor): Promise<readonly { readonly role: NetworkRole; readonly network: string | null }[]>;
   /** Roles of each group. Whoever has no `groups:read` is told of the groups that he is in. */
   ofGroups(actor: Actor, groups: readonly Group[]): Promise<ReadonlyMap<number, readonly HeldRole[]>>;
 }
@@ -25,6 +27,18 @@ export function createNetworkRoleReads({ store }: { readonly store: Store }): Ne
     return new Set(links.map(({ group }) => group)).size === new Set(ids).size;
   };
   return {
+    all: async (actor) => {
+      authorize(actor, 'members:read');
+      const roles = await store.find('networkRole', actor.org, {});
+      const networks = await store.find('network', actor.org, {
+        id: roles.flatMap(({ network }) => network ?? []),
+      });
+      const slugs = new Map(networks.map(({ id, slug }) => [id, slug]));
+      return roles.map((role) => ({
+        role,
+        network: role.network === null ? null : (slugs.get(role.network) ?? null),
+      }));
+    },
     ofGroups: async (actor, groups) => {
       const ids = groups.map(({ id }) => id);
       if (ids.length === 0) return new Map();

@@ -14,16 +14,17 @@ export const netmakerDialect = ({
   authenticator,
   onError,
 }: ApiParts): FastifyPluginAsync[] => {
+  const passwords = createPasswords({ random, cores: 2 });
   const passwordSignIn = createPasswordSignIn({
     store,
     clock,
     random,
-    passwords: createPasswords({ random, cores: 2 }),
+    passwords,
     limiter: createAttemptLimiter({ clock }),
   });
   return [
     createNetmakerApi({
-      services: createNetmakerServices({ store, clock, random, passwordSignIn }),
+      services: createNetmakerServices({ store, clock, random, passwordSignIn, passwords }),
       authenticate: authenticator.authenticate,
       onError,
     }),
