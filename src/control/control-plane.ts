@@ -24,6 +24,7 @@ import { createRegisterHandler } from './register/register-handler.ts';
 import { mapRequest, registerRequest } from './requests.ts';
 import { createEphemeralSweeper } from './state/ephemeral-sweeper.ts';
 import { createLiveWriter } from './state/live-writer.ts';
+import { createCollector, createMemoryRelease } from './state/memory-release.ts';
 import { createPresenceKeeper } from './state/presence.ts';
 import {
   BodyError,
@@ -106,7 +107,16 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     writer,
     clock,
   });
-  const map = createMapHandler({ hubs, updates, presence, queue: createFirstMapQueue(), clock, onError });
+  const memory = createMemoryRelease({ clock, collect: createCollector() });
+  const map = createMapHandler({
+    hubs,
+    updates,
+    presence,
+    queue: createFirstMapQueue(),
+    clock,
+    onError,
+    onOpened: memory.opened,
+  });
   const ephemeral = createEphemeralSweeper({ store, hubs, clock });
   const readBody = createBodyReader();
 
@@ -174,6 +184,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         for (const hub of hubs.all()) hub.forget();
         hubs.sweep();
         assertPresence();
+        memory.check();
         ephemeral.sweep().catch(onError);
       }, MAINTENANCE_MS);
       maintenance.unref();

@@ -42,12 +42,11 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
     // Clients would send their logs to the vendor otherwise.
     '"Debug":{"DisableLogTail":true}',
   ];
-  const peerJson = (id: number): string => {
-    const render = renders.get(id);
+  // The class is as its streams were told. A device deleted since is in its list, and no longer known: the next message
+  // takes it from all of them.
+  const peerJson = (id: number): string | undefined => {
     const view = state.views.get(id);
-    if (render === undefined || view === undefined)
-      throw new Error(`device ${id} is listed without being known`);
-    return render.peer(view);
+    return view === undefined ? undefined : renders.get(id)?.peer(view);
   };
   return joinMessage([
     encodePart(`{${head.join(',')},"Peers":[`, stream.compression),

@@ -17,6 +17,8 @@ export interface MapHandlerParts {
   readonly queue: FirstMapQueue;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
+  /** A stream has been opened. */
+  readonly onOpened: () => void;
 }
 
 export type MapAnswer = { readonly status: number; readonly text: string } | 'empty' | 'streaming';
@@ -33,7 +35,15 @@ function sinkOf(stream: ServerHttp2Stream): MessageSink {
   };
 }
 
-export function createMapHandler({ hubs, updates, presence, queue, clock, onError }: MapHandlerParts) {
+export function createMapHandler({
+  hubs,
+  updates,
+  presence,
+  queue,
+  clock,
+  onError,
+  onOpened,
+}: MapHandlerParts) {
   const openStream = (found: Found, stream: ServerHttp2Stream, mapStream: MapStream, once: boolean): void => {
     const { hub, facts } = found;
     const { org, id } = facts.device;
@@ -66,6 +76,7 @@ export function createMapHandler({ hubs, updates, presence, queue, clock, onErro
       guarded(() => {
         if (once) return hub.answer(mapStream);
         hub.open(mapStream);
+        onOpened();
         presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
       });
       if (!stream.writableNeedDrain) done();

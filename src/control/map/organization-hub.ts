@@ -19,6 +19,12 @@ import { createStreamRegistry } from './stream-registry.ts';
 
 /** How long changes are gathered before they are sent. */
 const GATHER_MS = 15;
+/**
+ * The least time between two rounds of messages, for each stream that they go to: in a storm of changes the rounds would
+ * otherwise take all of the time, each saying little. A change that comes alone waits for no more than the above.
+ */
+const ROUND_MS_PER_STREAM = 0.1;
+const MAX_ROUND_MS = 250;
 
 export interface OrganizationHub {
   readonly snapshot: Snapshot;
@@ -66,10 +72,12 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
   const lost = new Map<number, DeviceFacts>();
   let pending = noPendingChanges();
   let timer: NodeJS.Timeout | undefined;
+  let lastRound = 0;
   let lastExpiryCheck = clock.now();
 
   const tell = (): void => {
     timer = undefined;
+    lastRound = clock.now();
     const now = pending;
     pending = noPendingChanges();
     try {
@@ -80,15 +88,11 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     lost.clear();
   };
   const schedule = (): void => {
-    if (isPending(pending)) timer ??= setTimeout(tell, GATHER_MS);
+    if (timer !== undefined || !isPending(pending)) return;
+    const pause = Math.min(registry.size * ROUND_MS_PER_STREAM, MAX_ROUND_MS);
+    const left = Math.min(lastRound + pause - clock.now(), pause);
+    timer = setTimeout(tell, Math.max(GATHER_MS, left));
   };
-  /** A new stream gets the present state: what the others have not been told yet must not be half of it. */
-  const tellNow = (): void => {
-    if (timer === undefined) return;
-    clearTimeout(timer);
-    tell();
-  };
-
   const firstMap = (stream: MapStream, state: ClassState, facts: DeviceFacts): Buffer => {
     const own = network.own(stream.device);
     const node = renderOwnNode(snapshot, facts, own, clock.now());
@@ -148,7 +152,6 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       touch(changes, touched);
     },
     answer: (stream) => {
-      tellNow();
       const facts = snapshot.devices.get(stream.device);
       if (facts !== undefined) {
         const viewers = network.classOf(stream.device);
@@ -165,7 +168,6 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       return false;
     },
     open: (stream) => {
-      tellNow();
       const facts = snapshot.devices.get(stream.device);
       const older = registry.of(stream.device);
       if (older !== undefined) {

@@ -8,6 +8,11 @@ import { type Compression, encodePart } from '../wire/index.ts';
 /** Small enough that leaving one device out is cheap, large enough to compress well. */
 const MAX_CHUNK = 48;
 
+/** A device as its viewers see it; undefined when it is no longer known. */
+export type PeerJson = (id: number) => string | undefined;
+
+const NOTHING = Buffer.alloc(0);
+
 interface Chunk {
   ids: number[];
   /** With a comma before the first device; undefined when stale. */
@@ -25,7 +30,7 @@ export interface PeerList {
   /** The device's JSON changed. */
   touch(id: number): void;
   /** The list without one device, as parts of a JSON array's contents. */
-  parts(without: number, json: (id: number) => string, compression: Compression): Buffer[];
+  parts(without: number, json: PeerJson, compression: Compression): Buffer[];
   /** Gives the memory of the compressed parts back. */
   forget(): void;
 }
@@ -55,11 +60,18 @@ export function createPeerList(ids: readonly number[]): PeerList {
     chunk.opening = undefined;
   };
 
-  const encodeWhole = (chunk: Chunk, opening: boolean, json: (id: number) => string): Buffer => {
+  const textOf = (ids: readonly number[], json: PeerJson): string =>
+    ids
+      .map(json)
+      .filter((one) => one !== undefined)
+      .join(',');
+
+  /** Empty when no device of the chunk is known any more. */
+  const encodeWhole = (chunk: Chunk, opening: boolean, json: PeerJson): Buffer => {
     const known = opening ? chunk.opening : chunk.following;
     if (known !== undefined) return known;
-    const text = chunk.ids.map(json).join(',');
-    const made = encodePart(opening ? text : `,${text}`, 'zstd');
+    const text = textOf(chunk.ids, json);
+    const made = text === '' ? NOTHING : encodePart(opening ? text : `,${text}`, 'zstd');
     if (opening) chunk.opening = made;
     else chunk.following = made;
     return made;
@@ -109,12 +121,14 @@ export function createPeerList(ids: readonly number[]): PeerList {
       for (const chunk of chunks) {
         const opening = parts.length === 0;
         if (chunk === own || compression === 'none') {
-          const others = chunk.ids.filter((id) => id !== without);
-          if (others.length === 0) continue;
-          const text = others.map(json).join(',');
-          parts.push(encodePart(opening ? text : `,${text}`, compression));
+          const text = textOf(
+            chunk.ids.filter((id) => id !== without),
+            json,
+          );
+          if (text !== '') parts.push(encodePart(opening ? text : `,${text}`, compression));
         } else {
-          parts.push(encodeWhole(chunk, opening, json));
+          const part = encodeWhole(chunk, opening, json);
+          if (part.length > 0) parts.push(part);
         }
       }
       return parts;
