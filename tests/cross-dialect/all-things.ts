@@ -1,10 +1,11 @@
 import { accessEdge, gateway, resource } from './network-things.ts';
-import { invitation, serviceAccount, serviceKey } from './organization-things.ts';
+import { invitation, passwordUser, serviceAccount, serviceKey } from './organization-things.ts';
 import { device, group, network, person, type Thing } from './things.ts';
 
 // Each thing works on references of its own making; the list takes them as they are.
 export const THINGS = [
   person,
+  passwordUser,
   group,
   invitation,
   serviceAccount,

@@ -169,3 +169,115 @@ export const serviceKey: Thing<KeyRef> = {
     },
   },
 };
+
+interface UserRef extends PersonRef {
+  readonly username: string;
+}
+const netmakerUser = (world: World, { username }: UserRef, change: object) =>
+  world.ask('PUT', `/api/users/${username}`, { username, ...change });
+
+/** Somebody with a password and without an address, who is in from the first moment. */
+export const passwordUser: Thing<UserRef> = {
+  word: 'person',
+  create: {
+    netmaker: async (world, name) => {
+      const username = `plain.${name}`;
+      await world.ask('POST', `/api/users/${username}`, {
+        username,
+        password: 'a password',
+        platform_role_id: 'platform-user',
+      });
+      const [row] = await world.api.store.find('membership', world.api.organization.id, {
+        usernameKey: username,
+      });
+      if (row === undefined) throw new Error('the user is not in the store');
+      return { id: row.id, nano: row.nano, email: '', username };
+    },
+  },
+  created: {
+    tailscale: { status: 'active', role: 'member' },
+    twingate: { state: 'ACTIVE', role: 'MEMBER', email: null },
+    netmaker: { platform_role_id: 'platform-user', display_name: '' },
+    keycard: { status: 'active', role: 'org_member' },
+  },
+  steps: [
+    {
+      name: 'gets a name, which is never taken apart',
+      by: {
+        netmaker: async (world, ref) =>
+          void (await netmakerUser(world, ref, { display_name: 'Anna van Berg' })),
+      },
+      shows: {
+        tailscale: { displayName: 'Anna van Berg' },
+        twingate: { firstName: '', lastName: '' },
+        netmaker: { display_name: 'Anna van Berg' },
+      },
+    },
+    {
+      name: 'becomes auditor',
+      by: {
+        netmaker: async (world, ref) =>
+          void (await netmakerUser(world, ref, { platform_role_id: 'auditor' })),
+        keycard: async (world, { nano }) =>
+          void (await keycard(world, 'PATCH', `/users/${nano}`, { role: 'org_viewer' })),
+      },
+      shows: {
+        tailscale: { role: 'auditor' },
+        twingate: { role: 'SUPPORT' },
+        netmaker: { platform_role_id: 'auditor' },
+        keycard: { role: 'org_viewer' },
+      },
+    },
+    {
+      name: 'is disabled',
+      by: {
+        netmaker: async (world, { username }) =>
+          void (await world.ask('POST', `/api/users/${username}/disable`)),
+      },
+      shows: {
+        tailscale: { status: 'suspended' },
+        twingate: { state: 'DISABLED' },
+        netmaker: { account_disabled: true },
+        keycard: { status: 'disabled' },
+      },
+    },
+    {
+      name: 'is enabled',
+      by: {
+        netmaker: async (world, { username }) =>
+          void (await world.ask('POST', `/api/users/${username}/enable`)),
+      },
+      shows: {
+        tailscale: { status: 'active' },
+        twingate: { state: 'ACTIVE' },
+        netmaker: { account_disabled: false },
+        keycard: { status: 'active' },
+      },
+    },
+  ],
+  remove: {
+    netmaker: async (world, { username }) => void (await world.ask('DELETE', `/api/users/${username}`)),
+  },
+  read: {
+    // Without an address a login is one that no address can be.
+    tailscale: async (world, { username }) => {
+      const { users } = (await world.ask('GET', '/api/v2/tailnet/-/users')) as { users: Rows };
+      return users.find(({ loginName }) => loginName === `${username}@local`) ?? ABSENT;
+    },
+    twingate: async (world, { id }) => {
+      const { user } = await world.gql(
+        'query($id: ID!) { user(id: $id) { firstName lastName email state role } }',
+        { id: gid('User', id) },
+      );
+      return user ?? ABSENT;
+    },
+    netmaker: async (world, { username }) => {
+      const users = (await world.ask('GET', '/api/users')) as Rows;
+      return users.find((user) => user.username === username) ?? ABSENT;
+    },
+    keycard: async (world, { nano }) => {
+      const answer = await world.call('GET', `/organizations/acme/users/${nano}`);
+      return answer.status === 404 ? ABSENT : answer.json();
+    },
+  },
+};

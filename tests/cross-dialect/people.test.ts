@@ -72,6 +72,12 @@ describe.each(ENGINES)('people and their credentials in four dialects on %s', (e
       `mutation { it: userRoleUpdate(id: "${gid('User', idOf(role))}", role: ${words?.twingate}) { ok error } }`,
     );
     expect(it).toEqual({ ok: true, error: null });
+    const username = `${role}@acme.test`;
+    await world.ask('PUT', `/api/users/${username}`, { username, platform_role_id: words?.netmaker });
+    await world.ask('PATCH', `/organizations/acme/users/${members.get(role)?.nano}`, {
+      role: words?.keycard,
+      status: 'active',
+    });
     expect(await roleInStore(role)).toBe(role);
     expect(await head()).toBe(before);
   });
@@ -107,8 +113,17 @@ describe.each(ENGINES)('people and their credentials in four dialects on %s', (e
     tailscale: (id) => world.ask('POST', `/api/v2/users/${id}/suspend`),
     twingate: (id) =>
       world.gql(`mutation { userDetailsUpdate(id: "${gid('User', id)}", state: DISABLED) { ok } }`),
+    netmaker: async (id) => {
+      const member = await world.api.store.get('membership', world.api.organization.id, id);
+      // Under this dialect administrators are the owner's to switch.
+      return world.ask('POST', `/api/users/${member?.username}/disable?force_disable_configs=true`);
+    },
+    keycard: async (id) => {
+      const member = await world.api.store.get('membership', world.api.organization.id, id);
+      return world.ask('PATCH', `/organizations/acme/users/${member?.nano}`, { status: 'disabled' });
+    },
   };
-  test.each(Object.keys(SUSPENDERS))(
+  test.each(DIALECTS)(
     'who is suspended over %s is out of all of them, and so are his devices',
     async (by) => {
       const { member, token } = await world.member('admin', `out-${by}`);

@@ -45,6 +45,7 @@ export async function createWorld(engine: EngineName): Promise<World> {
     store,
     follower,
     presenceQuery: { organizationsOf: async () => [organization.id] },
+    ephemeralQuery: { absentSince: async () => [] },
     clock: { now: () => Date.now() },
     random,
     noisePrivateKey: exportPrivateKey(generatePrivateKey()),
