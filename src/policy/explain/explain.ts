@@ -36,7 +36,21 @@ export interface Question {
   readonly port: number;
 }
 
+/**
+ * What keeps a rule from applying. `carrier`: it names the destination, but not by way of the device that receives the
+ * packets: a wildcard does not cover a resource, `via` names another tag, another network's gateways are meant.
+ */
 export type Lack = 'source' | 'posture' | 'destination' | 'protocol-or-port' | 'carrier';
+
+/** How far off a rule is: a wrong port is closer than a wrong place. */
+const DISTANCE: Readonly<Record<Lack, number>> = {
+  'protocol-or-port': 10,
+  posture: 11,
+  source: 12,
+  carrier: 13,
+  destination: 14,
+};
+const distance = (rule: RuleReport): number => rule.lacks.reduce((sum, lack) => sum + DISTANCE[lack], 0);
 
 /** A rule seen from the question: all is well when it lacks nothing. */
 export interface RuleReport {
@@ -122,7 +136,7 @@ function verdict(engine: PolicyEngine, from: Endpoint, to: Endpoint, traffic: Tr
     targetDevice: to.device?.id,
     allowed,
     by,
-    closest: closest.sort((a, b) => a.lacks.length - b.lacks.length).slice(0, MAX_CLOSEST),
+    closest: closest.sort((a, b) => distance(a) - distance(b)).slice(0, MAX_CLOSEST),
     path: path && pathReport(core, path),
     problems: allowed && !carried ? [...problems, 'the source does not get this route'] : problems,
   };
