@@ -18,11 +18,12 @@ import { mountRoutes } from './app/routes.ts';
 import { loadServerKeys } from './app/server-keys.ts';
 import { createServices } from './app/services.ts';
 import { createTlsFiles, type TlsFiles } from './app/tls.ts';
+import { createWebhooks } from './app/webhooks.ts';
 import type { ServeConfig } from './config/config.ts';
 import { formatHostPort } from './config/values.ts';
 import { createMaintenance } from './jobs/maintenance.ts';
 import type { Clock } from './kernel/clock.ts';
-import type { Random } from './kernel/random.ts';
+import { type Random, randomNanoId } from './kernel/random.ts';
 import { createRetention } from './store/retention.ts';
 
 export interface AppParts {
@@ -103,6 +104,17 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const origin = await listen(server, config, tls);
   derp.originListens((server.server.address() as AddressInfo).port);
   maintenance.start();
+  const webhooks = createWebhooks({
+    installation,
+    services,
+    sealer: keys.sealer,
+    allowPrivate: config.webhookAllowPrivate,
+    holder: randomNanoId(random),
+    url: `${config.publicUrl ?? origin}/`,
+    onError,
+  });
+  cleanup.add('webhooks', webhooks.close);
+  webhooks.start();
   const firstRunLink = await firstRunLinkOf(services, config.publicUrl ?? origin);
   return { origin, firstRunLink, close: cleanup.run, reload: () => reloadCertificate(server, tls, log) };
 }

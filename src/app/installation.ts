@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InstallationConfig } from '../config/config.ts';
 import type { Store } from '../domain/ports/store.ts';
+import { deriveWebhookEvents } from '../domain/webhooks/webhook-events.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Engine } from '../store/engine.ts';
@@ -80,6 +81,7 @@ export async function openInstallation(options: OpenInstallationOptions): Promis
   const store = createStore({
     engine: opened,
     clock,
+    derive: deriveWebhookEvents,
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
   return { config, engine: opened, store, close: () => store.close() };

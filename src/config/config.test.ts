@@ -105,6 +105,13 @@ describe('what is refused, by a sentence that names it', () => {
     ['a certificate without key', () => serve({ 'tls-cert': 'a.pem' }), '--tls-key'],
     ['an unknown level', () => serve({ 'log-level': 'loud' }), 'loud'],
     ['a proxy that is no address', () => serve({ 'trusted-proxies': '10.0.0.0/8, proxy' }), '"proxy"'],
+    ['a mail server without a sender', () => serve({ 'smtp-url': 'smtp://mail.example' }), '--mail-from'],
+    ['a mail server of another scheme', () => serve({ 'smtp-url': 'http://mail.example' }), '--smtp-url'],
+    [
+      'a sender that is no address',
+      () => serve({ 'smtp-url': 'smtp://mail.example', 'mail-from': 'Holdfast' }),
+      '--mail-from',
+    ],
     ['no text', () => serve({ data: ' ' }), '--data'],
   ])('%s', (_, work, named) => {
     expect(said(work)).toContain(named);
@@ -125,6 +132,19 @@ describe('what is refused, by a sentence that names it', () => {
   test('a database URL is never repeated, as it may hold a password', () => {
     expect(said(() => serve({ 'database-url': 'http://user:hunter2@db' }))).not.toContain('hunter2');
   });
+});
+
+test.each(['net@example.com', 'Holdfast <net@example.com>'])('%s is a sender of mails', (from) => {
+  const smtpUrl = 'smtps://user:horse-staple@mail.example:465';
+  expect(serve({ 'smtp-url': smtpUrl, 'mail-from': from }).mail).toEqual({ smtpUrl, from });
+});
+
+test('the password of a mail server is never repeated, and may not be an example', () => {
+  expect(said(() => serve({ 'smtp-url': 'http://user:hunter2@mail', 'mail-from': 'a@b.c' }))).not.toContain(
+    'hunter2',
+  );
+  const example = said(() => serve({ 'smtp-url': 'smtp://u:changeme@mail', 'mail-from': 'a@b.c' }));
+  expect(example).toContain('--smtp-url');
 });
 
 test('proxies are addresses and prefixes', () => {

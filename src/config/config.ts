@@ -29,6 +29,15 @@ export interface ServeConfig extends InstallationConfig {
   readonly derpListen: HostPort | undefined;
   readonly stun: HostPort | undefined;
   readonly derpMapFile: string | undefined;
+  /** Whether webhooks may lead to private and loopback addresses. */
+  readonly webhookAllowPrivate: boolean;
+  /** Undefined: no mail is sent. */
+  readonly mail: MailConfig | undefined;
+}
+
+export interface MailConfig {
+  readonly smtpUrl: string;
+  readonly from: string;
 }
 
 export interface ConfigInput {
@@ -69,6 +78,17 @@ function tlsOf(settings: Settings): ServeConfig['tls'] {
   return { certFile, keyFile };
 }
 
+function mailOf(settings: Settings): MailConfig | undefined {
+  const smtpUrl = read(settings, 'smtp-url');
+  const from = read(settings, 'mail-from');
+  if (smtpUrl === undefined && from === undefined) return undefined;
+  if (smtpUrl === undefined || from === undefined) {
+    throw new ConfigError('--smtp-url and --mail-from belong together: give both or neither');
+  }
+  assertNoExampleSecret('the password in --smtp-url', decodeURIComponent(new URL(smtpUrl).password));
+  return { smtpUrl, from };
+}
+
 function installationOf(settings: Settings, defaultData: string): InstallationConfig {
   return { database: locationOf(settings, defaultData), sealingKeyFile: read(settings, 'sealing-key-file') };
 }
@@ -99,5 +119,7 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
     derpListen: read(settings, 'derp-listen'),
     stun: read(settings, 'stun'),
     derpMapFile: read(settings, 'derp-map'),
+    webhookAllowPrivate: read(settings, 'webhook-allow-private') ?? false,
+    mail: mailOf(settings),
   };
 }

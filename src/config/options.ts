@@ -7,8 +7,10 @@ import {
   parseDatabaseUrl,
   parseHostPort,
   parseLogLevel,
+  parseMailFrom,
   parseOrigin,
   parseProxies,
+  parseSmtpUrl,
   parseText,
 } from './values.ts';
 
@@ -59,6 +61,15 @@ export const serveOptions = {
   ),
   stun: option('HOST:PORT', 'where to answer STUN; default beside the relay, port 3478', parseHostPort),
   'derp-map': option('FILE', 'relay map offered to devices, JSON or HuJSON', parseText),
+  'webhook-allow-private': flag(
+    'let webhooks lead to private and loopback addresses; default false: whoever may write webhooks would reach them',
+  ),
+  'smtp-url': option(
+    'URL',
+    'mail server, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…; without it no mail is sent',
+    parseSmtpUrl,
+  ),
+  'mail-from': option('ADDRESS', 'sender of mails, such as "Holdfast <net@example.com>"', parseMailFrom),
   notify: flag('use LISTEN and NOTIFY of PostgreSQL; default true'),
 } as const;
 

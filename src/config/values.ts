@@ -83,3 +83,26 @@ export function parseProxies(name: string, text: string): readonly string[] {
   }
   return list;
 }
+
+const SMTP_PROTOCOLS: ReadonlySet<string> = new Set(['smtp:', 'smtps:']);
+
+export function parseSmtpUrl(name: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // The text itself may hold a password, so the sentence does not repeat it.
+  if (url === undefined || !SMTP_PROTOCOLS.has(url.protocol) || url.hostname === '') {
+    throw new ConfigError(`${name} must be a URL such as smtp://user@mail.example.com:587`);
+  }
+  return text;
+}
+
+/** `name@host`, or a name and that in angle brackets. */
+const MAIL_FROM = /^(?:[^<>\r\n]*<)?[^\s@<>,;]{1,64}@[^\s@<>,;]{1,189}>?$/u;
+
+export function parseMailFrom(name: string, text: string): string {
+  if (!MAIL_FROM.test(text) || text.includes('<') !== text.endsWith('>')) {
+    throw new ConfigError(
+      `${name} must be an address such as net@example.com or "Holdfast <net@example.com>"`,
+    );
+  }
+  return text;
+}

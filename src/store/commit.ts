@@ -1,7 +1,7 @@
 /** The last statements of a write: its feed rows, audit events and outbox rows, and the organization's new head. */
 import type { EntityKind } from '../domain/model/entities.ts';
 import type { AuditEvent } from '../domain/model/operations.ts';
-import type { AuditEntry, Change, OutboxEntry, WriteContext } from '../domain/ports/store.ts';
+import type { AuditEntry, Change, DeriveOutbox, OutboxEntry, WriteContext } from '../domain/ports/store.ts';
 import { auditHash } from './audit-chain.ts';
 import type { Engine, Statement } from './engine.ts';
 import type { Head } from './heads.ts';
@@ -30,6 +30,7 @@ export interface CommitParts {
   readonly ids: IdLease;
   readonly context: WriteContext;
   readonly now: number;
+  readonly derive?: DeriveOutbox | undefined;
 }
 
 /** Also moves `head` on. The changes are what followers of this process get. */
@@ -40,10 +41,11 @@ export function commitStatements(
   work: OrganizationWork,
 ): { readonly changes: readonly Change[]; readonly statements: readonly Statement[] } {
   const changes = numberChanges(parts, org, head, work.changes);
+  const derived = parts.derive?.({ org, by: parts.context.by, changes }) ?? [];
   const statements = [
     ...insertAll(parts.engine, 'change', CHANGE_COLUMNS, changes.map(changeValues)),
     ...insertAll(parts.engine, 'auditEvent', AUDIT_COLUMNS, auditValues(parts, org, head, work.audits)),
-    ...insertAll(parts.engine, 'outbox', OUTBOX_COLUMNS, outboxValues(parts, org, work.outbox)),
+    ...outboxStatements(parts, org, head, [...work.outbox, ...derived]),
     updateHead(parts.engine, org, head),
   ];
   return { changes, statements };
@@ -52,8 +54,8 @@ export function commitStatements(
 function updateHead(engine: Engine, org: number, head: Head): Statement {
   const mark = engine.placeholder;
   return {
-    sql: `UPDATE "organizationHead" SET "seq" = ${mark(1)}, "auditSeq" = ${mark(2)}, "auditHash" = ${mark(3)} WHERE "org" = ${mark(4)}`,
-    parameters: [head.seq, head.auditSeq, head.auditHash, org],
+    sql: `UPDATE "organizationHead" SET "seq" = ${mark(1)}, "auditSeq" = ${mark(2)}, "auditHash" = ${mark(3)}, "outboxSeq" = ${mark(4)} WHERE "org" = ${mark(5)}`,
+    parameters: [head.seq, head.auditSeq, head.auditHash, head.outboxSeq, org],
   };
 }
 
@@ -160,16 +162,49 @@ function auditValues(
   });
 }
 
-const OUTBOX_COLUMNS = ['org', 'id', 'kind', 'target', 'payload', 'createdAt', 'runAt', 'attempt'];
+const OUTBOX_COLUMNS = ['org', 'id', 'seq', 'kind', 'target', 'payload', 'createdAt', 'runAt', 'attempt'];
+const OUTBOX_TEXTS: ReadonlySet<string> = new Set(['kind', 'target', 'payload']);
 
-const outboxValues = (parts: CommitParts, org: number, entries: readonly OutboxEntry[]): StoredValue[][] =>
-  entries.map((entry) => [
-    org,
-    parts.ids.take(),
-    entry.kind,
-    storable(entry.target),
-    JSON.stringify(entry.payload) ?? 'null',
-    parts.now,
-    parts.now,
-    0,
-  ]);
+function outboxStatements(
+  parts: CommitParts,
+  org: number,
+  head: Head,
+  entries: readonly OutboxEntry[],
+): Statement[] {
+  const values = (entry: OutboxEntry): StoredValue[] => {
+    head.outboxSeq += 1;
+    return [
+      org,
+      parts.ids.take(),
+      head.outboxSeq,
+      entry.kind,
+      storable(entry.target),
+      JSON.stringify(entry.payload) ?? 'null',
+      parts.now,
+      parts.now,
+      0,
+    ];
+  };
+  const certain = entries.filter(({ onlyWith }) => onlyWith === undefined);
+  const conditional = entries.flatMap((entry) =>
+    entry.onlyWith === undefined ? [] : ([[entry, entry.onlyWith]] as const),
+  );
+  return [
+    ...insertAll(parts.engine, 'outbox', OUTBOX_COLUMNS, certain.map(values)),
+    ...conditional.map(([entry, kind]) => insertWith(parts.engine, kind, values(entry))),
+  ];
+}
+
+/** Writes an outbox row if the organization has a row of `kind` then: one statement instead of a question before it. */
+function insertWith({ placeholder, types }: Engine, kind: EntityKind, values: StoredValue[]): Statement {
+  const columns = OUTBOX_COLUMNS.map((name) => `"${name}"`).join(', ');
+  // In a SELECT the numbers' type is not told by their columns.
+  const cast = OUTBOX_COLUMNS.map((name, index) =>
+    OUTBOX_TEXTS.has(name) ? placeholder(index + 1) : `CAST(${placeholder(index + 1)} AS ${types.integer})`,
+  ).join(', ');
+  const org = placeholder(OUTBOX_COLUMNS.length + 1);
+  return {
+    sql: `INSERT INTO "outbox" (${columns}) SELECT ${cast} WHERE EXISTS (SELECT 1 FROM "${kind}" WHERE "org" = ${org})`,
+    parameters: [...values, values[0] ?? null],
+  };
+}

@@ -24,9 +24,11 @@ export interface Head {
   seq: number;
   auditSeq: number;
   auditHash: string;
+  /** Of the newest outbox row that the organization has had. */
+  outboxSeq: number;
 }
 
-const COLUMNS = '"org", "seq", "auditSeq", "auditHash"';
+const COLUMNS = '"org", "seq", "auditSeq", "auditHash", "outboxSeq"';
 
 /** Locks the heads that exist. `orgs` ascending and without repetition. */
 export function lockStatement(engine: Engine, orgs: readonly number[]): Statement {
@@ -51,7 +53,7 @@ export async function readHeads(
   for (const org of orgs) {
     if (heads.has(org)) continue;
     await connection.run(
-      `INSERT INTO "organizationHead" (${COLUMNS}) VALUES (${engine.placeholder(1)}, 0, 0, '') ON CONFLICT DO NOTHING`,
+      `INSERT INTO "organizationHead" (${COLUMNS}) VALUES (${engine.placeholder(1)}, 0, 0, '', 0) ON CONFLICT DO NOTHING`,
       [org],
     );
     const { sql, parameters } = lockStatement(engine, [org]);
@@ -66,4 +68,5 @@ const headOf = (row: StoredRow): Head => ({
   seq: Number(row.seq),
   auditSeq: Number(row.auditSeq),
   auditHash: String(row.auditHash),
+  outboxSeq: Number(row.outboxSeq),
 });

@@ -10,6 +10,7 @@ const storeTables = {
   change: operations.change,
   organizationHead: operations.organizationHead,
   outbox: operations.outbox,
+  webhookCursor: operations.webhookCursor,
   job: operations.job,
   lease: operations.lease,
   installation: operations.installation,

@@ -2,7 +2,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from '../domain/model/operations.ts';
-import { INSTALLATION, type Store, type Tx, type WriteContext } from '../domain/ports/store.ts';
+import {
+  type DeriveOutbox,
+  INSTALLATION,
+  type Store,
+  type Tx,
+  type WriteContext,
+} from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { createChangeFeed } from './change-feed.ts';
@@ -19,16 +25,20 @@ const MAX_ATTEMPTS = 8;
 const RETRY_BASE_MS = 5;
 /** Ids that a write may take without having said so. */
 const IDS_PER_WRITE = 64;
+/** Outbox rows that `derive` may add: one for each of its kinds. */
+const DERIVED_PER_ORGANIZATION = 3;
 
 export interface StoreParts {
   readonly engine: Engine;
   readonly clock: Clock;
   /** Errors of listeners to commits: the commit stands, so its caller cannot be the one to hear of them. */
   readonly onError?: (error: unknown) => void;
+  /** What follows from changes whatever caused them. */
+  readonly derive?: DeriveOutbox;
 }
 
 /** Over a migrated database. The store owns the engine and closes it. */
-export function createStore({ engine, clock, onError = () => undefined }: StoreParts): Store {
+export function createStore({ engine, clock, onError = () => undefined, derive }: StoreParts): Store {
   const statements = createStatements(engine);
   const builder = createBuilder(engine);
   const ids = createIdAllocator(engine);
@@ -59,9 +69,10 @@ export function createStore({ engine, clock, onError = () => undefined }: StoreP
   ): Promise<Done<T>> => {
     const leave = await queue?.enter(orgs);
     try {
-      const lease = await ids.lease(context.ids ?? IDS_PER_WRITE);
+      const derived = derive === undefined ? 0 : DERIVED_PER_ORGANIZATION * orgs.length;
+      const lease = await ids.lease((context.ids ?? IDS_PER_WRITE) + derived);
       try {
-        return await runWork({ engine, statements, builder, ids: lease, context, orgs, clock }, work);
+        return await runWork({ engine, statements, builder, ids: lease, context, orgs, clock, derive }, work);
       } finally {
         lease.release();
       }

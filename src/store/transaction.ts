@@ -1,6 +1,6 @@
 /** One unit of work: entity rows, audit events, feed rows and outbox rows, written together. */
 import { type EntityKind, entities, type Row } from '../domain/model/entities.ts';
-import type { Change, Tx, WriteContext } from '../domain/ports/store.ts';
+import type { Change, DeriveOutbox, Tx, WriteContext } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { commitStatements, type OrganizationWork, ROWS_PER_INSERT } from './commit.ts';
@@ -37,6 +37,7 @@ export interface TransactionParts {
   /** Ascending, without repetition. */
   readonly orgs: readonly number[];
   readonly clock: Clock;
+  readonly derive?: DeriveOutbox | undefined;
 }
 
 export interface Done<T> {
@@ -58,7 +59,7 @@ async function workUnderLock<T>(
   lockedRows: readonly StoredRow[],
   work: (tx: Tx) => Promise<T>,
 ): Promise<{ readonly result: Done<T>; readonly last: readonly Statement[] }> {
-  const { engine, ids, context, clock } = parts;
+  const { engine, ids, context, clock, derive } = parts;
   const heads = await readHeads(engine, raw, parts.orgs, lockedRows);
   // Read under the lock: times of an organization's changes rise with their numbers, as far as the clock does.
   const now = clock.now();
@@ -99,7 +100,12 @@ async function workUnderLock<T>(
       const head = heads.get(org);
       if (head === undefined || isEmpty(done)) continue;
       requireAudit(done);
-      const { changes, statements } = commitStatements({ engine, ids, context, now }, org, head, done);
+      const { changes, statements } = commitStatements(
+        { engine, ids, context, now, derive },
+        org,
+        head,
+        done,
+      );
       committed.push({ org, changes });
       last.push(...statements);
     }

@@ -11,6 +11,7 @@ const DECLARED: Readonly<Record<string, EntitySpec>> = {
   change: operations.change,
   organizationHead: operations.organizationHead,
   outbox: operations.outbox,
+  webhookCursor: operations.webhookCursor,
   job: operations.job,
   lease: operations.lease,
   installation: operations.installation,

@@ -82,13 +82,15 @@ export const change = entity(
 
 /** The head of an organization's feed and audit chain: its row is the lock under which the organization is written. */
 export const organizationHead = entity(
-  { seq: integer(), auditSeq: integer(), auditHash: text() },
+  { seq: integer(), auditSeq: integer(), auditHash: text(), outboxSeq: integer() },
   { key: [] },
 );
 
 export const outbox = entity(
   {
     id: integer(),
+    /** Rises with the order in which the organization's writes were committed. */
+    seq: integer(),
     kind: text<'webhook' | 'mail' | 'log-stream'>(),
     target: text(),
     payload: json<unknown>(),
@@ -102,7 +104,13 @@ export const outbox = entity(
     dead: nullable(time()),
     lastError: nullable(text()),
   },
-  { indexes: [['kind', 'target'], ['runAt']], volatile: true },
+  { indexes: [['kind', 'target', 'seq'], ['runAt']], volatile: true },
+);
+
+/** How far an endpoint has been sent what the outbox holds for all of them, and when to try it again. */
+export const webhookCursor = entity(
+  { webhook: integer(), seq: integer(), attempt: integer(), runAt: time() },
+  { key: ['webhook'], volatile: true },
 );
 
 export const job = entity(

@@ -200,7 +200,22 @@ export interface OutboxEntry {
   readonly kind: 'webhook' | 'mail' | 'log-stream';
   readonly target: string;
   readonly payload: unknown;
+  /** Written only if the organization has a row of this kind when the write commits. */
+  readonly onlyWith?: EntityKind;
 }
+
+/** What a write did in one organization, and who. */
+export interface WriteOutcome {
+  readonly org: number;
+  readonly by: By;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * What goes to the outbox on account of a write's changes, in its very transaction: one entry at most for each kind of
+ * the outbox. Runs in every write, so it must be quick, and must not fail.
+ */
+export type DeriveOutbox = (outcome: WriteOutcome) => readonly OutboxEntry[];
 
 /**
  * A unit of work. Everything in it is committed together, with its audit events and feed rows, or not at all. It may run

@@ -7,6 +7,7 @@ import type { Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { SealedPlace, Sealer } from '../ports/sealer.ts';
 import type { Store, Tx } from '../ports/store.ts';
+import type { WebhookEntry } from './webhook-events.ts';
 import { checkEndpoint, checkProvider, checkSubscriptions } from './webhook-rules.ts';
 
 export type Webhook = Row<'webhook'>;
@@ -71,12 +72,10 @@ export function createWebhookService({ store, random, sealer }: WebhookServicePa
     });
   };
   /** Told to the endpoint itself, whatever it subscribed to. */
-  const tell = (tx: Tx, webhook: Webhook, type: 'test' | 'webhookUpdated' | 'webhookDeleted'): void =>
-    tx.enqueue(webhook.org, {
-      kind: 'webhook',
-      target: String(webhook.id),
-      payload: { type, webhook: webhook.id, at: tx.now },
-    });
+  const tell = (tx: Tx, actor: Actor, webhook: Webhook, entry: Omit<WebhookEntry, 'actor'>): void => {
+    const payload: WebhookEntry = { actor: byColumnsOf(actor).byName, ...entry };
+    tx.enqueue(webhook.org, { kind: 'webhook', target: String(webhook.id), payload });
+  };
 
   return {
     list: (actor) => {
@@ -111,6 +110,7 @@ export function createWebhookService({ store, random, sealer }: WebhookServicePa
           updatedAt: tx.now,
           ...byColumnsOf(actor),
         });
+        tell(tx, actor, webhook, { events: [], begins: true });
         audit(tx, webhook, 'create');
         return { webhook, secret };
       });
@@ -120,7 +120,7 @@ export function createWebhookService({ store, random, sealer }: WebhookServicePa
         const subscriptions = checkSubscriptions(events);
         if (JSON.stringify(subscriptions) === JSON.stringify(before.subscriptions)) return before;
         const webhook = await tx.update('webhook', actor.org, id, { subscriptions, updatedAt: tx.now });
-        tell(tx, webhook, 'webhookUpdated');
+        tell(tx, actor, webhook, { events: [{ type: 'webhookUpdated' }] });
         audit(tx, webhook, 'update', {
           field: 'subscriptions',
           before: before.subscriptions,
@@ -138,11 +138,12 @@ export function createWebhookService({ store, random, sealer }: WebhookServicePa
       }),
     test: (actor, id, origin) =>
       change(actor, id, origin, async (tx, webhook) => {
-        tell(tx, webhook, 'test');
+        tell(tx, actor, webhook, { events: [{ type: 'test' }] });
       }),
     remove: (actor, id, origin) =>
       change(actor, id, origin, async (tx, webhook) => {
         await tx.remove('webhook', actor.org, id);
+        tell(tx, actor, webhook, { events: [{ type: 'webhookDeleted' }], gone: webhook });
         audit(tx, webhook, 'delete');
       }),
   };

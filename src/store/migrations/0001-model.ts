@@ -14,7 +14,7 @@ export const initialModel: Migration = {
     }
     await connection.run('INSERT INTO "idAllocator" ("org", "next") VALUES (0, 1)', []);
     await connection.run(
-      'INSERT INTO "organizationHead" ("org", "seq", "auditSeq", "auditHash") VALUES (0, 0, 0, \'\')',
+      'INSERT INTO "organizationHead" ("org", "seq", "auditSeq", "auditHash", "outboxSeq") VALUES (0, 0, 0, \'\', 0)',
       [],
     );
   },

@@ -1,0 +1,235 @@
+/** The endpoints of one organization: who is due is sent its next batch, each on its own, so that none waits for another. */
+
+import type { Sealer } from '../../domain/ports/sealer.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { QueuedEntry, WebhookQueue } from '../../domain/ports/webhook-queue.ts';
+import { entryOf, type GoneEndpoint } from '../../domain/webhooks/webhook-events.ts';
+import { webhookSecretPlace } from '../../domain/webhooks/webhook-service.ts';
+import { type Clock, SECOND } from '../../kernel/clock.ts';
+import type { Random } from '../../kernel/random.ts';
+import { retryDelay } from '../backoff.ts';
+import { type Batch, type Endpoint, MAX_ROWS, nextBatch, type Progress } from './endpoint.ts';
+import { type EncodedEvent, signatureHeader } from './message.ts';
+import type { Post } from './post.ts';
+import type { Recorder } from './recorder.ts';
+
+export interface DeliveryParts {
+  readonly store: Store;
+  readonly queue: WebhookQueue;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly post: Pick<Post, 'send'>;
+  readonly encode: (entry: QueuedEntry) => Promise<readonly EncodedEvent[]>;
+  readonly onError: (error: unknown) => void;
+  /** An endpoint that was just sent something is sent the next batch after so long. */
+  readonly spacingMs?: number;
+}
+
+export interface OrganizationWork extends DeliveryParts {
+  readonly org: number;
+  readonly recorder: Recorder;
+  /** Whether another delivery may begin now. */
+  readonly mayBegin: () => boolean;
+  /** Aborted when the process stops. */
+  readonly signal: AbortSignal;
+  /** A delivery ended and more could begin. */
+  readonly onMore: () => void;
+}
+
+export interface OrganizationQueue {
+  /**
+   * Begins what is due. `hinted`: something was written just now; then nothing is looked at while no endpoint could be
+   * sent anything. False: nothing is waiting or under way.
+   */
+  round(hinted: boolean): Promise<boolean>;
+  /** Deliveries under way. */
+  running(): number;
+  settled(): Promise<void>;
+}
+
+/** While an endpoint has something every moment, its events go together. */
+const SPACING_MS = 5 * SECOND;
+const MAX_ADDRESSED = 500;
+/** An organization's rows for all endpoints that wait for those that do not answer. */
+const MAX_WAITING = 10_000;
+const LOG_KEPT = 100;
+/** How many lines an endpoint's log grows before it is cut. */
+const LOG_SLACK = 25;
+
+export function createOrganizationQueue(work: OrganizationWork): OrganizationQueue {
+  const { org, store, queue, clock, random, post, recorder, onError, spacingMs = SPACING_MS } = work;
+  const endpoints = new Map<number, Endpoint>();
+  const lines = new Map<number, number>();
+  const underWay = new Set<Promise<void>>();
+  let loaded = false;
+  let quietUntil = 0;
+  let heldBack = false;
+
+  const load = async (
+    webhooks: readonly GoneEndpoint[],
+    addressed: readonly QueuedEntry[],
+  ): Promise<void> => {
+    const cursors = loaded ? [] : await queue.cursors(org);
+    const begun = new Map(cursors.map((cursor) => [cursor.webhook, cursor]));
+    const gone = addressed.flatMap((row) => {
+      const webhook = entryOf(row.payload).gone;
+      return webhook === undefined ? [] : [{ webhook, row }];
+    });
+    const ends = new Map(gone.map(({ webhook, row }) => [webhook.id, row]));
+    const all = [...webhooks, ...gone.map(({ webhook }) => webhook)];
+    for (const webhook of all) {
+      const known = endpoints.get(webhook.id);
+      const cursor = begun.get(webhook.id);
+      const fresh = { seq: 0, attempt: 0, runAt: 0, lastAt: 0, busy: false };
+      const start = known ?? { ...fresh, ...(cursor ?? { seq: beginOf(webhook.id, addressed) }) };
+      // The same object while it is busy: a delivery under way writes to it.
+      endpoints.set(webhook.id, Object.assign(start, { webhook, goneBy: ends.get(webhook.id) }) as Endpoint);
+    }
+    const ids = new Set(all.map(({ id }) => id));
+    for (const [id, endpoint] of endpoints) if (!ids.has(id) && !endpoint.busy) endpoints.delete(id);
+    loaded = true;
+  };
+
+  /** Rows for endpoints of which nothing is left. */
+  const dropOrphans = async (addressed: readonly QueuedEntry[]): Promise<void> => {
+    const orphans = addressed.filter(({ target }) => !endpoints.has(Number(target)));
+    if (orphans.length === 0) return;
+    const done = orphans.map(({ id }) => id);
+    await recorder.record({ org, webhook: 0, cursor: null, log: [], done });
+  };
+
+  const advance = async (
+    endpoint: Endpoint,
+    progress: Progress,
+    log: Parameters<Recorder['record']>[0]['log'],
+    over: boolean,
+  ): Promise<void> => {
+    const { id } = endpoint.webhook;
+    const { seq } = progress;
+    const cursor = { webhook: id, seq, attempt: endpoint.attempt, runAt: endpoint.runAt };
+    await recorder.record({ org, webhook: id, cursor: over ? null : cursor, log, done: progress.done });
+    endpoint.seq = seq;
+    const grown = (lines.get(id) ?? 0) + log.length;
+    lines.set(id, grown % LOG_SLACK);
+    if (grown >= LOG_SLACK) await queue.pruneLog(org, id, LOG_KEPT);
+  };
+
+  const send = async (
+    endpoint: Endpoint,
+    batch: Batch,
+  ): Promise<{ status: number | null; error: string | null }> => {
+    const { webhook } = endpoint;
+    try {
+      const secret = work.sealer.open(webhook.secretSealed, webhookSecretPlace(webhook));
+      const headers = signatureHeader(secret, batch.body, clock.now());
+      const status = await post.send(webhook.url, batch.body, headers, work.signal);
+      const ok = status >= 200 && status < 300;
+      return { status, error: ok ? null : `the endpoint answered ${status}` };
+    } catch (error) {
+      return { status: null, error: error instanceof Error ? error.message : String(error) };
+    }
+  };
+
+  const deliver = async (endpoint: Endpoint, batch: Batch): Promise<void> => {
+    const { status, error } = await send(endpoint, batch);
+    // Stopped: whether it arrived is not known, and it is sent again after the start.
+    if (work.signal.aborted && status === null) return;
+    const at = clock.now();
+    const line = { event: batch.types.join(','), status, error, attempt: endpoint.attempt + 1, at };
+    // What did not fit this batch need not wait.
+    endpoint.lastAt = batch.more ? 0 : at;
+    endpoint.attempt = error === null ? 0 : endpoint.attempt + 1;
+    endpoint.runAt = error === null ? 0 : at + retryDelay(endpoint.attempt, random);
+    const progress = error === null ? batch.after : batch.before;
+    await advance(endpoint, progress, [...batch.givenUp, line], error === null && batch.last);
+  };
+
+  const begin = (endpoint: Endpoint, step: () => Promise<void>): void => {
+    endpoint.busy = true;
+    const done = step()
+      .catch((error: unknown) => {
+        onError(error);
+        // What the database has is what counts; it is read again.
+        endpoints.delete(endpoint.webhook.id);
+        loaded = false;
+      })
+      .finally(() => {
+        endpoint.busy = false;
+        underWay.delete(done);
+        if (heldBack || endpoint.lastAt === 0) {
+          heldBack = false;
+          quietUntil = 0;
+          work.onMore();
+        }
+      });
+    underWay.add(done);
+  };
+
+  /** Everything that every endpoint has been sent. */
+  const prune = async (visible: readonly QueuedEntry[]): Promise<void> => {
+    const places = [...endpoints.values()].map(({ seq }) => seq);
+    // Without endpoints: what was there before they were asked for. A later one begins after it.
+    const through = places.length === 0 ? (visible.at(-1)?.seq ?? 0) : Math.min(...places);
+    if (visible.some(({ seq }) => seq <= through) || visible.length === MAX_ROWS) {
+      await queue.prune(org, through, MAX_WAITING);
+    }
+  };
+
+  return {
+    round: async (hinted) => {
+      if (hinted && clock.now() < quietUntil) return true;
+      const visible = await queue.shared(org, 0, MAX_ROWS);
+      const addressed = await queue.addressed(org, MAX_ADDRESSED);
+      if (visible.length === 0 && addressed.length === 0) return underWay.size > 0;
+      await load(await store.find('webhook', org, {}), addressed);
+      await dropOrphans(addressed);
+      const pages = new Map<number, Promise<readonly QueuedEntry[]>>();
+      const encoded = new Map<number, Promise<readonly EncodedEvent[]>>();
+      const page = remembered(pages, (after) => queue.shared(org, after, MAX_ROWS));
+      const encode = (entry: QueuedEntry) => remembered(encoded, () => work.encode(entry))(entry.id);
+      for (const endpoint of endpoints.values()) {
+        const now = clock.now();
+        const own = addressed.filter(({ target }) => Number(target) === endpoint.webhook.id);
+        const spaced = own.length > 0 || now >= endpoint.lastAt + spacingMs;
+        if (endpoint.busy || now < endpoint.runAt || !spaced) continue;
+        if (!work.mayBegin()) {
+          heldBack = true;
+          continue;
+        }
+        const shared = await page(endpoint.seq);
+        if (shared.length === 0 && own.length === 0) continue;
+        const batch = await nextBatch({ endpoint, shared, own, encode, now });
+        if (batch.body !== '') begin(endpoint, () => deliver(endpoint, batch));
+        else begin(endpoint, () => advance(endpoint, batch.before, batch.givenUp, batch.over));
+      }
+      await prune(visible);
+      const due = [...endpoints.values()].map(({ busy, runAt, lastAt }) =>
+        busy ? Number.POSITIVE_INFINITY : Math.max(runAt, lastAt + spacingMs),
+      );
+      // At most until the next poll, which looks in any case.
+      quietUntil = heldBack ? 0 : Math.min(clock.now() + spacingMs, ...due);
+      return true;
+    },
+    running: () => underWay.size,
+    settled: async () => {
+      await Promise.all(underWay);
+    },
+  };
+}
+
+/** What a new endpoint is not told: everything before the row that its making left. */
+function beginOf(webhook: number, addressed: readonly QueuedEntry[]): number {
+  const first = addressed.find(
+    (row) => Number(row.target) === webhook && entryOf(row.payload).begins === true,
+  );
+  return first?.seq ?? 0;
+}
+
+const remembered =
+  <T>(known: Map<number, Promise<T>>, make: (key: number) => Promise<T>) =>
+  (key: number): Promise<T> => {
+    const found = known.get(key) ?? make(key);
+    known.set(key, found);
+    return found;
+  };

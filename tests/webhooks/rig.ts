@@ -1,0 +1,185 @@
+// An organization whose webhooks are delivered to a receiver on this machine, on either engine.
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createWebhookEncoder } from '../../src/api/tailscale/webhook-messages.ts';
+import { createSealer } from '../../src/auth/sealing.ts';
+import type { Actor } from '../../src/domain/access/actor.ts';
+import { permissionsOfRole } from '../../src/domain/access/permissions.ts';
+import type { Device } from '../../src/domain/model/devices.ts';
+import type { Membership } from '../../src/domain/model/people.ts';
+import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
+import type { Tx } from '../../src/domain/ports/store.ts';
+import { deriveWebhookEvents } from '../../src/domain/webhooks/webhook-events.ts';
+import { createWebhookService } from '../../src/domain/webhooks/webhook-service.ts';
+import { createDispatcher, type Dispatcher } from '../../src/jobs/webhooks/dispatcher.ts';
+import { createPost } from '../../src/jobs/webhooks/post.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { systemRandom } from '../../src/kernel/random.ts';
+import { migrate } from '../../src/store/migrator.ts';
+import { createNamedLease } from '../../src/store/named-lease.ts';
+import { openEngine } from '../../src/store/open-store.ts';
+import { createStore } from '../../src/store/store.ts';
+import { createWebhookQueue } from '../../src/store/webhook-queue.ts';
+import { type EngineName, newLocation } from '../contract/stores.ts';
+import { createReceiver } from '../support/webhook-receiver.ts';
+
+const BY = { kind: 'system', id: '', name: 'the-test' } as const;
+const SETTLE_MS = 15_000;
+
+export type Rig = Awaited<ReturnType<typeof createRig>>;
+
+export interface DispatcherOptions {
+  readonly allowPrivate?: boolean;
+  readonly spacingMs?: number;
+  readonly holder?: string;
+  readonly clock?: Clock;
+  readonly timeoutMs?: number;
+}
+
+export async function createRig(engineName: EngineName) {
+  const location = await newLocation(engineName);
+  const errors: unknown[] = [];
+  const onError = (error: unknown): void => void errors.push(error);
+  const engine = openEngine({ location, clock: systemClock, onError });
+  await migrate(engine);
+  const store = createStore({ engine, clock: systemClock, onError, derive: deriveWebhookEvents });
+  const sealer = createSealer({ key: systemRandom.bytes(32), random: systemRandom });
+  const organizations = createOrganizationService({ store, clock: systemClock, random: systemRandom });
+  const { organization, owner } = await organizations.create(
+    { label: 'acme', domain: 'acme.test', owner: { email: 'owner@acme.test' } },
+    BY,
+    'system',
+  );
+  const org = organization.id;
+  const actor: Actor = {
+    kind: 'member',
+    org,
+    membership: owner.id,
+    role: 'owner',
+    name: 'owner@acme.test',
+    credential: null,
+    permissions: permissionsOfRole('owner'),
+  };
+  const receiver = await createReceiver();
+  const service = createWebhookService({ store, random: systemRandom, sealer });
+  const running: Dispatcher[] = [];
+  let made = 0;
+
+  const write = <T>(work: (tx: Tx) => Promise<T>): Promise<T> =>
+    store.write({ orgs: [org], by: BY, origin: 'system' }, async (tx) => {
+      tx.audit(org, { verb: 'update', objectKind: 'test', objectId: 1, objectName: 'test' });
+      return work(tx);
+    });
+
+  const addDevice = (label: string, more: Partial<Device> = {}): Promise<Device> =>
+    write((tx) => {
+      made += 1;
+      return tx.insert('device', {
+        org,
+        id: tx.newId(),
+        machineKey: `mkey:${made}`,
+        nodeKey: `nodekey:${made}`,
+        ownerKind: 'membership',
+        owner: owner.id,
+        registeredBy: owner.id,
+        class: 'normal',
+        osHostname: label,
+        givenName: null,
+        label,
+        os: 'linux',
+        clientVersion: '1',
+        capver: 1,
+        createdAt: tx.now,
+        keyExpiresAt: null,
+        expiryDisabled: false,
+        authorizedAt: tx.now,
+        blockedAt: null,
+        archivedAt: null,
+        trustedAt: null,
+        ephemeral: false,
+        serials: [],
+        credential: 0,
+        byKind: 'system',
+        byId: '',
+        byName: '',
+        ...more,
+      });
+    });
+
+  const addMember = (name: string, more: Partial<Membership> = {}): Promise<Membership> =>
+    write((tx) => {
+      made += 1;
+      const email = `${name}@acme.test`;
+      const names = { username: email, usernameKey: email, email, emailKey: email };
+      const id = tx.newId();
+      return tx.insert('membership', {
+        ...owner,
+        id,
+        nano: `n${made}`,
+        account: -made,
+        role: 'member',
+        ...names,
+        ...more,
+      });
+    });
+
+  return {
+    engine,
+    store,
+    org,
+    owner,
+    actor,
+    receiver,
+    service,
+    sealer,
+    errors,
+    write,
+    addDevice,
+    addMember,
+    /** An endpoint of the receiver; its path tells it from others. */
+    hook: (path: string, subscriptions: readonly string[], providerType = '') =>
+      service.create(actor, { url: `http://127.0.0.1${path}`, providerType, subscriptions }, 'tailscale-api'),
+    dispatch: (options: DispatcherOptions = {}): Dispatcher => {
+      const { allowPrivate = true, spacingMs = 0, holder = 'one', clock = systemClock } = options;
+      const { timeoutMs = 2_000 } = options;
+      const post = createPost({ allowPrivate, timeoutMs });
+      const dispatcher = createDispatcher({
+        store,
+        queue: createWebhookQueue({ engine, store }),
+        sealer,
+        clock,
+        random: systemRandom,
+        // Webhooks lead to port 80; the receiver has another.
+        post: {
+          ...post,
+          send: (url, ...rest) => post.send(url.replace('http://127.0.0.1', receiver.url), ...rest),
+        },
+        encode: createWebhookEncoder({ store, url: 'https://net.acme.test/' }),
+        lease: createNamedLease({ engine, name: 'webhooks', holder }),
+        feed: store.feed,
+        onError,
+        spacingMs,
+        pollMs: 50,
+        lingerMs: 10,
+      });
+      dispatcher.start();
+      running.push(dispatcher);
+      return dispatcher;
+    },
+    rows: async (table: string) => engine.run(`SELECT * FROM "${table}"`, []),
+    close: async () => {
+      for (const dispatcher of running) await dispatcher.close();
+      await receiver.close();
+      await store.close();
+      if (location.kind === 'sqlite') rmSync(location.directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function until(holds: () => boolean | Promise<boolean>, what = 'it'): Promise<void> {
+  const deadline = Date.now() + SETTLE_MS;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`${what} did not come to hold within ${SETTLE_MS / 1000} s`);
+    await sleep(10);
+  }
+}
