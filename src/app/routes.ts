@@ -55,7 +55,7 @@ function nativeApi(
 
 export async function mountRoutes(parts: RoutesParts): Promise<void> {
   const { server, services, sealer, log } = parts;
-  const signIn = createSignIn(services);
+  const signIn = createSignIn({ ...services, sealer });
   await server.register(nativeApi(parts, signIn));
   await server.register(
     createSignInPages({

@@ -1,28 +1,34 @@
 /** The services behind the pages for people. */
 import type { SignInServices } from '../api/native/sign-in/parts.ts';
 import { createPersonSignIn } from '../auth/person-sign-in.ts';
+import { createSecondFactors } from '../auth/second-factor.ts';
 import { createSessions } from '../auth/sessions.ts';
-import { createDeviceLogins } from '../domain/device-logins/device-login-service.ts';
+import { createSignInSteps } from '../auth/sign-in-steps.ts';
+import { createDeviceLogins, type DeviceLogins } from '../domain/device-logins/device-login-service.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
+import type { Sealer } from '../domain/ports/sealer.ts';
 import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import type { Services } from './services.ts';
 
 export interface SignIn extends SignInServices {
   readonly passwordLinks: PasswordLinks;
+  readonly deviceLogins: DeviceLogins;
 }
 
 type SignInParts = Pick<
   Services,
   'store' | 'clock' | 'random' | 'passwords' | 'passwordSignIn' | 'attemptLimiter'
->;
+> & { readonly sealer: Sealer };
 
 export function createSignIn(parts: SignInParts): SignIn {
-  const { store, clock, random, passwords, passwordSignIn, attemptLimiter: limiter } = parts;
+  const { store, clock, random, passwords, passwordSignIn, sealer, attemptLimiter: limiter } = parts;
   const joins = createJoinService({ store, clock, random, policy: createJoinPolicy({ store }) });
   return {
     store,
     signIn: createPersonSignIn({ store, passwords, limiter, passwordSignIn }),
+    factors: createSecondFactors({ store, clock, random, sealer, limiter }),
+    steps: createSignInSteps({ sealer, clock }),
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
     passwordLinks: createPasswordLinks({ store, clock, random, hashPassword: passwords.hash }),

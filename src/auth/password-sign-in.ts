@@ -32,6 +32,8 @@ export type PasswordOutcome =
       readonly kind: 'refused';
       /** All but `credentials` are told only to who knows the password. */
       readonly reason: 'credentials' | 'suspended' | 'not-approved' | 'passwords-off' | 'second-factor';
+      /** With `second-factor`: whose password was right, for those who can go on to ask for it. */
+      readonly pending?: { readonly member: Membership; readonly identity: Identity };
     };
 
 export interface PasswordSignIn {
@@ -93,7 +95,9 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
       if (!settings.password_login && member.role !== 'owner') {
         return { kind: 'refused', reason: 'passwords-off' };
       }
-      if (own.some(({ kind }) => kind === 'totp')) return { kind: 'refused', reason: 'second-factor' };
+      if (own.some(({ kind }) => kind === 'totp')) {
+        return { kind: 'refused', reason: 'second-factor', pending: { member, identity } };
+      }
       return { kind: 'verified', member, identity };
     },
     open: sessions.open,

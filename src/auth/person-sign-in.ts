@@ -3,8 +3,7 @@
  * there alone or everywhere; without one, only a password that is good everywhere: names are never searched across
  * organizations. Whoever fails learns nothing of which of these it was.
  */
-import type { Identity } from '../domain/model/people.ts';
-import type { AccountMembership } from '../domain/ports/queries.ts';
+import type { Identity, Membership } from '../domain/model/people.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
 import { normalizeKey } from '../kernel/text.ts';
@@ -17,6 +16,7 @@ import {
   type PasswordOutcome,
   type PasswordSignIn,
 } from './password-sign-in.ts';
+import { factorOf } from './second-factor.ts';
 
 export interface PersonAttempt {
   /** An organization's label; '' for none. */
@@ -28,13 +28,18 @@ export interface PersonAttempt {
 }
 
 type Refused = Extract<PasswordOutcome, { readonly kind: 'refused' }>;
-type Verified = Extract<PasswordOutcome, { readonly kind: 'verified' }>;
+
+export interface PersonVerified {
+  readonly member: Membership;
+  readonly identity: Identity;
+  /** There are other organizations that the person may choose instead. */
+  readonly choice: boolean;
+}
 
 export type PersonOutcome =
-  | (Verified & {
-      /** There are other organizations that the person may choose instead. */
-      readonly choice: boolean;
-    })
+  | (PersonVerified & { readonly kind: 'verified' })
+  /** The password was right and is not enough. Without a factor, the organization wants one to be set up now. */
+  | (PersonVerified & { readonly kind: 'second-factor'; readonly factor: Identity | undefined })
   | Refused;
 
 export interface PersonSignIn {
@@ -53,7 +58,7 @@ export interface PersonSignInParts {
 
 /** No organization has it: a try there costs what any other costs, and fails. */
 const NO_ORGANIZATION = -1;
-const WRONG: Refused = { kind: 'refused', reason: 'credentials' };
+const WRONG: PersonOutcome = { kind: 'refused', reason: 'credentials' };
 
 export function createPersonSignIn(parts: PersonSignInParts): PersonSignIn {
   const { store, passwords, limiter, passwordSignIn } = parts;
@@ -82,20 +87,22 @@ export function createPersonSignIn(parts: PersonSignInParts): PersonSignIn {
   /** The first organization that takes this identity; the person may go on to another from there. */
   const firstOpen = async (identity: Identity): Promise<PersonOutcome> => {
     const memberships = await store.queries.accountMemberships(identity.account);
-    for (const membership of memberships) {
-      const member = await openTo(membership);
-      if (member !== undefined) return { kind: 'verified', member, identity, choice: memberships.length > 1 };
+    for (const { org, membership } of memberships) {
+      const member = await store.get('membership', org, membership);
+      if (member === undefined) continue;
+      const { password_login: allowed } = await readSettings(store, org);
+      if (allowed || member.role === 'owner')
+        return settled({ member, identity, choice: memberships.length > 1 });
     }
     return { kind: 'refused', reason: 'not-approved' };
   };
 
-  const openTo = async ({ org, membership }: AccountMembership) => {
-    const member = await store.get('membership', org, membership);
-    if (member === undefined) return undefined;
-    const settings = await readSettings(store, org);
-    if (!settings.password_login && member.role !== 'owner') return undefined;
-    const own = await store.find('identity', org, { account: member.account, kind: 'totp' }, 1);
-    return own.length > 0 ? undefined : member;
+  const settled = async (verified: PersonVerified): Promise<PersonOutcome> => {
+    const { member } = verified;
+    const factor = await factorOf(store, member);
+    if (factor !== undefined) return { kind: 'second-factor', ...verified, factor };
+    const { mfa_enforced: enforced } = await readSettings(store, member.org);
+    return enforced ? { kind: 'second-factor', ...verified, factor } : { kind: 'verified', ...verified };
   };
 
   return {
@@ -111,7 +118,10 @@ export function createPersonSignIn(parts: PersonSignInParts): PersonSignIn {
         org = only?.id ?? NO_ORGANIZATION;
       }
       const outcome = await passwordSignIn.verify({ org, login, password, address });
-      return outcome.kind === 'verified' ? { ...outcome, choice: false } : outcome;
+      if (outcome.kind === 'verified') {
+        return settled({ member: outcome.member, identity: outcome.identity, choice: false });
+      }
+      return outcome.pending === undefined ? outcome : settled({ ...outcome.pending, choice: false });
     },
   };
 }

@@ -14,6 +14,7 @@ import { readSettings } from '../domain/settings/settings.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { AppError, notFound } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
+import { factorOf } from './second-factor.ts';
 
 /** Of one member, at once; the oldest gives way to another. */
 const MAX_SESSIONS = 100;
@@ -38,6 +39,8 @@ export interface NewSession {
   readonly origin: AuditOrigin;
   readonly address?: string;
   readonly agent?: string;
+  /** The identity of the second factor that was shown as well. */
+  readonly factor?: number;
 }
 
 export interface ShownSession {
@@ -63,8 +66,9 @@ export interface Sessions {
   /** What the actor's session was opened with; undefined when it is no session. */
   openedWith(actor: Member): Promise<{ readonly account: number; readonly everywhere: boolean } | undefined>;
   /**
-   * Ends the actor's session and opens one in another organization of the same account. Errors: `forbidden` (the session
-   * is bound to its organization), `not_found` (no active membership there).
+   * Ends the actor's session and opens one in another organization of the same account. Errors: `forbidden` (the session is
+   * bound to its organization, or lacks a
+   * second factor that is asked for there), `not_found` (no active membership there).
    */
   change(actor: Member, org: number, session: NewSession): Promise<Session>;
 }
@@ -178,6 +182,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
         identityOrg: identity.org,
         address: session.address ?? '',
         agent: (session.agent ?? '').slice(0, MAX_AGENT),
+        factor: session.factor ?? 0,
         openedAt: tx.now,
       });
       await tx.update('identity', identity.org, identity.id, { lastUsed: tx.now });
@@ -253,7 +258,19 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       if (member === undefined || identity === undefined || memberState(member) !== 'active') {
         throw notFound('organization');
       }
-      const opened = await open({ member, identity }, session);
+      const { factor } = row;
+      const needed = await factorOf(store, member);
+      const missing =
+        needed === undefined
+          ? factor === 0 && (await readSettings(store, org)).mfa_enforced
+          : needed.id !== factor;
+      if (missing) {
+        throw new AppError(
+          'forbidden',
+          'that organization asks for a second factor: sign in to it by its name',
+        );
+      }
+      const opened = await open({ member, identity }, { ...session, factor });
       await revoke(actor, row.credential, session.origin);
       return opened;
     },

@@ -91,13 +91,14 @@ describe.each(ENGINES)('on %s', (engine) => {
       const path = await waiting();
       const visitor = await server.signedIn('owner@acme.test');
       const page = await visitor.get(path);
-      for (const fields of [
+      const wrong: Record<string, string>[] = [
         { decision: 'connect' },
         { decision: 'connect', mine: 'no' },
         { decision: 'x', mine: 'yes' },
         { mine: 'yes' },
         { decision: 'connect', mine: 'yes', organization: '999' },
-      ]) {
+      ];
+      for (const fields of wrong) {
         expect((await visitor.submit(page, path, fields)).status).toBe(409);
       }
       expect(await devices()).toBe(before);

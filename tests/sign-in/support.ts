@@ -5,6 +5,7 @@ import { createSignIn, type SignIn } from '../../src/app/sign-in.ts';
 import { createAttemptLimiter } from '../../src/auth/attempt-limiter.ts';
 import { createPasswords } from '../../src/auth/password.ts';
 import { createPasswordSignIn } from '../../src/auth/password-sign-in.ts';
+import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
 import { type ApiServer, createApiServer, type EngineName } from '../support/api-server.ts';
 import { seed } from '../support/seeds.ts';
 import { createVisitor, type Visit, type Visitor } from '../support/visitor.ts';
@@ -42,7 +43,8 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     const passwords = createPasswords({ random, cores: 2 });
     const attemptLimiter = createAttemptLimiter({ clock });
     const passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
-    signIn = createSignIn({ store, clock, random, passwords, passwordSignIn, attemptLimiter });
+    const sealer = createSealer({ key: random.bytes(SEALING_KEY_BYTES), random });
+    signIn = createSignIn({ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer });
     const pages: FastifyPluginAsync = createSignInPages({
       services: signIn,
       authenticate: authenticator.authenticate,

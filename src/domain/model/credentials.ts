@@ -80,6 +80,8 @@ export const session = entity(
     /** The identity that was proven, and its organization: one that is good everywhere (0) may change organizations. */
     identity: integer(),
     identityOrg: integer(),
+    /** The identity of the second factor that was shown as well, or 0. */
+    factor: integer(),
     address: text(),
     /** What the browser or program calls itself, cut. */
     agent: text(),

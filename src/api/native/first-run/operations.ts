@@ -1,6 +1,5 @@
 /** The first run over HTTP: the page, the creation of the first organization, and its devices, live. */
 import { join } from 'node:path';
-import { encode } from 'uqr';
 import { z } from 'zod';
 import type { Actor } from '../../../domain/access/actor.ts';
 import type { KeyService } from '../../../domain/credentials/key-service.ts';
@@ -11,6 +10,7 @@ import { tokenOfAuthorization } from '../../shared/credentials.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { originOf } from '../origin.ts';
 import { type StaticFile, staticFile, staticPage } from '../page.ts';
+import { qrPath } from '../qr.ts';
 import type { DeviceWatch } from './device-watch.ts';
 
 export interface FirstRunPageParts {
@@ -24,8 +24,6 @@ export interface FirstRunPageParts {
 const PAGES = join(import.meta.dirname, 'page');
 const KEY_LIFETIME_MS = DAY;
 const MAX_TEXT = 300;
-/** Light squares around the code that readers need. */
-const QUIET_ZONE = 4;
 
 const creation = z.strictObject({
   secret: z.string().max(MAX_TEXT),
@@ -39,13 +37,6 @@ function parsed(body: unknown): z.infer<typeof creation> {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw invalid(issue?.message ?? 'the body is not valid', issue?.path.join('.') || 'body');
-}
-
-/** The dark squares as one path, one unit each, in a square of `size` units. */
-function qrPath(text: string): { readonly size: number; readonly path: string } {
-  const { data, size } = encode(text, { ecc: 'M', border: QUIET_ZONE });
-  const path = data.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : ''))).join('');
-  return { size, path };
 }
 
 const upCommand = (loginServer: string, key: string): string =>

@@ -18,6 +18,8 @@ export type Fields = Readonly<Record<string, string>>;
 export interface Forms {
   /** The hidden field that every form holds; makes the cookie that it is bound to, if there is none. */
   tokenField(request: FastifyRequest, reply: FastifyReply): Html;
+  /** Something that this browser alone has, and that says nothing of its session. */
+  browserOf(request: FastifyRequest): string;
   /** Throws `forbidden` unless the request comes from a form of ours in this browser. */
   require(request: FastifyRequest): void;
 }
@@ -72,6 +74,12 @@ export function createForms({ cookies, random, publicUrl }: FormsParts): Forms {
         cookies.write(request, reply, 'form', secret);
       }
       return html`<input type="hidden" name="${TOKEN_FIELD}" value="${tokenOf(secret)}">`;
+    },
+    browserOf: (request) => {
+      const secret = secretOf(request);
+      // Forms are not looked at without one, and pages with a form make it first.
+      if (secret === undefined) throw new AppError('forbidden', REFUSED);
+      return sha256Hex(`browser ${secret}`);
     },
     require: (request) => {
       const secret = secretOf(request);

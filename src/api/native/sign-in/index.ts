@@ -13,6 +13,7 @@ import { sendPage } from '../page.ts';
 import { accountOperations } from './account-pages.ts';
 import { createCookies } from './cookies.ts';
 import { deviceOperations } from './device-pages.ts';
+import { factorOperations } from './factor-pages.ts';
 import { createForms, MAX_FORM_BYTES, parseForm } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
@@ -35,6 +36,7 @@ const SEE_OTHER = 303;
 export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...signInOperations(parts),
   ...accountOperations(parts),
+  ...factorOperations(parts),
   ...deviceOperations(parts),
   ...passwordOperations(parts),
 ];

@@ -1,7 +1,9 @@
 /** What the pages for people are made of. */
 import type { FastifyRequest } from 'fastify';
 import type { PersonSignIn } from '../../../auth/person-sign-in.ts';
+import type { SecondFactors } from '../../../auth/second-factor.ts';
 import type { Sessions } from '../../../auth/sessions.ts';
+import type { SignInSteps } from '../../../auth/sign-in-steps.ts';
 import type { Actor } from '../../../domain/access/actor.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
@@ -15,6 +17,8 @@ export type MemberActor = Extract<Actor, { readonly kind: 'member' }>;
 export interface SignInServices {
   readonly store: Pick<Store, 'get' | 'queries'>;
   readonly signIn: PersonSignIn;
+  readonly factors: SecondFactors;
+  readonly steps: SignInSteps;
   readonly sessions: Sessions;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;

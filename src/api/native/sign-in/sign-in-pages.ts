@@ -4,6 +4,7 @@ import type { PasswordOutcome } from '../../../auth/password-sign-in.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
+import { createFactorStep } from './factor-step.ts';
 import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
@@ -40,7 +41,9 @@ interface Shown {
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, MAX_TEXT) : '');
 
-export function signInOperations({ services, cookies, forms, person }: PageParts): readonly Operation[] {
+export function signInOperations(parts: PageParts): readonly Operation[] {
+  const { services, cookies, forms, person } = parts;
+  const { ask: askFactor, operations: factorSteps } = createFactorStep(parts);
   const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -110,11 +113,13 @@ export function signInOperations({ services, cookies, forms, person }: PageParts
           const shown = { organization: textOf(organization), login: textOf(login), next };
           return show(request, reply, { ...shown, problem: words(outcome.reason) }, UNAUTHORIZED);
         }
+        if (outcome.kind === 'second-factor') return askFactor(request, reply, outcome, next);
         // Always a new one: a session that somebody else put into this browser must not become this person's.
         putSession(cookies, request, reply, await services.sessions.open(outcome, browserSession(request)));
         return reply.redirect(outcome.choice ? withNext('/account/organization', next) : next, SEE_OTHER);
       },
     },
+    ...factorSteps,
     {
       id: 'native.sign-in.out',
       method: 'POST',
