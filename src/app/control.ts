@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type ControlPlane, createControlPlane } from '../control/control-plane.ts';
 import type { DerpMap } from '../control/wire/index.ts';
 import { createJoinPolicy } from '../effective-policy/join-policy.ts';
+import { createEphemeralQuery } from '../store/queries/ephemeral-query.ts';
 import { createPresenceQuery } from '../store/queries/presence-query.ts';
 import type { Installation } from './installation.ts';
 import type { ServerKeys } from './server-keys.ts';
@@ -32,6 +33,7 @@ export function createControl({
     store,
     follower,
     presenceQuery: createPresenceQuery(installation.engine),
+    ephemeralQuery: createEphemeralQuery(installation.engine),
     clock,
     random,
     noisePrivateKey: keys.noisePrivateKey,

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { sendError } from '../api/native/errors.ts';
 import type { ControlPlane } from '../control/control-plane.ts';
 import type { RelayServer } from '../control/derp/index.ts';
+import { NO_UPGRADE } from '../control/transport/index.ts';
 import type { TlsFiles } from './tls.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -68,6 +69,9 @@ export function createHttpServer(parts: HttpServerParts): FastifyInstance {
     const answer = control.keyResponse(typeof v === 'string' ? v : undefined);
     return reply.code(answer.status).headers(answer.headers).send(answer.body);
   });
+  server.all('/ts2021', { config: { operation: 'control.no-upgrade' } }, async (_request, reply) =>
+    reply.code(NO_UPGRADE.status).headers(NO_UPGRADE.headers).send(NO_UPGRADE.body),
+  );
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ code: 'not_found', message: 'not found' }),
   );

@@ -8,10 +8,12 @@ import { createDeviceLogins } from '../domain/device-logins/device-login-service
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
+import type { EphemeralQuery } from '../domain/ports/ephemeral-query.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { createHubs } from './hubs.ts';
 import { createDeviceUpdates } from './map/device-updates.ts';
@@ -47,6 +49,7 @@ export interface ControlPlaneParts {
   readonly store: Store;
   readonly follower: Follower;
   readonly presenceQuery: PresenceQuery;
+  readonly ephemeralQuery: EphemeralQuery;
   readonly clock: Clock;
   readonly random: Random;
   /** Curve25519, 32 bytes; must survive restarts. */
@@ -117,7 +120,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     onError,
     onOpened: memory.opened,
   });
-  const ephemeral = createEphemeralSweeper({ store, hubs, clock });
+  const ephemeral = createEphemeralSweeper({ store, query: parts.ephemeralQuery, clock });
   const readBody = createBodyReader();
 
   const routes: Readonly<
@@ -149,8 +152,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       try {
         await route(context, stream);
       } catch (error) {
-        if (!(error instanceof BodyError)) throw error;
-        answerText(stream, error.status, error.message);
+        const status = statusOf(error);
+        if (status === undefined) throw error;
+        answerText(stream, status, (error as Error).message);
       }
     },
   });
@@ -209,6 +213,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       hubs.stop();
     },
   };
+}
+
+/** The status of an expected failure, whose message is fit for clients; undefined for a defect. */
+function statusOf(error: unknown): number | undefined {
+  if (error instanceof BodyError) return error.status;
+  if (!(error instanceof AppError)) return undefined;
+  if (error.code === 'unavailable') return constants.HTTP_STATUS_SERVICE_UNAVAILABLE;
+  return error.code === 'invalid' ? constants.HTTP_STATUS_BAD_REQUEST : undefined;
 }
 
 async function parsed<T>(

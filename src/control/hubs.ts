@@ -99,6 +99,7 @@ export function createHubs(parts: HubsParts): Hubs {
       network: createPolicyView({ snapshot, now: clock.now, onError }),
       clock,
       derpMap,
+      onBroken: () => letGo(org, entry),
       onApplied: (changes, touched) => install(org, elections.after(changes, touched)),
       onError,
     });

@@ -1,64 +1,58 @@
-/** What clients send, checked. Tolerant where Go clients are: unknown fields pass, null is absence, zero keys are none. */
+/** What clients send, checked. Tolerant where Go clients are: unknown fields are dropped, null is absence, zero keys are none. */
 import { z } from 'zod';
-import { formatPrefix, masked, parsePrefix } from '../kernel/netip/index.ts';
+import { parseAddr } from '../kernel/netip/index.ts';
+import { hostinfoSchema, wireText } from './hostinfo-schema.ts';
 import { isKeyText, isZeroKey } from './noise/index.ts';
 
-const MAX_NAME = 256;
 const MAX_ENDPOINTS = 256;
-const MAX_ROUTES = 1_000;
-const MAX_TAGS = 100;
+const MAX_ENDPOINT_TYPE = 255;
 const MAX_TOKEN = 512;
+const MAX_URL = 2_048;
+const MAX_PORT = 65_535;
 
-const text = (max: number) => z.string().max(max).nullish();
 const nodeKey = z
   .string()
   .refine((value) => isKeyText('node', value) && !isZeroKey(value), 'is not a node key');
 
-const prefix = z.string().transform((value, context) => {
-  const parsed = parsePrefix(value);
-  if (parsed !== undefined) return formatPrefix(masked(parsed));
-  context.addIssue({ code: 'custom', message: 'is not a prefix' });
-  return z.NEVER;
-});
+/** `1.2.3.4:41641` or `[fd7a::1]:41641`: clients refuse a map that holds anything else. */
+function isAddrPort(text: string): boolean {
+  const match = /^(?:\[(?<six>[0-9a-fA-F:.]+)\]|(?<four>[0-9.]+)):(?<port>\d{1,5})$/u.exec(text);
+  const { six, four, port } = match?.groups ?? {};
+  if (Number(port) > MAX_PORT) return false;
+  return parseAddr(six ?? four ?? '')?.family === (six === undefined ? 4 : 6);
+}
 
-/** Kept and passed on as it came; only what the server itself reads is typed. */
-const hostinfo = z
-  .looseObject({
-    Hostname: text(MAX_NAME),
-    OS: text(MAX_NAME),
-    IPNVersion: text(MAX_NAME),
-    ShieldsUp: z.boolean().nullish(),
-    RoutableIPs: z.array(prefix).max(MAX_ROUTES).nullish(),
-    RequestTags: z.array(z.string().max(MAX_NAME)).max(MAX_TAGS).nullish(),
-    NetInfo: z.looseObject({ PreferredDERP: z.int().nullish() }).nullish(),
-  })
-  .nullish();
-
-export const registerRequest = z.looseObject({
+export const registerRequest = z.object({
   Version: z.int().nullish(),
   NodeKey: nodeKey,
-  Auth: z.looseObject({ AuthKey: text(MAX_TOKEN) }).nullish(),
-  Expiry: text(64),
-  Followup: text(2_048),
-  Hostinfo: hostinfo,
+  Auth: z.object({ AuthKey: wireText(MAX_TOKEN).nullish() }).nullish(),
+  Expiry: wireText(64).nullish(),
+  Followup: wireText(MAX_URL).nullish(),
+  Hostinfo: hostinfoSchema,
   Ephemeral: z.boolean().nullish(),
 });
 
-export const mapRequest = z.looseObject({
+export const mapRequest = z.object({
   Version: z.int().nullish(),
-  Compress: text(16),
+  Compress: wireText(16).nullish(),
   NodeKey: nodeKey,
-  DiscoKey: text(128),
+  DiscoKey: z
+    .string()
+    .refine((value) => value === '' || isKeyText('disco', value), 'is not a disco key')
+    .nullish(),
   Stream: z.boolean().nullish(),
   OmitPeers: z.boolean().nullish(),
-  Hostinfo: hostinfo,
-  Endpoints: z.array(z.string().max(64)).max(MAX_ENDPOINTS).nullish(),
-  EndpointTypes: z.array(z.int()).max(MAX_ENDPOINTS).nullish(),
+  Hostinfo: hostinfoSchema,
+  Endpoints: z
+    .array(z.string().refine(isAddrPort, 'is not an address and a port'))
+    .max(MAX_ENDPOINTS)
+    .nullish(),
+  EndpointTypes: z.array(z.int().min(0).max(MAX_ENDPOINT_TYPE)).max(MAX_ENDPOINTS).nullish(),
 });
 
 export type RegisterInput = z.infer<typeof registerRequest>;
 export type MapInput = z.infer<typeof mapRequest>;
-export type HostinfoInput = z.infer<typeof hostinfo>;
+export type HostinfoInput = z.infer<typeof hostinfoSchema>;
 
 export interface HostFactsInput {
   readonly hostname: string;
@@ -67,7 +61,7 @@ export interface HostFactsInput {
   readonly advertised: readonly string[];
   readonly requestTags: readonly string[];
   readonly shieldsUp: boolean;
-  /** The whole of it but NetInfo. */
+  /** The known fields but NetInfo. */
   readonly hostinfo: Readonly<Record<string, unknown>>;
   /** Undefined: not told, the known one stands. */
   readonly netInfo: Readonly<Record<string, unknown>> | undefined;

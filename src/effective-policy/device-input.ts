@@ -1,6 +1,6 @@
 /** A device as the policy sees it. */
 import { builtInAttributes } from '../domain/devices/built-in-attributes.ts';
-import { isEffective } from '../domain/devices/routes.ts';
+import { type IsSuspended, isEnabled } from '../domain/devices/routes.ts';
 import type { AttributeValue, Device } from '../domain/model/devices.ts';
 import type { DeviceFacts } from '../domain/snapshot/snapshot.ts';
 import type { DeviceInput, DeviceOwner } from '../policy/index.ts';
@@ -27,7 +27,7 @@ export function attributesOf(facts: DeviceFacts, now: number): Record<string, At
   return attributes;
 }
 
-export function deviceInput(facts: DeviceFacts, now: number): DeviceInput {
+export function deviceInput(facts: DeviceFacts, now: number, isSuspended: IsSuspended): DeviceInput {
   const { device } = facts;
   const routes = [...facts.routes.values()];
   return {
@@ -36,9 +36,7 @@ export function deviceInput(facts: DeviceFacts, now: number): DeviceInput {
     tags: [...facts.tags].sort(),
     addresses: facts.addresses.map(({ ip }) => ip),
     advertised: routes.filter((route) => route.advertised).map(({ prefix }) => prefix),
-    approved: routes
-      .filter((route) => isEffective({ ...route, advertised: true }))
-      .map(({ prefix }) => prefix),
+    approved: routes.filter((route) => isEnabled(route, isSuspended)).map(({ prefix }) => prefix),
     attributes: attributesOf(facts, now),
     class: device.class,
     authorized: device.authorizedAt !== null && device.blockedAt === null,

@@ -69,10 +69,24 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     if (at !== null && at > now() && at < nextExpiry) nextExpiry = at;
   };
 
+  const isSuspended = (membership: number): boolean =>
+    (snapshot.memberships.get(membership)?.suspendedAt ?? null) !== null;
+
+  /** Devices with routes that one of these members enabled. */
+  const routersOf = (changes: readonly Change[]): number[] => {
+    const members = new Set(
+      changes.filter(({ kind }) => kind === 'membership').map(({ key }) => Number(key)),
+    );
+    if (members.size === 0) return [];
+    return [...snapshot.devices].flatMap(([id, { routes }]) =>
+      [...routes.values()].some(({ manualBy }) => members.has(manualBy)) ? [id] : [],
+    );
+  };
+
   const deviceChange = (id: number): PolicyChange[] => {
     const facts = snapshot.devices.get(id);
     if (facts === undefined) return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
-    const device = deviceInput(facts, now());
+    const device = deviceInput(facts, now(), isSuspended);
     for (const { expiresAt } of facts.attributes.values()) ends(expiresAt);
     const text = JSON.stringify(device);
     if (lastDevice.get(id) === text) return [];
@@ -264,7 +278,10 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
   return {
     engine,
     apply: (changes, devices) =>
-      engine.applyAll([...translate(changes), ...[...devices].flatMap(deviceChange)]),
+      engine.applyAll([
+        ...translate(changes),
+        ...[...new Set([...devices, ...routersOf(changes)])].flatMap(deviceChange),
+      ]),
     expire: (time) => {
       if (time < nextExpiry) return undefined;
       nextExpiry = Number.POSITIVE_INFINITY;

@@ -1,5 +1,5 @@
 /** Follows an organization's audit chain from its first event to its head, a page at a time. */
-import type { Store } from '../domain/ports/store.ts';
+import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { type ChainFault, createChainVerifier } from './audit-chain.ts';
 
 const PAGE = 1_000;
@@ -19,6 +19,14 @@ export async function verifyAuditChain(
   org: number,
 ): Promise<ChainReport> {
   const head = await store.auditHead(org);
+  if (org !== INSTALLATION && head.auditSeq === 0) {
+    // An organization is made in a write that gives its first event.
+    return {
+      events: 0,
+      head: '',
+      fault: { seq: 1, reason: 'the log is empty: its events and its head were erased' },
+    };
+  }
   const verifier = createChainVerifier();
   let seq = 0;
   while (seq < head.auditSeq) {

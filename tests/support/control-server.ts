@@ -61,6 +61,7 @@ export async function startControlServer(
     store,
     follower,
     presenceQuery: { organizationsOf: async () => [org] },
+    ephemeralQuery: { absentSince: async () => [] },
     clock: systemClock,
     random: systemRandom,
     noisePrivateKey: exportPrivateKey(generatePrivateKey()),

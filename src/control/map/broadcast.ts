@@ -2,6 +2,7 @@
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Compression, encodeMessage } from '../wire/index.ts';
+import { emptyBacklog } from './backlog.ts';
 import {
   advanceClass,
   type ClassDelta,
@@ -45,7 +46,7 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
 
   const send = (stream: MapStream, message: Uint8Array): void => {
     stream.lastWrite = clock.now();
-    if (!stream.sink.write(message) && stream.backlog === undefined) stream.backlog = new Set();
+    if (!stream.sink.write(message) && stream.backlog === undefined) stream.backlog = emptyBacklog();
   };
   const sendMembers = (stream: MapStream, members: string): void => {
     if (members !== '') send(stream, encodeMessage(`{${members}}`, stream.compression));
@@ -55,6 +56,10 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
   const tellOwn = (stream: MapStream): void => {
     const facts = snapshot.devices.get(stream.device);
     if (facts === undefined) return;
+    if (stream.backlog !== undefined) {
+      stream.backlog.own = true;
+      return;
+    }
     const own = network.own(stream.device);
     const node = renderOwnNode(snapshot, facts, own, clock.now());
     const members: string[] = [];
@@ -78,6 +83,10 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
   /** A device that moved to another class hears the whole difference between the two. */
   const move = (stream: MapStream, had: ClassState['views'], dirty: ReadonlySet<number>): void => {
     const { views, delta } = differenceFor(network, stream.device, had, dirty);
+    if (stream.backlog !== undefined) {
+      for (const id of [...delta.changed, ...delta.removed]) stream.backlog.devices.add(id);
+      return;
+    }
     sendMembers(stream, deltaMembers(views, delta, renders, profiles, stream.device));
   };
 
@@ -94,8 +103,8 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
     for (const stream of state.streams) {
       if (!stream.ready || informed.has(stream)) continue;
       if (stream.backlog !== undefined) {
-        for (const id of dirty) stream.backlog.add(id);
-        for (const id of named) stream.backlog.add(id);
+        for (const id of dirty) stream.backlog.devices.add(id);
+        for (const id of named) stream.backlog.devices.add(id);
       } else if (named.has(stream.device)) {
         sendMembers(stream, deltaMembers(state.views, delta, renders, profiles, stream.device));
       } else {
@@ -110,16 +119,24 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
     }
   };
 
+  const commonMembers = (common: Pick<PendingChanges, 'dns' | 'profiles'>): string =>
+    [
+      ...(common.dns ? [`"DNSConfig":${JSON.stringify(dnsConfigOf(snapshot))}`] : []),
+      ...(common.profiles.size > 0 ? [`"UserProfiles":[${profiles(common.profiles)}]`] : []),
+    ].join(',');
+
   /** What every stream of the organization is told alike. */
   const tellAll = (pending: PendingChanges): void => {
-    const members = [
-      ...(pending.dns ? [`"DNSConfig":${JSON.stringify(dnsConfigOf(snapshot))}`] : []),
-      ...(pending.profiles.size > 0 ? [`"UserProfiles":[${profiles(pending.profiles)}]`] : []),
-    ].join(',');
+    const members = commonMembers(pending);
     if (members === '') return;
     const shared = new Map<Compression, Buffer>();
     for (const stream of registry.streams()) {
       if (!stream.ready) continue;
+      if (stream.backlog !== undefined) {
+        stream.backlog.dns ||= pending.dns;
+        for (const user of pending.profiles) stream.backlog.profiles.add(user);
+        continue;
+      }
       const message = shared.get(stream.compression) ?? encodeMessage(`{${members}}`, stream.compression);
       shared.set(stream.compression, message);
       send(stream, message);
@@ -182,13 +199,19 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
       const backlog = stream.backlog;
       const state = registry.classOf(stream);
       stream.backlog = undefined;
-      if (backlog === undefined || backlog.size === 0 || state === undefined) return;
-      const changed = [...backlog].filter((id) => state.views.has(id)).sort((a, b) => a - b);
-      const removed = [...backlog].filter((id) => !state.views.has(id));
-      sendMembers(
-        stream,
-        deltaMembers(state.views, { changed, removed, patches: [] }, renders, profiles, stream.device),
-      );
+      if (backlog === undefined || state === undefined) return;
+      const changed = [...backlog.devices].filter((id) => state.views.has(id)).sort((a, b) => a - b);
+      const removed = [...backlog.devices].filter((id) => !state.views.has(id));
+      const delta = { changed, removed, patches: [] };
+      const peers = deltaMembers(state.views, delta, renders, profiles, stream.device);
+      if (backlog.own) tellOwn(stream);
+      // A message that fills the pipe again puts what follows it back on the list, and nothing is lost.
+      if (stream.backlog !== undefined) {
+        Object.assign(stream.backlog, { ...backlog, own: false });
+        return;
+      }
+      sendMembers(stream, peers);
+      sendMembers(stream, commonMembers(backlog));
     },
   };
 }

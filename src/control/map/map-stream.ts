@@ -1,5 +1,6 @@
 /** One device's open map stream, and what its client has been told on it. */
 import type { Compression } from '../wire/index.ts';
+import type { Backlog } from './backlog.ts';
 import type { OwnView, ViewerClass } from './network-view.ts';
 
 /** The sending side of a stream, as the transport gives it. */
@@ -22,8 +23,8 @@ export interface MapStream {
   /** The device's own node as last sent, without what the device itself reported. */
   ownText: string;
   own: OwnView | undefined;
-  /** Devices that changed while the client was slow; undefined while it keeps up. */
-  backlog: Set<number> | undefined;
+  /** What changed while the client was slow; undefined while it keeps up. */
+  backlog: Backlog | undefined;
   readonly openedAt: number;
   /** When a message was last written, for keep-alives. */
   lastWrite: number;

@@ -60,6 +60,8 @@ export interface OrganizationHubParts {
   /** Told of changes, and of the devices whose facts they touched, when they are in the snapshot. */
   readonly onApplied: (changes: readonly Change[], touched: ReadonlySet<number>) => void;
   readonly onError: (error: unknown) => void;
+  /** The hub can no longer vouch for what its streams know: it must be let go of. */
+  readonly onBroken: () => void;
 }
 
 export function createOrganizationHub(parts: OrganizationHubParts): OrganizationHub {
@@ -84,6 +86,8 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       broadcast.tell(now, lost);
     } catch (error) {
       onError(error);
+      // Some streams were told and others not: all come again, and start from the present state.
+      parts.onBroken();
     }
     lost.clear();
   };

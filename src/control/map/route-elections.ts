@@ -63,7 +63,8 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
     const keys = new Set<string>();
     if (facts === undefined || !takesPart(snapshot, facts)) return keys;
     for (const route of facts.routes.values()) {
-      if (isEffective(route) && !isExitPrefix(route.prefix)) keys.add(keyOf(NO_NETWORK, route.prefix));
+      if (isEffective(route, isSuspended) && !isExitPrefix(route.prefix))
+        keys.add(keyOf(NO_NETWORK, route.prefix));
     }
     for (const gateway of snapshot.table('gateway').values()) {
       if (gateway.device !== id || !isBound(gateway)) continue;
@@ -71,6 +72,9 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
     }
     return keys;
   };
+
+  const isSuspended = (membership: number): boolean =>
+    (snapshot.memberships.get(membership)?.suspendedAt ?? null) !== null;
 
   const elect = (key: string): Election[] => {
     const candidates = [...(servers.get(key) ?? [])].map((device) => ({
@@ -113,6 +117,9 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
       if (kind !== 'membership') continue;
       for (const { device } of snapshot.devices.values()) {
         if (device.ownerKind === 'membership' && device.owner === Number(key)) devices.add(device.id);
+      }
+      for (const [id, { routes }] of snapshot.devices) {
+        if ([...routes.values()].some(({ manualBy }) => manualBy === Number(key))) devices.add(id);
       }
     }
     if (gateways) {

@@ -1,28 +1,30 @@
 /** Takes ephemeral devices away that have been gone for a while. */
 import { removeDevice } from '../../domain/devices/device-removal.ts';
+import type { EphemeralQuery } from '../../domain/ports/ephemeral-query.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { type Clock, MINUTE } from '../../kernel/clock.ts';
-import type { Hubs } from '../hubs.ts';
 
 /** How long an ephemeral device may be offline. */
 const MAX_ABSENCE_MS = 30 * MINUTE;
+/** Devices looked at in one round; the others wait for the next. */
+const AT_ONCE = 500;
 
 export interface EphemeralSweeperParts {
   readonly store: Store;
-  readonly hubs: Hubs;
+  readonly query: EphemeralQuery;
   readonly clock: Clock;
 }
 
-export function createEphemeralSweeper({ store, hubs, clock }: EphemeralSweeperParts) {
+export function createEphemeralSweeper({ store, query, clock }: EphemeralSweeperParts) {
   const remove = (org: number, id: number): Promise<void> =>
     store.write(
       { orgs: [org], by: { kind: 'system', id: '', name: 'control' }, origin: 'control' },
       async (tx) => {
         const device = await tx.get('device', org, id);
         const presence = await tx.get('presence', org, { device: id });
-        // It may have come back, through any process, since the snapshot was looked at.
-        if (device === undefined || presence === undefined || presence.online) return;
-        if (presence.lastSeen > tx.now - MAX_ABSENCE_MS) return;
+        // It may have come back, through any process, since it was found.
+        if (device?.ephemeral !== true || presence?.online === true) return;
+        if ((presence?.lastSeen ?? device.createdAt) > tx.now - MAX_ABSENCE_MS) return;
         await removeDevice(tx, device);
         tx.audit(org, {
           verb: 'delete',
@@ -36,13 +38,8 @@ export function createEphemeralSweeper({ store, hubs, clock }: EphemeralSweeperP
 
   return {
     sweep: async (): Promise<void> => {
-      const limit = clock.now() - MAX_ABSENCE_MS;
-      for (const hub of hubs.all()) {
-        for (const { device, presence } of hub.snapshot.devices.values()) {
-          if (!device.ephemeral || presence === undefined || presence.online || presence.lastSeen > limit)
-            continue;
-          await remove(device.org, device.id);
-        }
+      for (const { org, device } of await query.absentSince(clock.now() - MAX_ABSENCE_MS, AT_ONCE)) {
+        await remove(org, device);
       }
     },
   };

@@ -4,6 +4,7 @@
  */
 import type { DeviceLive, Presence, RoutePrimary } from '../../domain/model/devices.ts';
 import type { Change, Store, Tx } from '../../domain/ports/store.ts';
+import { AppError } from '../../kernel/errors.ts';
 
 /** Long enough to merge what a device says in a row, short enough that nobody waits for it. */
 const FLUSH_MS = 20;
@@ -40,6 +41,19 @@ export interface LiveWriter {
 export interface LiveWriterParts {
   readonly store: Store;
   readonly onError: (error: unknown) => void;
+}
+
+/** The database is away for a while: the same rows can be written later. */
+const isPassing = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable';
+
+/** A batch as batches of one row. */
+function singleRows(batch: Batch): Batch[] {
+  const none = (): Batch => ({ live: new Map(), presence: new Map(), primaries: new Map() });
+  return [
+    ...[...batch.live].map((entry) => ({ ...none(), live: new Map([entry]) })),
+    ...[...batch.presence].map((entry) => ({ ...none(), presence: new Map([entry]) })),
+    ...[...batch.primaries].map((entry) => ({ ...none(), primaries: new Map([entry]) })),
+  ];
 }
 
 export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWriter {
@@ -125,20 +139,39 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
     for (const [key, row] of failed.primaries) if (!batch.primaries.has(key)) batch.primaries.set(key, row);
   };
 
+  const retryLater = (org: number, batch: Batch): void => {
+    restore(org, batch);
+    clearTimeout(timer);
+    timer = closed ? undefined : setTimeout(start, RETRY_MS);
+  };
+
+  /** Writes a batch, or what can be written of it: one row that cannot be must not hold up those of other devices. */
+  const writeBatch = async (org: number, batch: Batch): Promise<void> => {
+    try {
+      const skipped = await write(org, batch);
+      drop(org, skipped.live, skipped.presence);
+    } catch (error) {
+      if (isPassing(error)) {
+        onError(error);
+        retryLater(org, batch);
+        return;
+      }
+      const rows = singleRows(batch);
+      if (rows.length > 1) {
+        for (const row of rows) await writeBatch(org, row);
+      } else {
+        onError(error);
+        drop(org, [...batch.live.values()], [...batch.presence.values()]);
+      }
+    }
+  };
+
   /** One write an organization at a time: what is said meanwhile waits and is merged. */
   const writeOne = async (org: number): Promise<void> => {
     const batch = batches.get(org);
     if (batch === undefined) return;
     batches.delete(org);
-    try {
-      const skipped = await write(org, batch);
-      drop(org, skipped.live, skipped.presence);
-    } catch (error) {
-      onError(error);
-      restore(org, batch);
-      clearTimeout(timer);
-      timer = closed ? undefined : setTimeout(start, RETRY_MS);
-    }
+    await writeBatch(org, batch);
   };
 
   const startAll = (): Promise<unknown> =>

@@ -50,7 +50,8 @@ export function createPresenceKeeper(parts: PresenceKeeperParts): PresenceKeeper
     for (const org of await query.organizationsOf(lost)) {
       await store.write({ orgs: [org], by: CONTROL, origin: 'control' }, async (tx) => {
         for (const left of await tx.find('presence', org, { replica: lost, online: true }, MAX_DEVICES)) {
-          await tx.put('presence', { ...left, online: false, since: tx.now });
+          // It was connected until its process went: what is counted from here is its absence.
+          await tx.put('presence', { ...left, online: false, since: tx.now, lastSeen: tx.now });
         }
       });
     }

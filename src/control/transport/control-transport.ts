@@ -151,7 +151,7 @@ export function createControlTransport(options: ControlTransportOptions): Contro
       );
     });
     answer(connection.context, request, headers).catch((error: unknown) => {
-      log.warn({ path: headers[':path'], error }, 'a control request failed');
+      log.warn({ path: headers[':path'], err: error }, 'a control request failed');
       if (request.destroyed || request.closed) return;
       if (request.headersSent) {
         // Not close(): that ends the answer properly first, and half of one would look whole.

@@ -110,6 +110,8 @@ export async function renewDevice(
     ownerKind: owner.ownerKind,
     owner: owner.owner,
     keyExpiresAt: await keyExpiry(tx, device.org, owner),
+    // Tags had switched the expiry off; what a person owns again has one again.
+    ...(device.ownerKind === 'tags' && owner.ownerKind === 'membership' ? { expiryDisabled: false } : {}),
     credential: grant.credential,
     os: request.os,
     clientVersion: request.clientVersion,

@@ -142,7 +142,14 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
       ) {
         return refused('the auth key is not known');
       }
-      return admit(request, keyAdmission(credential));
+      // A device that starts again shows the key that it was made with, perhaps for years. The key has done its work: that it
+      // was used up, has expired or was revoked since takes nothing from the device.
+      const known = await store.lookup('device', 'nodeKey', request.nodeKey);
+      const restarts =
+        known?.machineKey === request.machineKey &&
+        known.credential === credential.id &&
+        !isExpired(known, clock.now());
+      return restarts ? withoutKey(request) : admit(request, keyAdmission(credential));
     },
     admit,
     logout: async (machineKey, nodeKey) => {

@@ -5,9 +5,23 @@ import type { Tx } from '../ports/store.ts';
 export const EXIT_PREFIXES: readonly string[] = ['0.0.0.0/0', '::/0'];
 export const isExitPrefix = (prefix: string): boolean => EXIT_PREFIXES.includes(prefix);
 
-/** A route carries traffic when the device offers it and somebody, or the policy, enabled it. */
-export const isEffective = (route: Pick<Route, 'advertised' | 'manualAt' | 'auto'>): boolean =>
-  route.advertised && (route.manualAt !== null || route.auto);
+/** Whether a membership (by id) is suspended. */
+export type IsSuspended = (membership: number) => boolean;
+
+/**
+ * Whether somebody, or the policy, enabled a route. What a person enabled rests while that person is suspended (the service
+ * that devices are administered through has it so).
+ */
+export const isEnabled = (
+  route: Pick<Route, 'manualAt' | 'manualBy' | 'auto'>,
+  isSuspended: IsSuspended,
+): boolean => route.auto || (route.manualAt !== null && !isSuspended(route.manualBy));
+
+/** A route carries traffic when the device offers it and it is enabled. */
+export const isEffective = (
+  route: Pick<Route, 'advertised' | 'manualAt' | 'manualBy' | 'auto'>,
+  isSuspended: IsSuspended,
+): boolean => route.advertised && isEnabled(route, isSuspended);
 
 /** Which of a device's prefixes the policy approves by itself. */
 export type AutoApprove = (prefixes: readonly string[]) => ReadonlySet<string>;
