@@ -59,9 +59,10 @@ describe('1,000 devices under 500 rules', () => {
   });
 
   it('compile for the first time in 1.5 s', () => {
-    expect(elapsed(() => engine.core.devices.forEach((_, id) => readAll(engine, id)))).toBeLessThan(
-      1_500 * SLACK,
-    );
+    const time = elapsed(() => {
+      for (const id of engine.core.devices.keys()) readAll(engine, id);
+    });
+    expect(time).toBeLessThan(1_500 * SLACK);
   });
 
   it('take one more device in 2 ms', () => {
