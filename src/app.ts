@@ -11,6 +11,7 @@ import { firstRunLinkOf } from './app/first-run-link.ts';
 import { closeHttpServer, createHttpServer } from './app/http-server.ts';
 import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
+import { createMail } from './app/mail.ts';
 import { createMetrics, type Metrics } from './app/metrics.ts';
 import { startMetricsListener } from './app/metrics-listener.ts';
 import { createReadiness } from './app/readiness.ts';
@@ -104,17 +105,23 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const origin = await listen(server, config, tls);
   derp.originListens((server.server.address() as AddressInfo).port);
   maintenance.start();
+  const holder = randomNanoId(random);
+  const url = `${config.publicUrl ?? origin}/`;
   const webhooks = createWebhooks({
     installation,
     services,
     sealer: keys.sealer,
     allowPrivate: config.webhookAllowPrivate,
-    holder: randomNanoId(random),
-    url: `${config.publicUrl ?? origin}/`,
+    holder,
+    url,
     onError,
   });
   cleanup.add('webhooks', webhooks.close);
   webhooks.start();
+  const { sealingKey } = keys;
+  const mail = createMail({ installation, services, config: config.mail, sealingKey, holder, url, onError });
+  cleanup.add('mail', mail.close);
+  mail.start();
   const firstRunLink = await firstRunLinkOf(services, config.publicUrl ?? origin);
   return { origin, firstRunLink, close: cleanup.run, reload: () => reloadCertificate(server, tls, log) };
 }
