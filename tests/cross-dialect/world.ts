@@ -46,7 +46,6 @@ export async function createWorld(engine: EngineName): Promise<World> {
     follower,
     presenceQuery: { organizationsOf: async () => [organization.id] },
     ephemeralQuery: { absentSince: async () => [] },
-    ephemeralQuery: { absentSince: async () => [] },
     clock: { now: () => Date.now() },
     random,
     noisePrivateKey: exportPrivateKey(generatePrivateKey()),
