@@ -30,7 +30,8 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-export async function createReceiver(): Promise<Receiver> {
+/** `at`: where to listen; by default on a free port of this machine. */
+export async function createReceiver(at = { host: '127.0.0.1', port: 0 }): Promise<Receiver> {
   const requests: Received[] = [];
   const answers = new Map<string, number>();
   const server = http.createServer((request, response) => {
@@ -45,10 +46,13 @@ export async function createReceiver(): Promise<Receiver> {
       response.end('thanks');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(at.port, at.host, resolve);
+  });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${at.host}:${port}`,
     requests,
     answers,
     events: (path) =>

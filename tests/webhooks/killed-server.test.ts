@@ -1,0 +1,55 @@
+// A server that is killed in the middle of it: what was acknowledged is told after the next start.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ENGINES } from '../support/engines.ts';
+import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
+import { createReceiver, isSigned, type Receiver } from '../support/webhook-receiver.ts';
+import { until } from './rig.ts';
+
+/** The API takes endpoints on port 80 and 443 alone. */
+const AT = { sqlite: { host: '127.0.81.1', port: 80 }, postgres: { host: '127.0.81.2', port: 80 } } as const;
+
+const mayListen = await createReceiver({ host: '127.0.81.3', port: 80 }).then(
+  async (receiver) => {
+    await receiver.close();
+    return true;
+  },
+  () => false,
+);
+if (!mayListen) console.log('skipped: this user may not listen on port 80, which webhooks lead to');
+
+describe.skipIf(!mayListen).each(ENGINES)('a server on %s that is killed', (engine) => {
+  let installation: TestInstallation;
+  let receiver: Receiver;
+  beforeAll(async () => {
+    installation = await createInstallation(engine);
+    receiver = await createReceiver(AT[engine]);
+  });
+  afterAll(async () => {
+    await receiver.close();
+    await installation.end();
+  });
+
+  test('delivers what it had not delivered when it comes back', async () => {
+    const post = (url: string, path: string, body: unknown) =>
+      ask(`${url}/api/v2${path}`, installation.apiKey, { method: 'POST', body: JSON.stringify(body) });
+    const first = await installation.start('--webhook-allow-private');
+    const made = await post(first.url, '/tailnet/-/webhooks', {
+      endpointUrl: `http://${AT[engine].host}/hook`,
+      subscriptions: ['policyUpdate'],
+    });
+    expect(made.status).toBe(200);
+    const { endpointId, secret } = JSON.parse(made.text) as { endpointId: string; secret: string };
+    receiver.answers.set('/hook', 503);
+    expect((await post(first.url, `/webhooks/${endpointId}/test`, {})).status).toBe(202);
+    expect((await post(first.url, '/tailnet/-/acl', { acls: [] })).status).toBe(200);
+    await until(() => receiver.requests.length > 0, 'a first try');
+    await first.kill9();
+
+    receiver.answers.delete('/hook');
+    await installation.start('--webhook-allow-private');
+    await until(() => receiver.events().some(({ type }) => type === 'policyUpdate'), 'the delivery');
+    expect(receiver.events().map(({ type }) => type)).toEqual(['test', 'policyUpdate']);
+    expect(receiver.events()[1]?.data).toMatchObject({ newPolicy: expect.stringContaining('acls') });
+    expect(receiver.requests.every((request) => isSigned(request, secret))).toBe(true);
+  }, 120_000);
+});
