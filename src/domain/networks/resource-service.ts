@@ -6,24 +6,23 @@
 import { invalid } from '../../kernel/errors.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
+import { requireRow } from '../directory/missing.ts';
 import type { Resource, ResourceProtocols } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
-import { insertEdge, PLAIN_TERMS, removeEdge } from './edges.ts';
+import { removeEdge } from './edges.ts';
+import { audit, type ResourceParts, writeParts } from './resource-parts.ts';
 import {
   changeTerms,
   checkAlias,
-  checkLabels,
   checkProtocols,
   isWildcard,
-  type Label,
   OPEN_PROTOCOLS,
   parseAddress,
   type TermsChange,
 } from './resource-rules.ts';
 
-export interface ResourceChange {
+export interface ResourceChange extends ResourceParts {
   readonly name?: string;
   readonly network?: number;
   readonly address?: string;
@@ -32,16 +31,9 @@ export interface ResourceChange {
   readonly protocols?: ResourceProtocols;
   readonly active?: boolean;
   readonly bypass?: boolean;
-  readonly visible?: boolean;
-  readonly browserShortcut?: boolean;
   /** Null: the default policy. */
   readonly securityPolicy?: number | null;
-  readonly labels?: readonly Label[];
   readonly terms?: TermsChange;
-  /** Groups with access. */
-  readonly groups?: ListChange;
-  /** Groups whose members approve requests. */
-  readonly approvers?: ListChange;
 }
 
 export type NewResource = ResourceChange & Required<Pick<ResourceChange, 'name' | 'network' | 'address'>>;
@@ -122,8 +114,6 @@ function checkBypass({ addressText, securityPolicy, protocols: { tcp, udp } }: S
   if (securityPolicy !== null) throw cannot('a security policy');
   if (tcp.policy === 'restricted' || udp.policy === 'restricted') throw cannot('port restrictions');
 }
-
-const SHORTCUT_REFUSED = "Resources with a CIDR range or wildcard can't have the browser shortcut enabled.";
 
 export function createResourceService({ store }: { readonly store: Store }): ResourceService {
   const allow = (actor: Actor, change: ResourceChange): void => {
@@ -215,106 +205,4 @@ const differing = (from: object, to: object): object => {
 async function checkReferences(tx: Tx, org: number, settings: Settings): Promise<void> {
   await requireRow(tx, 'network', org, settings.network);
   if (settings.securityPolicy !== null) await requireRow(tx, 'securityPolicy', org, settings.securityPolicy);
-}
-
-/** What hangs on the resource; says whether any of it changed. */
-async function writeParts(
-  tx: Tx,
-  actor: Actor,
-  resource: Resource,
-  change: ResourceChange,
-): Promise<boolean> {
-  const details = await writeDetails(tx, resource, change);
-  const labels = change.labels !== undefined && (await writeLabels(tx, resource, checkLabels(change.labels)));
-  const approvers = change.approvers !== undefined && (await writeApprovers(tx, resource, change.approvers));
-  const groups = change.groups !== undefined && (await writeGroups(tx, actor, resource, change.groups));
-  return details || labels || approvers || groups;
-}
-
-async function writeDetails(tx: Tx, resource: Resource, change: ResourceChange): Promise<boolean> {
-  const { org, id: resourceId } = resource;
-  const present = await tx.get('resourceTwingate', org, { resource: resourceId });
-  const isVisible = change.visible ?? present?.isVisible ?? true;
-  const browserShortcut = change.browserShortcut ?? present?.browserShortcut ?? false;
-  if (browserShortcut && (resource.addressKind === 'cidr' || isWildcard(resource.addressText))) {
-    throw invalid(SHORTCUT_REFUSED, 'isBrowserShortcutEnabled');
-  }
-  if (present?.isVisible === isVisible && present.browserShortcut === browserShortcut) return false;
-  if (present === undefined && isVisible && !browserShortcut) return false;
-  await tx.put('resourceTwingate', {
-    org,
-    resource: resourceId,
-    isVisible,
-    browserShortcut,
-    details: present?.details ?? {},
-  });
-  audit(tx, resource, 'update', { field: 'appearance', after: { isVisible, browserShortcut } });
-  return true;
-}
-
-async function writeLabels(tx: Tx, resource: Resource, labels: readonly Label[]): Promise<boolean> {
-  const { org, id } = resource;
-  const present = await tx.find('resourceLabel', org, { resource: id });
-  const wanted = new Map(labels.map(({ key, value }) => [key, value]));
-  const gone = present.filter(({ key }) => !wanted.has(key));
-  const known = new Map(present.map(({ key, value }) => [key, value]));
-  const fresh = labels.filter(({ key, value }) => known.get(key) !== value);
-  for (const { key } of gone) await tx.remove('resourceLabel', org, { resource: id, key });
-  for (const { key, value } of fresh) await tx.put('resourceLabel', { org, resource: id, key, value });
-  if (gone.length === 0 && fresh.length === 0) return false;
-  audit(tx, resource, 'update', {
-    field: 'labels',
-    before: present.map(({ key, value }) => ({ key, value })),
-    after: labels,
-  });
-  return true;
-}
-
-async function writeApprovers(tx: Tx, resource: Resource, change: ListChange): Promise<boolean> {
-  const { org, id } = resource;
-  const present = await tx.find('resourceApprover', org, { resource: id });
-  const { added, removed } = changesOf(
-    present.map(({ group }) => group),
-    change,
-  );
-  await requireRows(tx, 'group', org, [...added, ...(change.remove ?? [])]);
-  for (const group of added) await tx.insert('resourceApprover', { org, resource: id, group });
-  for (const group of removed) await tx.remove('resourceApprover', org, { resource: id, group });
-  if (added.length === 0 && removed.length === 0) return false;
-  audit(tx, resource, 'update', { field: 'approvers', before: { removed }, after: { added } });
-  return true;
-}
-
-async function writeGroups(tx: Tx, actor: Actor, resource: Resource, change: ListChange): Promise<boolean> {
-  const { org, id } = resource;
-  const edges = await tx.find('accessEdge', org, { resource: id, principalKind: 'group' });
-  const byGroup = new Map(edges.map((edge) => [edge.principal, edge]));
-  const { added, removed } = changesOf([...byGroup.keys()], change);
-  await requireRows(tx, 'group', org, [...added, ...(change.remove ?? [])]);
-  for (const principal of added) {
-    await insertEdge(tx, actor, { resource: id, principalKind: 'group', principal, ...PLAIN_TERMS });
-  }
-  for (const group of removed) {
-    const edge = byGroup.get(group);
-    if (edge !== undefined) await removeEdge(tx, edge);
-  }
-  if (added.length === 0 && removed.length === 0) return false;
-  audit(tx, resource, 'update', { field: 'groups', before: { removed }, after: { added } });
-  return true;
-}
-
-function audit(
-  tx: Tx,
-  resource: Resource,
-  verb: 'create' | 'update' | 'delete',
-  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
-): void {
-  tx.audit(resource.org, {
-    verb,
-    objectKind: 'resource',
-    objectId: resource.id,
-    objectName: resource.name,
-    network: resource.network,
-    ...change,
-  });
 }

@@ -4,11 +4,10 @@
  *
  * Errors of all: `forbidden`, `not_found`, `invalid`, `taken` (an address or name that somebody has), `conflict`.
  */
-import { DAY } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { type Random, randomNanoId } from '../../kernel/random.ts';
+import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
-import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -16,21 +15,15 @@ import type { Invitation, Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
+import { insertInvited, type NewMember, requireFreeAddress, requireManualUsers } from './invited-member.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import { removeMember } from './member-removal.ts';
 import { checkEmail, checkPersonName } from './member-rules.ts';
+
 import { memberState } from './member-state.ts';
 import { requireManages } from './role-rules.ts';
 
-export interface NewMember {
-  readonly email: string;
-  readonly givenName?: string;
-  readonly familyName?: string;
-  readonly role: Role;
-  readonly madeBy: Invitation['madeBy'];
-  /** Whether to mail the invitation. */
-  readonly send: boolean;
-}
+export type { NewMember } from './invited-member.ts';
 
 export interface MemberNames {
   readonly givenName?: string;
@@ -158,69 +151,13 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
         const { org } = actor;
         await requireManualUsers(tx, org, settings.manual_users);
         await requireFreeAddress(tx, org, normalizeKey(email));
-        const account = await tx.insert('account', {
-          org: INSTALLATION,
-          id: tx.newId(),
-          claimed: false,
-          createdAt: tx.now,
-        });
-        tx.audit(INSTALLATION, {
-          verb: 'create',
-          objectKind: 'account',
-          objectId: account.id,
-          objectName: email,
-        });
-        const member = await tx.insert('membership', {
-          org,
-          id: tx.newId(),
-          nano: randomNanoId(random),
-          account: account.id,
-          username: email,
-          usernameKey: normalizeKey(email),
-          email,
-          emailKey: normalizeKey(email),
-          displayName: null,
-          givenName: names.givenName ?? null,
-          familyName: names.familyName ?? null,
-          avatarUrl: null,
-          role: input.role,
-          createdAt: tx.now,
-          joinedAt: null,
-          approvedAt: null,
-          suspendedAt: null,
-          keepClients: false,
-          managedBy: 'none',
-          externalId: null,
-          ...byColumnsOf(actor),
-        });
-        const invitation = await tx.insert('invitation', {
-          org,
-          id: tx.newId(),
-          nano: randomNanoId(random),
-          email,
-          openKey: normalizeKey(email),
-          membership: member.id,
-          role: null,
-          groups: [],
-          madeBy: input.madeBy,
-          // Made when the mail is: nothing but its hash is ever stored.
-          tokenHash: null,
-          epoch: 1,
-          tries: 0,
-          status: 'pending',
-          createdAt: tx.now,
-          expiresAt: tx.now + settings.invitation_days * DAY,
-          lastSentAt: null,
-          acceptedBy: null,
-          ...byColumnsOf(actor),
-        });
-        if (input.send) {
-          tx.enqueue(org, {
-            kind: 'mail',
-            target: email,
-            payload: { template: 'invitation', invitation: invitation.id },
-          });
-        }
+        const { member, invitation } = await insertInvited(
+          tx,
+          random,
+          actor,
+          { ...input, ...names, email },
+          settings.invitation_days,
+        );
         audit(tx, member, 'create', { after: { role: input.role, invitation: invitation.id } });
         return { member, invitation };
       });
@@ -321,24 +258,6 @@ function checkNames(names: MemberNames): MemberNames {
 function requireManual(member: Membership, what: string): void {
   if (member.managedBy === 'directory') {
     throw invalid(`cannot ${what} a user that the identity provider manages`, 'id');
-  }
-}
-
-/** With a directory, people come from it, unless the organization allows both. */
-async function requireManualUsers(tx: Tx, org: number, allowed: boolean): Promise<void> {
-  if (allowed) return;
-  const connections = await tx.find('ssoConnection', org, { enabled: true }, 1);
-  if (connections.length > 0) {
-    throw new AppError('conflict', 'users of this organization come from its identity provider');
-  }
-}
-
-async function requireFreeAddress(tx: Tx, org: number, key: string): Promise<void> {
-  const [byEmail] = await tx.find('membership', org, { emailKey: key }, 1);
-  const [byName] = await tx.find('membership', org, { usernameKey: key }, 1);
-  const [open] = await tx.find('invitation', org, { openKey: key }, 1);
-  if (byEmail !== undefined || byName !== undefined || open !== undefined) {
-    throw new AppError('taken', 'a user with this e-mail address already exists', { field: 'email' });
   }
 }
 

@@ -3,10 +3,11 @@
  * does); so the password is good in this organization alone, whatever else the person's account is good for.
  */
 import { type Clock, DAY } from '../../kernel/clock.ts';
-import { AppError, invalid } from '../../kernel/errors.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomSecret } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
 import type { PasswordLink } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -14,12 +15,11 @@ import type { Membership } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import type { Reader, Store, Tx } from '../ports/store.ts';
 import { memberState } from './member-state.ts';
+import { requireLength, setOrganizationPassword } from './organization-password.ts';
 import { requireManages } from './role-rules.ts';
 
 const LIFETIME_MS = 3 * DAY;
 const SECRET_LENGTH = 40;
-/** What NIST SP 800-63B asks for at least, where a password is not the only factor. */
-const MIN_PASSWORD_LENGTH = 8;
 /** `<organization>-<secret>`: the organization only says where to look. */
 const LINK = /^([1-9]\d{0,15})-([A-Za-z0-9]{40})$/u;
 
@@ -71,7 +71,8 @@ export function createPasswordLinks({
   };
 
   return {
-    create: (actor, membership, origin) => {
+    create: async (actor, membership, origin) => {
+      authorize(actor, 'members:write');
       const secret = randomSecret(random, SECRET_LENGTH);
       return store.write(contextOf(actor, origin), async (tx) => {
         const member = await requireRow(tx, 'membership', actor.org, membership);
@@ -98,9 +99,7 @@ export function createPasswordLinks({
     },
     memberOf: async (link) => (await find(store, link, clock.now()))?.member,
     use: async (text, password) => {
-      if ([...password].length < MIN_PASSWORD_LENGTH) {
-        throw invalid(`use at least ${MIN_PASSWORD_LENGTH} characters`, 'password');
-      }
+      requireLength(password);
       const gone = (): AppError => new AppError('not_found', 'this link is not good any more');
       const found = await find(store, text, clock.now());
       // Hashing is dear: only whoever holds a link may ask for it.
@@ -112,7 +111,7 @@ export function createPasswordLinks({
         if (present === undefined) throw gone();
         const { member } = present;
         await endLinks(tx, member);
-        await setPassword(tx, member, secretHash);
+        await setOrganizationPassword(tx, member, secretHash);
         await endAllSessions(tx, member);
         audit(tx, member, 'password');
       });
@@ -133,30 +132,6 @@ async function endLinks(tx: Tx, { org, id }: Membership): Promise<void> {
   for (const { secretHash } of await tx.find('passwordLink', org, { membership: id })) {
     await tx.remove('passwordLink', org, { secretHash });
   }
-}
-
-async function setPassword(tx: Tx, member: Membership, secretHash: string): Promise<void> {
-  const { org, account } = member;
-  const [present] = await tx.find('identity', org, { account, kind: 'password' }, 1);
-  if (present !== undefined) {
-    await tx.update('identity', org, present.id, { secretHash });
-    return;
-  }
-  await tx.insert('identity', {
-    org,
-    id: tx.newId(),
-    account,
-    kind: 'password',
-    issuer: 'password',
-    subject: String(account),
-    email: member.email,
-    emailVerified: false,
-    secretHash,
-    sealed: null,
-    data: {},
-    createdAt: tx.now,
-    lastUsed: null,
-  });
 }
 
 /** Who knew the old password may hold one. */

@@ -532,7 +532,7 @@ describe.each(ENGINES)('Twingate mutations of groups, networks and users on %s',
       a: groupCreate(name: "Serial") { ok entity { id } }
       b: groupDelete(id: "nonsense") { ok error }
       c: remoteNetworkCreate(name: "Serial net") { ok }
-      d: connectorDelete(id: "x") { ok }
+      d: gatewayDelete(id: "x") { ok }
     }`);
     expect(data).toBeNull();
     expect(errors?.[0]?.message).toContain('not implemented');

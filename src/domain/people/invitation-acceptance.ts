@@ -1,0 +1,133 @@
+/**
+ * Accepting an invitation: who holds its link becomes the member that was invited, with a password that is good in that
+ * organization. The link came by mail, or from whoever manages the person, where there is no mail.
+ */
+import type { Clock } from '../../kernel/clock.ts';
+import { AppError, notFound } from '../../kernel/errors.ts';
+import { sha256Hex } from '../../kernel/hash.ts';
+import { type Random, randomSecret } from '../../kernel/random.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import { requireRow } from '../directory/missing.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { Identity, Invitation, Membership } from '../model/people.ts';
+import { loginName } from '../organizations/names.ts';
+import { INSTALLATION, type Reader, type Store } from '../ports/store.ts';
+import { requireLength, setOrganizationPassword } from './organization-password.ts';
+import { requireManages } from './role-rules.ts';
+
+const SECRET_LENGTH = 43;
+/** `<organization>-<secret>`: the organization only says where to look. */
+const LINK = /^([1-9]\d{0,15})-([A-Za-z0-9_-]{43})$/u;
+
+/** The path of the page; the link's text follows. */
+export const INVITATION_PATH = '/login/invitation/';
+
+export interface OpenInvitation {
+  readonly invitation: Invitation;
+  readonly member: Membership;
+}
+
+export interface InvitationAcceptance {
+  /**
+   * A link to hand over, in place of the one before it. Errors: `not_found`, also for an invitation that is not open;
+   * `forbidden` (to a role above the actor's).
+   */
+  createLink(
+    actor: Actor,
+    invitation: number,
+    origin: AuditOrigin,
+  ): Promise<{ readonly link: string; readonly expiresAt: number }>;
+  /** Undefined when it was accepted, revoked, renewed, is too old or unknown. */
+  find(link: string): Promise<OpenInvitation | undefined>;
+  /** Errors: `invalid` (password), `not_found`. */
+  accept(
+    link: string,
+    password: string,
+  ): Promise<{ readonly member: Membership; readonly identity: Identity }>;
+}
+
+export interface InvitationAcceptanceParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hashPassword: (password: string) => Promise<string>;
+}
+
+export function createInvitationAcceptance(parts: InvitationAcceptanceParts): InvitationAcceptance {
+  const { store, clock, random, hashPassword } = parts;
+
+  const find = async (reader: Reader, link: string, now: number): Promise<OpenInvitation | undefined> => {
+    const [, org, secret] = LINK.exec(link) ?? [];
+    if (secret === undefined) return undefined;
+    const invitation = await reader.lookup('invitation', 'tokenHash', sha256Hex(secret));
+    if (invitation?.org !== Number(org) || invitation.status !== 'pending') return undefined;
+    if (invitation.expiresAt <= now) return undefined;
+    // A link that anybody may use makes its member when it is used: not here.
+    if (invitation.membership === null) return undefined;
+    const member = await reader.get('membership', invitation.org, invitation.membership);
+    const waits = member !== undefined && member.joinedAt === null && member.suspendedAt === null;
+    return waits ? { invitation, member } : undefined;
+  };
+  const gone = (): AppError => new AppError('not_found', 'this invitation is not open any more');
+
+  return {
+    find: (link) => find(store, link, clock.now()),
+    createLink: async (actor, id, origin) => {
+      authorize(actor, 'invitations:write');
+      const secret = randomSecret(random, SECRET_LENGTH);
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const invitation = await requireRow(tx, 'invitation', actor.org, id);
+        const member =
+          invitation.membership === null
+            ? undefined
+            : await tx.get('membership', actor.org, invitation.membership);
+        if (member === undefined || invitation.status !== 'pending' || invitation.expiresAt <= tx.now) {
+          throw notFound('invitation');
+        }
+        requireManages(actor, member.role);
+        await tx.update('invitation', actor.org, id, { tokenHash: sha256Hex(secret) });
+        tx.audit(actor.org, {
+          verb: 'update',
+          objectKind: 'invitation',
+          objectId: id,
+          objectName: loginName(member),
+          field: 'link',
+        });
+        return { link: `${actor.org}-${secret}`, expiresAt: invitation.expiresAt };
+      });
+    },
+    accept: async (link, password) => {
+      requireLength(password);
+      const found = await find(store, link, clock.now());
+      // Hashing is dear: only whoever holds a link may ask for it.
+      if (found === undefined) throw gone();
+      const secretHash = await hashPassword(password);
+      const { org, id } = found.member;
+      const by = { kind: 'membership', id: String(id), name: loginName(found.member) } as const;
+      return store.write({ orgs: [INSTALLATION, org], by, origin: 'native-api' }, async (tx) => {
+        const present = await find(tx, link, tx.now);
+        if (present === undefined) throw gone();
+        const { invitation } = present;
+        const member = await tx.update('membership', org, id, { joinedAt: tx.now, approvedAt: tx.now });
+        await tx.update('account', INSTALLATION, member.account, { claimed: true });
+        await tx.update('invitation', org, invitation.id, {
+          status: 'accepted',
+          openKey: null,
+          tokenHash: null,
+          acceptedBy: member.account,
+        });
+        const identity = await setOrganizationPassword(tx, member, secretHash);
+        const event = {
+          verb: 'accept',
+          objectKind: 'invitation',
+          objectId: invitation.id,
+          objectName: loginName(member),
+        } as const;
+        tx.audit(org, event);
+        tx.audit(INSTALLATION, event);
+        return { member, identity };
+      });
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** Passwords that are good in one organization alone. */
+import { invalid } from '../../kernel/errors.ts';
+import type { Identity, Membership } from '../model/people.ts';
+import type { Tx } from '../ports/store.ts';
+
+/** What NIST SP 800-63B asks for at least, where a password is not the only factor. */
+const MIN_PASSWORD_LENGTH = 8;
+
+/** Errors: `invalid` (password). */
+export function requireLength(password: string): void {
+  if ([...password].length < MIN_PASSWORD_LENGTH) {
+    throw invalid(`use at least ${MIN_PASSWORD_LENGTH} characters`, 'password');
+  }
+}
+
+/** Takes the place of the one before it. The audit event is the caller's. */
+export async function setOrganizationPassword(
+  tx: Tx,
+  { org, account, email }: Membership,
+  secretHash: string,
+): Promise<Identity> {
+  const [present] = await tx.find('identity', org, { account, kind: 'password' }, 1);
+  if (present !== undefined) return tx.update('identity', org, present.id, { secretHash });
+  return tx.insert('identity', {
+    org,
+    id: tx.newId(),
+    account,
+    kind: 'password',
+    issuer: 'password',
+    subject: String(account),
+    email,
+    emailVerified: false,
+    secretHash,
+    sealed: null,
+    data: {},
+    createdAt: tx.now,
+    lastUsed: null,
+  });
+}
