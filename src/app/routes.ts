@@ -6,7 +6,7 @@ import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
 import { createNativeApi } from '../api/native/index.ts';
 import { createSignInPages } from '../api/native/sign-in/index.ts';
-import { passwordLinkOperations } from '../api/native/sign-in/password-link-api.ts';
+import { linkOperations } from '../api/native/sign-in/link-api.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
@@ -28,7 +28,7 @@ export interface RoutesParts {
 
 function nativeApi(
   { services, config, readiness, log }: RoutesParts,
-  { passwordLinks }: SignIn,
+  { passwordLinks, invitations }: SignIn,
 ): FastifyPluginAsync {
   const { store, clock, random, follower, authenticator, firstRun } = services;
   const onError = (error: unknown): void => log.warn({ err: error }, 'telling a page of devices failed');
@@ -45,7 +45,7 @@ function nativeApi(
     operations: [
       ...healthOperations(readiness.check),
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
-      ...passwordLinkOperations({ passwordLinks, publicUrl }),
+      ...linkOperations({ passwordLinks, invitations, publicUrl }),
     ],
     authenticate,
     onClose: devices.close,

@@ -6,6 +6,10 @@ import { createSessions } from '../auth/sessions.ts';
 import { createSignInSteps } from '../auth/sign-in-steps.ts';
 import { createDeviceLogins, type DeviceLogins } from '../domain/device-logins/device-login-service.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
+import {
+  createInvitationAcceptance,
+  type InvitationAcceptance,
+} from '../domain/people/invitation-acceptance.ts';
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import { createJoinPolicy } from '../effective-policy/join-policy.ts';
@@ -13,6 +17,7 @@ import type { Services } from './services.ts';
 
 export interface SignIn extends SignInServices {
   readonly passwordLinks: PasswordLinks;
+  readonly invitations: InvitationAcceptance;
   readonly deviceLogins: DeviceLogins;
 }
 
@@ -31,6 +36,7 @@ export function createSignIn(parts: SignInParts): SignIn {
     steps: createSignInSteps({ sealer, clock }),
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
+    invitations: createInvitationAcceptance({ store, clock, random, hashPassword: passwords.hash }),
     passwordLinks: createPasswordLinks({ store, clock, random, hashPassword: passwords.hash }),
   };
 }

@@ -1,6 +1,8 @@
 // The pages for people on a real socket, over an installation of its own.
 import type { FastifyPluginAsync } from 'fastify';
+import { createNativeApi } from '../../src/api/native/index.ts';
 import { createSignInPages } from '../../src/api/native/sign-in/index.ts';
+import { linkOperations } from '../../src/api/native/sign-in/link-api.ts';
 import { createSignIn, type SignIn } from '../../src/app/sign-in.ts';
 import { createAttemptLimiter } from '../../src/auth/attempt-limiter.ts';
 import { createPasswords } from '../../src/auth/password.ts';
@@ -52,7 +54,13 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
       publicUrl,
       onDefect: onError,
     });
-    return [pages];
+    const links = createNativeApi({
+      operations: linkOperations({ ...signIn, publicUrl }),
+      authenticate: authenticator.authenticate,
+      onClose: () => undefined,
+      onDefect: onError,
+    });
+    return [pages, links];
   });
   if (signIn === undefined) throw new Error('the pages were not made');
   const url = await api.listen();

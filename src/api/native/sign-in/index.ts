@@ -15,6 +15,7 @@ import { createCookies } from './cookies.ts';
 import { deviceOperations } from './device-pages.ts';
 import { factorOperations } from './factor-pages.ts';
 import { createForms, MAX_FORM_BYTES, parseForm } from './forms.ts';
+import { invitationOperations } from './invitation-pages.ts';
 import { nextPage, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passwordOperations } from './password-pages.ts';
@@ -38,6 +39,7 @@ export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...accountOperations(parts),
   ...factorOperations(parts),
   ...deviceOperations(parts),
+  ...invitationOperations(parts),
   ...passwordOperations(parts),
 ];
 

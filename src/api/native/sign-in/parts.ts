@@ -6,6 +6,7 @@ import type { Sessions } from '../../../auth/sessions.ts';
 import type { SignInSteps } from '../../../auth/sign-in-steps.ts';
 import type { Actor } from '../../../domain/access/actor.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
+import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
 import { AppError } from '../../../kernel/errors.ts';
@@ -21,6 +22,7 @@ export interface SignInServices {
   readonly steps: SignInSteps;
   readonly sessions: Sessions;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
+  readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
 }
 

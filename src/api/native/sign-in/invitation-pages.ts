@@ -1,0 +1,94 @@
+/** Accepting an invitation. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { INVITATION_PATH, type OpenInvitation } from '../../../domain/people/invitation-acceptance.ts';
+import { INSTALLATION } from '../../../domain/ports/store.ts';
+import { AppError } from '../../../kernel/errors.ts';
+import type { Operation } from '../../shared/operation.ts';
+import { html } from '../html.ts';
+import { sendPage } from '../page.ts';
+import { fieldsOf } from './forms.ts';
+import type { PageParts } from './parts.ts';
+
+const SEE_OTHER = 303;
+const NOT_FOUND = 404;
+const BAD_REQUEST = 400;
+
+const linkOf = (request: FastifyRequest): string =>
+  String((request.params as Readonly<Record<string, unknown>>).link ?? '');
+
+export function invitationOperations({ services, cookies, forms }: PageParts): readonly Operation[] {
+  const { invitations, store } = services;
+
+  const gone = (reply: FastifyReply): FastifyReply =>
+    sendPage(
+      reply,
+      {
+        title: 'This invitation is not open any more',
+        body: html`
+      <h1>This invitation is not open any more</h1>
+      <p>It was accepted, taken back, or it is too old. Ask whoever invited you for another.</p>
+      <p><a href="/login">Sign in</a></p>`,
+      },
+      NOT_FOUND,
+    );
+
+  const ask = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { invitation, member }: OpenInvitation,
+    problem?: string,
+  ): Promise<FastifyReply> => {
+    const organization = await store.get('organization', INSTALLATION, member.org);
+    const name = organization?.name ?? '';
+    const body = html`
+      <h1>Join ${name}</h1>
+      <p>${invitation.byName} invited ${invitation.email ?? ''}. Choose a password; it is good for this organization.</p>
+      <form method="post" action="${INVITATION_PATH}${linkOf(request)}">
+        ${forms.tokenField(request, reply)}
+        <input type="hidden" name="username" autocomplete="username" value="${invitation.email ?? ''}">
+        <div class="field">
+          <label for="password">Password</label>
+          <input id="password" name="password" type="password" autocomplete="new-password" required minlength="8"
+            aria-describedby="password-error">
+          <p class="error" id="password-error" role="alert">${problem}</p>
+        </div>
+        <div class="actions"><button type="submit">Accept and join</button></div>
+      </form>`;
+    return sendPage(reply, { title: `Join ${name}`, body }, problem === undefined ? undefined : BAD_REQUEST);
+  };
+
+  return [
+    {
+      id: 'native.invitation.page',
+      method: 'GET',
+      path: `${INVITATION_PATH}:link`,
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const open = await invitations.find(linkOf(request));
+        return open === undefined ? gone(reply) : ask(request, reply, open);
+      },
+    },
+    {
+      id: 'native.invitation.accept',
+      method: 'POST',
+      path: `${INVITATION_PATH}:link`,
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const open = await invitations.find(linkOf(request));
+        if (open === undefined) return gone(reply);
+        const organization = await store.get('organization', INSTALLATION, open.member.org);
+        try {
+          await invitations.accept(linkOf(request), fieldsOf(request).password ?? '');
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'invalid')
+            return ask(request, reply, open, `${error.message[0]?.toUpperCase()}${error.message.slice(1)}.`);
+          if (error instanceof AppError && error.code === 'not_found') return gone(reply);
+          throw error;
+        }
+        // The sign-in page knows what else the organization asks for: second factors, other ways than passwords.
+        cookies.clear(request, reply, 'session');
+        return reply.redirect(`/login?organization=${organization?.label ?? ''}`, SEE_OTHER);
+      },
+    },
+  ];
+}
