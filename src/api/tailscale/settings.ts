@@ -6,6 +6,7 @@ import {
   type SettingsService,
   WRITE_ANY_SETTING,
 } from '../../domain/settings/settings-service.ts';
+import { invalid } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { jsonBody } from './body.ts';
 import { inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
@@ -24,15 +25,43 @@ const NAMES = {
   postureIdentityCollectionOn: 'posture_identity_collection',
   httpsEnabled: 'https_enabled',
 } as const satisfies Readonly<Record<string, SettingName>>;
+/** The newer name of regional routing, which says how a router is chosen among several. Others than these are not had. */
+const ROUTE_SELECTION = 'routeSelection';
+const ROUTE_SELECTIONS: ReadonlyMap<unknown, boolean> = new Map([
+  ['active-passive-failover', false],
+  ['regional-routing', true],
+]);
+
 const ENTRIES: readonly (readonly [string, SettingName])[] = Object.entries(NAMES);
 
 const body = z.record(z.string(), z.unknown());
 
 /** A setting that the caller may not read is left out. */
 function settingsWire(settings: Settings, readable: ReadonlySet<SettingName>): object {
-  return Object.fromEntries(
-    ENTRIES.filter(([, name]) => readable.has(name)).map(([field, name]) => [field, settings[name]]),
-  );
+  const [selection] =
+    [...ROUTE_SELECTIONS].find(([, regional]) => regional === settings.regional_routing) ?? [];
+  return {
+    ...Object.fromEntries(
+      ENTRIES.filter(([, name]) => readable.has(name)).map(([field, name]) => [field, settings[name]]),
+    ),
+    ...(readable.has('regional_routing') ? { [ROUTE_SELECTION]: selection } : {}),
+  };
+}
+
+type Wanted = Readonly<Record<string, unknown>>;
+
+/** With the choice of routers under its older name. Errors: `invalid`. */
+function withOlderName({ [ROUTE_SELECTION]: selection, ...wanted }: Wanted): Wanted {
+  if (selection === undefined || selection === null) return wanted;
+  if (typeof wanted.regionalRoutingOn === 'boolean') {
+    throw invalid(`${ROUTE_SELECTION}: cannot be given together with regionalRoutingOn`, ROUTE_SELECTION);
+  }
+  const regionalRoutingOn = ROUTE_SELECTIONS.get(selection);
+  if (regionalRoutingOn === undefined) {
+    const names = [...ROUTE_SELECTIONS.keys()].join(', ');
+    throw invalid(`${ROUTE_SELECTION}: must be one of ${names}`, ROUTE_SELECTION);
+  }
+  return { ...wanted, regionalRoutingOn };
 }
 
 export function settingsOperations({ services }: TailscaleApiParts): Operation[] {
@@ -57,7 +86,7 @@ export function settingsOperations({ services }: TailscaleApiParts): Operation[]
       path,
       requires: { anyOf: WRITE_ANY_SETTING },
       handle: inTailnet(organizations, async ({ actor, request }) => {
-        const wanted = jsonBody(request, body);
+        const wanted = withOlderName(jsonBody(request, body));
         // Null leaves a setting as it is: clients send it for what they were not told to set.
         const changes = ENTRIES.filter(
           ([field]) => Object.hasOwn(wanted, field) && wanted[field] !== null,

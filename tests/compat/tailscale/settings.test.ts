@@ -12,6 +12,7 @@ const DEFAULTS = {
   usersRoleAllowedToJoinExternalTailnets: 'admin',
   networkFlowLoggingOn: false,
   regionalRoutingOn: false,
+  routeSelection: 'active-passive-failover',
   postureIdentityCollectionOn: false,
   httpsEnabled: false,
 };
@@ -55,9 +56,10 @@ describe.each(ENGINES)('settings and contacts over the REST API on %s', (engine)
     for (const [name, value] of Object.entries(changed)) {
       expected = { ...expected, [name]: value };
       const body = { aclsExternallyManagedOn: null, aclsExternalLink: null, [name]: value };
+      if (name === 'regionalRoutingOn') expected = { ...expected, routeSelection: 'regional-routing' };
       expect(await patch(SETTINGS, body)).toEqual([200, expected]);
     }
-    expect(await get(SETTINGS)).toEqual(changed);
+    expect(await get(SETTINGS)).toEqual({ ...changed, routeSelection: 'regional-routing' });
   });
 
   test.each([
@@ -66,10 +68,23 @@ describe.each(ENGINES)('settings and contacts over the REST API on %s', (engine)
     [{ devicesKeyDurationDays: '5' }, /^devicesKeyDurationDays: /u],
     [{ usersRoleAllowedToJoinExternalTailnets: 'owner' }, /^usersRole/u],
     [{ aclsExternalLink: 'not a url' }, /^aclsExternalLink: /u],
+    [{ routeSelection: 'magicroute' }, /^routeSelection: must be one of/u],
+    [{ routeSelection: 'regional-routing', regionalRoutingOn: true }, /^routeSelection: cannot be given/u],
     [{ devicesApprovalOn: 'yes', httpsEnabled: true }, /^devicesApprovalOn: /u],
   ])('%j is refused, and nothing of it is kept', async (body, message) => {
     expect(await patch(SETTINGS, body)).toEqual([400, { message: expect.stringMatching(message) }]);
     expect(await get(SETTINGS)).toEqual(DEFAULTS);
+  });
+
+  test('the choice of routers has a newer name, which says the same', async () => {
+    for (const [routeSelection, regionalRoutingOn] of [
+      ['regional-routing', true],
+      ['active-passive-failover', false],
+    ] as const) {
+      const [status, answer] = await patch(SETTINGS, { routeSelection, regionalRoutingOn: null });
+      expect([status, answer]).toEqual([200, { ...DEFAULTS, routeSelection, regionalRoutingOn }]);
+      expect((await patch(SETTINGS, { routeSelection: null }))[1]).toEqual(answer);
+    }
   });
 
   test('a token sees and changes the settings of its scopes alone', async () => {
