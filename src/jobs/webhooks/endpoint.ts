@@ -32,7 +32,7 @@ export interface Progress {
 
 export interface Batch {
   /** Empty: there is nothing to send. */
-  readonly body: string;
+  readonly body: Uint8Array;
   readonly types: readonly string[];
   /** Whether or not the batch arrives: what before it was not for the endpoint, or too old. */
   readonly before: Progress;
@@ -81,7 +81,7 @@ export async function nextBatch({ endpoint, shared, own, encode, now }: BatchPar
   const before = passed.filter(({ seq }) => seq < first);
   const after = [...passed.filter(({ seq }) => seq < rest), ...taken.map(({ row }) => row)];
   return {
-    body: body.text,
+    body: Buffer.from(body.text),
     types: taken.flatMap(({ events }) => events.map(({ type }) => type)),
     before: progressOf(endpoint, before),
     after: progressOf(endpoint, after),

@@ -14,9 +14,13 @@ export interface EncodedEvent {
 const SIGNATURE_HEADER = 'tailscale-webhook-signature';
 
 /** HMAC-SHA256 over `<t>.<body>` with the secret's text as key; receivers refuse a time that is five minutes off. */
-export function signatureHeader(secret: string, body: string, now: number): Record<string, string> {
+export function signatureHeader(
+  secret: string,
+  body: string | Uint8Array,
+  now: number,
+): Record<string, string> {
   const seconds = Math.floor(now / SECOND);
-  const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+  const mac = createHmac('sha256', secret).update(`${seconds}.`).update(body).digest('hex');
   return { [SIGNATURE_HEADER]: `t=${seconds},v1=${mac}` };
 }
 

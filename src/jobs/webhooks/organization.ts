@@ -185,6 +185,7 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
       await load(await store.find('webhook', org, {}), addressed);
       await dropOrphans(addressed);
       const pages = new Map<number, Promise<readonly QueuedEntry[]>>();
+      const batches = new Map<string, Promise<Batch>>();
       const encoded = new Map<number, Promise<readonly EncodedEvent[]>>();
       const page = remembered(pages, (after) => queue.shared(org, after, MAX_ROWS));
       const encode = (entry: QueuedEntry) => remembered(encoded, () => work.encode(entry))(entry.id);
@@ -199,8 +200,16 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
         }
         const shared = await page(endpoint.seq);
         if (shared.length === 0 && own.length === 0) continue;
-        const batch = await nextBatch({ endpoint, shared, own, encode, now });
-        if (batch.body !== '') begin(endpoint, () => deliver(endpoint, batch));
+        const make = () => nextBatch({ endpoint, shared, own, encode, now });
+        // Endpoints that stand at one place and want the same are sent the same bytes.
+        const alike = JSON.stringify([
+          endpoint.seq,
+          endpoint.webhook.providerType,
+          endpoint.webhook.subscriptions,
+        ]);
+        const isCommon = own.length === 0 && endpoint.goneBy === undefined;
+        const batch = await (isCommon ? remembered(batches, make)(alike) : make());
+        if (batch.body.length > 0) begin(endpoint, () => deliver(endpoint, batch));
         else begin(endpoint, () => advance(endpoint, batch.before, batch.givenUp, batch.over));
       }
       await prune(visible);
@@ -227,8 +236,8 @@ function beginOf(webhook: number, addressed: readonly QueuedEntry[]): number {
 }
 
 const remembered =
-  <T>(known: Map<number, Promise<T>>, make: (key: number) => Promise<T>) =>
-  (key: number): Promise<T> => {
+  <K, T>(known: Map<K, Promise<T>>, make: (key: K) => Promise<T>) =>
+  (key: K): Promise<T> => {
     const found = known.get(key) ?? make(key);
     known.set(key, found);
     return found;

@@ -9,7 +9,7 @@ export interface Post {
   /** Resolves with the status of the answer, whatever it is; rejects when there is none. */
   send(
     url: string,
-    body: string,
+    body: string | Uint8Array,
     headers: Readonly<Record<string, string>>,
     signal?: AbortSignal,
   ): Promise<number>;
@@ -46,7 +46,7 @@ export function createPost({ allowPrivate, timeoutMs = TIMEOUT_MS }: PostParts):
 
   const send = (
     target: URL,
-    body: string,
+    body: string | Uint8Array,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<number> =>
