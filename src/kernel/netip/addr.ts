@@ -176,5 +176,3 @@ export function compareAddr(a: Addr, b: Addr): number {
   if (a.family !== b.family) return a.family - b.family;
   return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
 }
-
-export const equalAddr = (a: Addr, b: Addr): boolean => a.family === b.family && a.value === b.value;

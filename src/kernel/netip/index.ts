@@ -13,7 +13,6 @@ export {
   addr4,
   addr6,
   compareAddr,
-  equalAddr,
   formatAddr,
   is4In6,
   parseAddr,
