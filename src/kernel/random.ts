@@ -26,7 +26,8 @@ export function randomText(random: Random, length: number, alphabet: string): st
 const NANO_ID_LENGTH = 26;
 
 /** An external id of 26 characters of [a-z0-9] (134 bits). */
-export const randomNanoId = (random: Random): string => randomText(random, NANO_ID_LENGTH, LOWER_ALPHANUMERIC);
+export const randomNanoId = (random: Random): string =>
+  randomText(random, NANO_ID_LENGTH, LOWER_ALPHANUMERIC);
 
 /** A secret of `length` characters of [A-Za-z0-9]; 40 characters hold 238 bits. */
 export const randomSecret = (random: Random, length = 40): string =>
