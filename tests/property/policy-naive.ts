@@ -246,8 +246,7 @@ function namesTarget(
     if (dst.kind === 'autogroup') return isExit(receiver) && normal && isPublic(packet.to);
     const set = literal(world.policy, dst);
     return (
-      set !== undefined &&
-      set.has(packet.to) &&
+      set?.has(packet.to) === true &&
       routedOn(world, receiver).some((route) => set.ranges.some((range) => overlaps(range, route)))
     );
   }
