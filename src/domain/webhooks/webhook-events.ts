@@ -28,7 +28,7 @@ export type NodeEventType =
   | 'nodeKeyExpiringInOneDay'
   | 'nodeKeyExpired'
   | 'nodeDeleted';
-export type UserEventType =
+type UserEventType =
   | 'userCreated'
   | 'userNeedsApproval'
   | 'userSuspended'

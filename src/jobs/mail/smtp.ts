@@ -4,7 +4,7 @@ import { SECOND } from '../../kernel/clock.ts';
 import { PermanentFailure } from '../worker.ts';
 import type { MailText } from './templates.ts';
 
-export interface OutgoingMail extends MailText {
+interface OutgoingMail extends MailText {
   readonly to: string;
   /** The same for each try, so that a mailbox can tell a repeated mail. */
   readonly messageId: string;

@@ -6,8 +6,8 @@ export interface MailText {
   readonly text: string;
 }
 
-export const INVITATION_PATH = 'login/invitation/';
-export const CONTACT_PATH = 'verify/contact/';
+const INVITATION_PATH = 'login/invitation/';
+const CONTACT_PATH = 'verify/contact/';
 const MAX_NAME = 100;
 
 /** Names come from people: one line of bounded length. */

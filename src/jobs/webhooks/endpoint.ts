@@ -6,7 +6,7 @@ import { DAY } from '../../kernel/clock.ts';
 import { bodyOf, type EncodedEvent } from './message.ts';
 
 /** What could not be sent for so long is not sent any more. */
-export const GIVE_UP_MS = 3 * DAY;
+const GIVE_UP_MS = 3 * DAY;
 
 export interface Endpoint {
   readonly webhook: GoneEndpoint;
