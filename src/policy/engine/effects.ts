@@ -256,7 +256,8 @@ function looksDifferent(input: EffectsInput, { before, after }: Delta, profile: 
   if (before !== after && !sameCaps(before.profile, after.profile)) return true;
   if (before.routes.length + after.routes.length === 0) return false;
   // Who carries a prefix for a rule with `via` depends on all its carriers, and those before are not known any more.
-  if (before.routeKey !== after.routeKey && input.core.program().viaUnits.length > 0) return true;
+  const carries = before.routeKey !== after.routeKey || before.tags.join() !== after.tags.join();
+  if (carries && input.core.program().viaUnits.length > 0) return true;
   const [anyone] = profile.members;
   const viewer = anyone === undefined ? undefined : input.core.devices.get(anyone);
   if (viewer === undefined) return false;
