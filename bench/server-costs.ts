@@ -141,6 +141,7 @@ export async function measureServer(
   const began = performance.now();
   const server = await start();
   const startMs = performance.now() - began;
+  const before = memoryKb(server.process.pid);
   const rest = createRest({ url: server.url, token });
   const create = { reusable: true, ephemeral: false, preauthorized: true };
   const key = await rest.ask('POST', '/api/v2/tailnet/-/keys', { capabilities: { devices: { create } } });
@@ -153,7 +154,6 @@ export async function measureServer(
     progress(`registering ${count} devices on ${database[0]}`);
     const registered = await register(bench);
     progress('opening all streams, then again after all connections are cut');
-    const before = memoryKb(server.process.pid);
     await each(devices, AT_ONCE, (device) => device.startMap());
     await untilQuiet(devices);
     const reconnected = await reconnect(bench);
