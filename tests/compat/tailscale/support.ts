@@ -59,7 +59,7 @@ export interface DeviceSeed {
 }
 
 const BY = { kind: 'system', id: '', name: 'test' } as const;
-export const REPLICA = 'r1';
+const REPLICA = 'r1';
 const LEASE_MS = 3_600_000;
 
 /** Devices with addresses, facts and presence. Every one that is online hangs on one replica, whose lease lives an hour. */
