@@ -11,10 +11,12 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ApiServer, createApiServer } from '../../support/api-server.ts';
+import { unless } from '../../support/requirements.ts';
 import { addDevices, tailscaleDialect } from './support.ts';
 
 const MIRROR = process.env.HOLDFAST_TF_MIRROR;
-if (MIRROR === undefined) console.info('skipped: HOLDFAST_TF_MIRROR names no mirror of Terraform providers');
+const whyNoTerraform = (): string | undefined =>
+  MIRROR === undefined ? 'HOLDFAST_TF_MIRROR names no mirror of Terraform providers' : undefined;
 
 const T = '/api/v2/tailnet/-';
 const PROVIDER = 'registry.terraform.io/tailscale/tailscale';
@@ -32,7 +34,7 @@ interface Exit {
   readonly output: string;
 }
 
-describe.skipIf(MIRROR === undefined)('terraform', () => {
+describe('terraform', unless(whyNoTerraform(), { optional: true }), () => {
   let api: ApiServer;
   let directory: string;
   let url: string;
