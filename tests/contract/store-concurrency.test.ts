@@ -216,6 +216,7 @@ describe('writers on PostgreSQL that collide', () => {
   test('a deadlock over names of the whole installation is resolved by running one write again', async () => {
     const { store } = opened;
     const runs: number[] = [];
+    const both = Promise.withResolvers<void>();
     const row = (org: number, id: number, externalId: string): Row<'awsExternalId'> => ({
       org,
       id,
@@ -229,7 +230,9 @@ describe('writers on PostgreSQL that collide', () => {
           runs.push(org);
           const names = org === 1 ? ['x', 'y'] : ['y', 'x'];
           await tx.insert('awsExternalId', row(org, tx.newId(), names[0]!));
-          await sleep(100);
+          // Each holds its first name before either asks for the other's.
+          if (runs.length === 2) both.resolve();
+          await both.promise;
           await tx.insert('awsExternalId', row(org, tx.newId(), names[1]!));
         }),
       ),

@@ -69,15 +69,6 @@ export function createOrganizationService({ store, random }: OrganizationService
         });
       }
       const wanted = input.domain ?? `${input.label}.internal`;
-      // Whoever has a domain decides about people with its addresses; it can be one organization's only.
-      if (
-        input.domain !== undefined &&
-        (await store.organizationBy('tailnetName', input.domain)) !== undefined
-      ) {
-        throw new AppError('taken', `another organization has the domain ${input.domain}`, {
-          field: 'domain',
-        });
-      }
       const nameTaken = (await store.organizationBy('tailnetName', wanted)) !== undefined;
       const tailnetName = nameTaken
         ? `${input.label}-${randomNanoId(random).slice(0, TAILNET_SUFFIX_LENGTH)}.internal`
@@ -96,7 +87,8 @@ export function createOrganizationService({ store, random }: OrganizationService
           label: input.label,
           name: input.name ?? input.label,
           tailnetName,
-          domains: input.domain === undefined ? [] : [input.domain],
+          // Whoever has a domain decides about people with its addresses: it can be one organization's only.
+          domains: input.domain === undefined || nameTaken ? [] : [input.domain],
           zoneNano: randomNanoId(random),
           createdAt: tx.now,
           ...stamp,
