@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLiveWriter, type LiveWriter } from '../../src/control/state/live-writer.ts';
 import type { DeviceLive, Presence } from '../../src/domain/model/devices.ts';
 import type { Change, Store } from '../../src/domain/ports/store.ts';
+import { AppError } from '../../src/kernel/errors.ts';
 import { type ControlServer, startControlServer } from '../support/control-server.ts';
 
 describe('the writer of live facts', () => {
@@ -26,7 +27,9 @@ describe('the writer of live facts', () => {
       ...server.store,
       write: (context, work) => {
         writes += 1;
-        return failing ? Promise.reject(new Error('the disk is full')) : server.store.write(context, work);
+        return failing
+          ? Promise.reject(new AppError('unavailable', 'the database is away'))
+          : server.store.write(context, work);
       },
     };
     writer = createLiveWriter({ store, onError: (error) => errors.push(error) });
@@ -77,6 +80,19 @@ describe('the writer of live facts', () => {
     expect(await server.store.get('deviceLive', org, { device: gone })).toBeUndefined();
     expect(writer.pendingLive(org, gone)).toBeUndefined();
     expect(await storedEndpoint()).toBe('192.0.2.2:1');
+  });
+
+  it('leaves out a row that cannot be stored, and writes those of others', async () => {
+    const other = server.device({ hostname: 'beta', authKey: await server.authKey() });
+    await other.register();
+    const { id } = await server.row(other);
+    writer.live({ ...live(id, '192.0.2.1:1'), discoKey: 'x\u0000y' });
+    writer.live(live(device, '192.0.2.2:1'));
+    await writer.flush();
+    expect(await storedEndpoint()).toBe('192.0.2.2:1');
+    expect(errors).toHaveLength(1);
+    expect(errors).toMatchObject([{ code: 'invalid' }]);
+    expect(writer.pendingLive(org, id)).toBeUndefined();
   });
 
   it('tells what was said until the feed has brought it back, also when it is written already', async () => {

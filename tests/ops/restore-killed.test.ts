@@ -55,7 +55,8 @@ describe.each(ENGINES)('a restore into %s that is killed', (engine) => {
       const [command = '', ...args] = holdfastCommand('restore', backup, ...place.flags);
       const child = spawn(command, args, { env: programEnvironment(), stdio: 'ignore' });
       const exit = once(child, 'exit');
-      await Promise.race([exit, sleep(((round + 1) * KILLED_WITHIN_MS) / ROUNDS)]);
+      // Closer together at the start: a quick machine is done before a slow one has begun.
+      await Promise.race([exit, sleep(KILLED_WITHIN_MS * ((round + 1) / ROUNDS) ** 2)]);
       child.kill('SIGKILL');
       const [code] = (await exit) as [number | null];
       if (code === null) {

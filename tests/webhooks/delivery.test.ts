@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
+import { unless } from '../support/requirements.ts';
 import { isSigned } from '../support/webhook-receiver.ts';
 import { createRig, type Rig, until } from './rig.ts';
 
@@ -211,15 +212,20 @@ describe.each(ENGINES)('webhooks on %s', (engine) => {
   }, 30_000);
 
   // SQLite has one process.
-  test.skipIf(engine === 'sqlite')('two processes on one database do not both deliver', async () => {
-    await rig.hook('/a', ['nodeCreated']);
-    rig.dispatch({ holder: 'one' });
-    rig.dispatch({ holder: 'two' });
-    for (let i = 0; i < 20; i += 1) await rig.addDevice(`d${i}`);
-    await until(() => labels(rig, '/a').length >= 20);
-    await sleep(300);
-    expect(labels(rig, '/a')).toEqual(Array.from({ length: 20 }, (_, i) => `d${i}`));
-  });
+  const oneProcess = engine === 'sqlite' ? 'SQLite has one process' : undefined;
+  test(
+    'two processes on one database do not both deliver',
+    unless(oneProcess, { optional: true }),
+    async () => {
+      await rig.hook('/a', ['nodeCreated']);
+      rig.dispatch({ holder: 'one' });
+      rig.dispatch({ holder: 'two' });
+      for (let i = 0; i < 20; i += 1) await rig.addDevice(`d${i}`);
+      await until(() => labels(rig, '/a').length >= 20);
+      await sleep(300);
+      expect(labels(rig, '/a')).toEqual(Array.from({ length: 20 }, (_, i) => `d${i}`));
+    },
+  );
 
   test('without an endpoint nothing is kept', async () => {
     await rig.addDevice('d');
