@@ -32,12 +32,21 @@ export async function whyNoRealClients(): Promise<string | undefined> {
   const namespaces = await whyNoNamespaces();
   if (namespaces !== undefined) return namespaces;
   if (process.env[FOLDER_VARIABLE] !== undefined || hasPrograms(builtFolder())) return undefined;
-  try {
-    await execute('go', ['version']);
-    return undefined;
-  } catch {
-    return `the real clients are built with Go, which this machine has not (or name a folder in ${FOLDER_VARIABLE})`;
+  if ((await goCommand()) !== undefined) return undefined;
+  return `the real clients are built with Go, which this machine has not (or name a folder in ${FOLDER_VARIABLE})`;
+}
+
+/** Go's own installer puts it where not every PATH leads. */
+async function goCommand(): Promise<string | undefined> {
+  for (const command of ['go', '/usr/local/go/bin/go']) {
+    try {
+      await execute(command, ['version']);
+      return command;
+    } catch {
+      // Not this one.
+    }
   }
+  return undefined;
 }
 
 /** The programs' paths; builds them with `go install` the first time. */
@@ -74,7 +83,11 @@ async function build(folder: string): Promise<void> {
     try {
       const packages = PROGRAMS.map((program) => `${MODULE}/cmd/${program}@v${VERSION}`);
       const env = { ...process.env, GOBIN: temporary, CGO_ENABLED: '0' };
-      await execute('go', ['install', ...packages], { cwd: temporary, env, timeout: BUILD_TIMEOUT_MS });
+      await execute((await goCommand()) ?? 'go', ['install', ...packages], {
+        cwd: temporary,
+        env,
+        timeout: BUILD_TIMEOUT_MS,
+      });
       renameSync(temporary, folder);
     } finally {
       rmSync(temporary, { recursive: true, force: true });
