@@ -59,7 +59,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   });
 
-  async function startClient(name: string): Promise<Client> {
+  async function startClient(name: string, hostname = name): Promise<Client> {
     const { tailscale, tailscaled } = await realClients();
     const state = path.join(directory, name);
     mkdirSync(state);
@@ -106,7 +106,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
           'setpriv',
           [
             ...['--pdeathsig=KILL', tailscale, `--socket=${socket}`, 'up', `--login-server=${server.url}`],
-            ...[`--hostname=${name}`, `--timeout=${UP_TIMEOUT_MS / 1000}s`, ...flags],
+            ...[`--hostname=${hostname}`, `--timeout=${UP_TIMEOUT_MS / 1000}s`, ...flags],
           ],
           { stdio: ['ignore', 'pipe', 'pipe'] },
         );
@@ -155,9 +155,15 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
   test(
     'a refusal is told to the person at the client',
     async () => {
-      const { page, ended } = await client.up();
-      expect(await decide(page, 'refuse')).toBe('Refused');
-      expect(await ended).toContain('the sign-in was refused');
+      // A client of its own: it remembers the refusal for a moment, and would tell it to the next `up` as well.
+      const refused = await startClient('refused', 'laptop');
+      try {
+        const { page, ended } = await refused.up();
+        expect(await decide(page, 'refuse')).toBe('Refused');
+        expect(await ended).toContain('the sign-in was refused');
+      } finally {
+        await refused.end();
+      }
     },
     TEST_TIMEOUT_MS,
   );
