@@ -176,10 +176,14 @@ export async function createRig(engineName: EngineName) {
   };
 }
 
-export async function until(holds: () => boolean | Promise<boolean>, what = 'it'): Promise<void> {
-  const deadline = Date.now() + SETTLE_MS;
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what = 'it',
+  withinMs = SETTLE_MS,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come to hold within ${SETTLE_MS / 1000} s`);
+    if (Date.now() > deadline) throw new Error(`${what} did not come to hold within ${withinMs / 1000} s`);
     await sleep(10);
   }
 }
