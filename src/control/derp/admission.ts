@@ -1,4 +1,5 @@
 /** Who may use the relay: nodes that the installation knows, as long as it does. */
+import { keyEnd } from '../../domain/devices/key-expiry.ts';
 import type { Device } from '../../domain/model/devices.ts';
 import type { Follower } from '../../domain/ports/follower.ts';
 import type { Change, Store } from '../../domain/ports/store.ts';
@@ -38,8 +39,7 @@ interface Followed {
   unfollow: () => void;
 }
 
-const expiryOf = (device: Device): number | undefined =>
-  device.expiryDisabled || device.keyExpiresAt === null ? undefined : device.keyExpiresAt;
+const expiryOf = (device: Device): number | undefined => keyEnd(device) ?? undefined;
 
 export function createAdmission({ store, follower, clock, onError }: AdmissionParts): Admission {
   const organizations = new Map<number, Followed>();

@@ -1,5 +1,6 @@
 /** A device as JSON for its peers. Made when the device changes, not when somebody asks. */
 
+import { isExpired, keyEnd } from '../../domain/devices/key-expiry.ts';
 import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import { deviceFqdn, loginName } from '../../domain/organizations/names.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
@@ -44,9 +45,6 @@ export interface DeviceRender {
 
 const member = (name: string, json: string): string => (json === '' ? '' : `,"${name}":${json}`);
 
-export const isExpired = (facts: DeviceFacts, now: number): boolean =>
-  !facts.device.expiryDisabled && facts.device.keyExpiresAt !== null && facts.device.keyExpiresAt <= now;
-
 export const addressPrefixes = (facts: DeviceFacts): string[] =>
   facts.addresses.map(({ ip, family }) => `${ip}/${family === 4 ? 32 : 128}`);
 
@@ -74,14 +72,14 @@ export function fixedMembers(snapshot: Snapshot, facts: DeviceFacts, now: number
     `"Created":${JSON.stringify(new Date(device.createdAt).toISOString())}`,
     `"MachineAuthorized":${device.authorizedAt !== null && device.blockedAt === null}`,
     ...(tags.length > 0 ? [`"Tags":${JSON.stringify(tags)}`] : []),
-    ...(isExpired(facts, now) ? ['"Expired":true'] : []),
+    ...(isExpired(facts.device, now) ? ['"Expired":true'] : []),
   ].join(',');
 }
 
 export function patchableFields(facts: DeviceFacts): PatchableFields {
   const { device, live, presence } = facts;
   const online = presence?.online;
-  const expires = device.expiryDisabled ? null : device.keyExpiresAt;
+  const expires = keyEnd(device);
   return {
     Key: JSON.stringify(device.nodeKey),
     KeyExpiry: expires === null ? '' : JSON.stringify(new Date(expires).toISOString()),

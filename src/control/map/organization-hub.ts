@@ -3,13 +3,15 @@
  *
  * Changes arrive from the feed alone. They are gathered for a few hundredths of a second, then told.
  */
+
+import { isExpired } from '../../domain/devices/key-expiry.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
 import { type ClassState, createClassState } from './class-state.ts';
-import { type DeviceRender, isExpired, ownerUser, renderDevice } from './device-render.ts';
+import { type DeviceRender, ownerUser, renderDevice } from './device-render.ts';
 import { buildFirstMap } from './first-map.ts';
 import type { MapStream } from './map-stream.ts';
 import { renderOwnNode } from './own-node.ts';
@@ -198,7 +200,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       const expired = new Set<number>();
       for (const [id, facts] of snapshot.devices) {
         const at = facts.device.keyExpiresAt;
-        if (at !== null && at > lastExpiryCheck && at <= now && isExpired(facts, now)) expired.add(id);
+        if (at !== null && at > lastExpiryCheck && at <= now && isExpired(facts.device, now)) expired.add(id);
       }
       lastExpiryCheck = now;
       if (expired.size > 0) touch([], expired);

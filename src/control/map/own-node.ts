@@ -1,6 +1,8 @@
 /** A device's own node, as its client gets it. */
+
+import { isExpired } from '../../domain/devices/key-expiry.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { fixedMembers, isExpired, patchableFields } from './device-render.ts';
+import { fixedMembers, patchableFields } from './device-render.ts';
 import type { OwnView } from './network-view.ts';
 
 export interface OwnNode {
@@ -36,7 +38,7 @@ const LONG_PAST = 1_000;
 
 /** The node of a device that is no more: its client signs in again, instead of going on as if nothing had happened. */
 export function renderExpiredNode(snapshot: Snapshot, facts: DeviceFacts, own: OwnView, now: number): string {
-  if (isExpired(facts, now)) return renderOwnNode(snapshot, facts, own, now).json;
+  if (isExpired(facts.device, now)) return renderOwnNode(snapshot, facts, own, now).json;
   const device = { ...facts.device, keyExpiresAt: LONG_PAST, expiryDisabled: false };
   return renderOwnNode(snapshot, { ...facts, device }, own, now).json;
 }

@@ -9,9 +9,6 @@ import type { Admission, Grant, JoinOwner } from './join-admission.ts';
 import type { JoinRequest } from './join-types.ts';
 import { freeLabel } from './labels.ts';
 
-export const isExpired = (device: Device, now: number): boolean =>
-  !device.expiryDisabled && device.keyExpiresAt !== null && device.keyExpiresAt <= now;
-
 /** A person's device that asks for tags belongs to the tags, like one that joins with a tagged key. */
 export const ownerWithTags = (owner: JoinOwner, tags: readonly string[]): JoinOwner =>
   owner.ownerKind === 'membership' && tags.length > 0 ? { ...owner, ownerKind: 'tags', owner: 0 } : owner;

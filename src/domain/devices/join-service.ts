@@ -11,16 +11,9 @@ import type { By } from '../model/operations.ts';
 import type { Store } from '../ports/store.ts';
 import { removeDevice } from './device-removal.ts';
 import { type Admission, type Grant, joinsDevices, keyAdmission } from './join-admission.ts';
-import {
-  addDevice,
-  isExpired,
-  ownerWithTags,
-  putLive,
-  renewDevice,
-  returningDevice,
-  setTags,
-} from './join-rows.ts';
+import { addDevice, ownerWithTags, putLive, renewDevice, returningDevice, setTags } from './join-rows.ts';
 import type { JoinOutcome, JoinPolicy, JoinRequest } from './join-types.ts';
+import { isExpired } from './key-expiry.ts';
 import { syncAdvertised } from './routes.ts';
 
 export interface JoinService {
