@@ -55,10 +55,10 @@ const netmaker: Dialect = ({ services, log }) => {
   });
 };
 
-const keycard: Dialect = ({ services, log }) => {
+const keycard: Dialect = ({ services, sealer, log }) => {
   const { store, clock, random, authenticator } = services;
   return createKeycardApi({
-    services: createKeycardServices({ store, clock, random }),
+    services: createKeycardServices({ store, clock, random, sealer }),
     authenticate: authenticator.authenticate,
     clock,
     onError: defectLog(log),

@@ -47,7 +47,8 @@ export function sendError(reply: FastifyReply, thrown: unknown): boolean {
     return false;
   }
   const error = toAppError(thrown);
-  const { status, code } = wireOf(error.code);
+  const { status, code: general } = wireOf(error.code);
+  const code = reasonOf(error.details) ?? general;
   // The vendor's clients repeat on 409 and 5xx; a repetition changes nothing here.
   if (status === 409 || status === 501) void reply.header('x-should-retry', 'false');
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
@@ -56,6 +57,14 @@ export function sendError(reply: FastifyReply, thrown: unknown): boolean {
     error.field === undefined ? {} : { details: [{ field: error.field, message: error.message }] };
   void reply.code(status).send({ message: error.message, code, status, ...details });
   return error.code === 'internal';
+}
+
+/** Refusals that this API has a word of its own for. */
+const REASONS: ReadonlySet<unknown> = new Set(['sso_already_enabled']);
+
+function reasonOf(details: unknown): string | undefined {
+  const reason = (details as { reason?: unknown } | undefined)?.reason;
+  return typeof reason === 'string' && REASONS.has(reason) ? reason : undefined;
 }
 
 const retryAfter = (details: unknown): number => {

@@ -8,6 +8,7 @@ import { invitationOperations } from './invitations.ts';
 import { BASE, organizationOperations } from './organizations.ts';
 import type { KeycardApiParts } from './parts.ts';
 import { serviceAccountOperations } from './service-accounts.ts';
+import { ssoConnectionOperations } from './sso-connection.ts';
 import { tokenOperations } from './tokens.ts';
 import { userOperations } from './users.ts';
 
@@ -21,6 +22,7 @@ export const keycardOperations = (parts: KeycardApiParts): Operation[] => [
   ...invitationOperations(parts),
   ...identityOperations(parts),
   ...serviceAccountOperations(parts),
+  ...ssoConnectionOperations(parts),
   ...tokenOperations(parts),
 ];
 

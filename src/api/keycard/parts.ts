@@ -7,6 +7,7 @@ import type { OrganizationReads } from '../../domain/people/organization-reads.t
 import type { PeopleReads } from '../../domain/people/people-reads.ts';
 import type { ServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
 import type { ServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
+import type { SsoConnectionService } from '../../domain/sso-connections/sso-connection-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 
 /** What the dialect needs of the program. */
@@ -18,6 +19,7 @@ export interface KeycardServices {
   readonly members: MemberService;
   readonly serviceAccounts: ServiceAccountService;
   readonly serviceCredentials: ServiceCredentialService;
+  readonly ssoConnections: SsoConnectionService;
 }
 
 export interface KeycardApiParts {

@@ -6,9 +6,11 @@ import { createMemberService } from '../../domain/people/member-service.ts';
 import { createOrganizationAdmin } from '../../domain/people/organization-admin.ts';
 import { createOrganizationReads } from '../../domain/people/organization-reads.ts';
 import { createPeopleReads } from '../../domain/people/people-reads.ts';
+import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { createServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
 import { createServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
+import { createSsoConnections } from '../../domain/sso-connections/sso-connection-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { KeycardServices } from './parts.ts';
@@ -17,14 +19,16 @@ export interface KeycardServicesParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly sealer: Sealer;
 }
 
-export const createKeycardServices = ({ store, random }: KeycardServicesParts): KeycardServices => ({
+export const createKeycardServices = ({ store, random, sealer }: KeycardServicesParts): KeycardServices => ({
   directory: createDirectory({ store }),
   organizations: createOrganizationReads({ store }),
   people: createPeopleReads({ store }),
   organizationAdmin: createOrganizationAdmin({ store }),
   members: createMemberService({ store, random, admin: createMemberAdmin({ store }) }),
   serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
+  ssoConnections: createSsoConnections({ store, random, sealer }),
   serviceCredentials: createServiceCredentialService({ store, random }),
 });

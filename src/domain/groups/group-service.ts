@@ -9,6 +9,7 @@ import { toDnsLabel } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group } from '../model/people.ts';
 import { insertEdge, PLAIN_TERMS, removeEdge } from '../networks/edges.ts';
@@ -110,7 +111,7 @@ export function createGroupService({ store }: { readonly store: Store }): GroupS
           ...(change.securityPolicy === undefined ? {} : { securityPolicy: change.securityPolicy }),
         };
         const changed = await tx.update('group', actor.org, id, wanted);
-        if (changed === group) return group;
+        if (isSameRow(group, changed)) return group;
         audit(tx, group, 'update', { before: pick(group, wanted), after: wanted });
         return tx.update('group', actor.org, id, { updatedAt: tx.now });
       });

@@ -199,15 +199,22 @@ export const serviceAccount = entity(
 );
 export type ServiceAccount = RowOf<typeof serviceAccount.columns>;
 
+/** What was set of a provider's metadata by hand, in its own words; see domain/sso-connections/protocols. */
+export interface SsoProtocols {
+  readonly oauth2?: Readonly<Record<string, string | readonly string[]>>;
+  readonly openid?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** The connection to an identity provider: at most one in an organization, and in force as long as it is there. */
 export const ssoConnection = entity(
   {
     id: integer(),
     nano: text(),
+    /** The issuer, byte for byte as it was given. */
     identifier: text(),
-    clientId: text(),
+    clientId: nullable(text()),
     secretSealed: nullable(text()),
-    protocols: json<unknown>(),
-    enabled: boolean(),
+    protocols: nullable(json<SsoProtocols>()),
     createdAt: time(),
     updatedAt: time(),
   },

@@ -9,6 +9,7 @@ import { normalizeKey, toDnsLabel } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
@@ -103,7 +104,7 @@ export function createNetworkService({ store }: { readonly store: Store }): Netw
           ...(change.active === undefined ? {} : { active: change.active }),
         };
         const changed = await tx.update('network', org, id, wanted);
-        if (changed === network && !moved) return network;
+        if (isSameRow(network, changed) && !moved) return network;
         if (moved && change.location !== undefined) {
           await tx.put('networkTwingate', { org, network: id, location: change.location });
         }

@@ -7,6 +7,7 @@ import { invalid } from '../../kernel/errors.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { Resource, ResourceProtocols } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
@@ -154,14 +155,14 @@ export function createResourceService({ store }: { readonly store: Store }): Res
         const settings = settingsAfter(before, change);
         await checkReferences(tx, actor.org, settings);
         const after = await tx.update('resource', actor.org, id, settings);
-        if (after !== before) {
+        if (!isSameRow(before, after)) {
           audit(tx, after, 'update', {
             before: differing(before, settings),
             after: differing(settings, before),
           });
         }
         const parts = await writeParts(tx, actor, after, change);
-        if (after === before && !parts) return before;
+        if (isSameRow(before, after) && !parts) return before;
         return tx.update('resource', actor.org, id, { updatedAt: tx.now });
       });
     },

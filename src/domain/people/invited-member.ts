@@ -96,7 +96,7 @@ export async function insertInvited(
 /** With a directory, people come from it, unless the organization allows both. */
 export async function requireManualUsers(tx: Tx, org: number, allowed: boolean): Promise<void> {
   if (allowed) return;
-  const connections = await tx.find('ssoConnection', org, { enabled: true }, 1);
+  const connections = await tx.find('ssoConnection', org, {}, 1);
   if (connections.length > 0) {
     throw new AppError('conflict', 'users of this organization come from its identity provider');
   }

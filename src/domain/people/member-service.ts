@@ -10,6 +10,7 @@ import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { missing, requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
@@ -19,7 +20,6 @@ import { insertInvited, type NewMember, requireFreeAddress, requireManualUsers }
 import type { MemberAdmin } from './member-admin.ts';
 import { removeMember } from './member-removal.ts';
 import { checkEmail, checkPersonName } from './member-rules.ts';
-
 import { memberState } from './member-state.ts';
 import { requireManages } from './role-rules.ts';
 
@@ -107,7 +107,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
         ...(wanted.givenName === undefined ? {} : { givenName: wanted.givenName || null }),
         ...(wanted.familyName === undefined ? {} : { familyName: wanted.familyName || null }),
       });
-      if (after !== member) {
+      if (!isSameRow(member, after)) {
         audit(tx, member, 'update', {
           field: 'name',
           before: { givenName: member.givenName, familyName: member.familyName },

@@ -17,7 +17,7 @@ export function createOrganizationReads({ store }: { readonly store: Store }): O
       authorize(actor, 'organization:read');
       const organization = await store.organizationBy('id', actor.org);
       if (organization === undefined) throw notFound('organization');
-      const connections = await store.count('ssoConnection', actor.org, { where: { enabled: true } });
+      const connections = await store.count('ssoConnection', actor.org);
       return { organization, ssoEnabled: connections > 0 };
     },
   };

@@ -13,7 +13,8 @@ const REFUSAL = 'calling actor does not have enough permissions to perform this 
 const isWhole = (scopes: readonly string[] | undefined): boolean =>
   scopes === undefined || scopes.includes('all');
 
-function manages(actor: Actor, role: Role): boolean {
+/** Whether the actor may give, change or take the role. */
+export function manages(actor: Actor, role: Role): boolean {
   switch (actor.kind) {
     case 'system':
       return true;

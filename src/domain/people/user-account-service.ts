@@ -12,6 +12,7 @@ import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
 import { requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
@@ -202,7 +203,7 @@ export function createUserAccountService({
           ...(role === undefined ? {} : { role }),
         };
         const after = await tx.update('membership', actor.org, id, wanted);
-        if (after !== member) {
+        if (!isSameRow(member, after)) {
           audit(tx, member, 'update', {
             before: { displayName: member.displayName, role: member.role },
             after: wanted,

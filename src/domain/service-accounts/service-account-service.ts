@@ -13,6 +13,7 @@ import { authorize } from '../access/authorize.ts';
 import { createToken } from '../credentials/token.ts';
 import { removeDevice } from '../devices/device-removal.ts';
 import { changesOf, type ListChange, missing, requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { ServiceAccount } from '../model/people.ts';
@@ -164,7 +165,7 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
       return store.write(contextOf(actor, origin, idsFor(change.resources)), async (tx) => {
         const before = await find(tx, actor, id);
         const after = await tx.update('serviceAccount', actor.org, id, wanted);
-        if (after !== before) {
+        if (!isSameRow(before, after)) {
           audit(tx, before, 'update', {
             before: { name: before.name, description: before.description },
             after: wanted,
@@ -172,7 +173,7 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
         }
         const moved =
           change.resources !== undefined && (await changeResources(tx, actor, before, change.resources));
-        if (after === before && !moved) return before;
+        if (isSameRow(before, after) && !moved) return before;
         return tx.update('serviceAccount', actor.org, id, { updatedAt: tx.now });
       });
     },

@@ -12,6 +12,7 @@ import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { createToken } from '../credentials/token.ts';
 import { missing, requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { ServiceAccount } from '../model/people.ts';
@@ -175,7 +176,7 @@ export function createServiceCredentialService({
       return store.write(contextOf(actor, origin), async (tx) => {
         const before = await credential(tx, actor, owner, id);
         const after = await tx.update('credential', actor.org, id, wanted);
-        if (after === before) return before;
+        if (isSameRow(before, after)) return before;
         audit(tx, before, 'update', { after: wanted });
         return tx.update('credential', actor.org, id, { updatedAt: tx.now });
       });

@@ -128,24 +128,21 @@ describe.each(ENGINES)('Keycard organizations, users and roles on %s', (engine) 
 
   test('sso_enabled says whether there is a connection', async () => {
     const org = acme.organization.id;
-    const put = (enabled: boolean) =>
-      seed(api.store, org, (tx) =>
-        tx.put('ssoConnection', {
-          org,
-          id: 900_001,
-          nano: 'n'.repeat(26),
-          identifier: 'x',
-          clientId: 'c',
-          secretSealed: null,
-          protocols: null,
-          enabled,
-          createdAt: 1,
-          updatedAt: 1,
-        }),
-      );
-    await put(true);
+    await seed(api.store, org, (tx) =>
+      tx.insert('ssoConnection', {
+        org,
+        id: 900_001,
+        nano: 'n'.repeat(26),
+        identifier: 'x',
+        clientId: 'c',
+        secretSealed: null,
+        protocols: null,
+        createdAt: 1,
+        updatedAt: 1,
+      }),
+    );
     expect(await get('/organizations/acme')).toMatchObject({ sso_enabled: true });
-    await put(false);
+    await seed(api.store, org, (tx) => tx.remove('ssoConnection', org, 900_001));
     expect(await get('/organizations/acme')).toMatchObject({ sso_enabled: false });
   });
 
