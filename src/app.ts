@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { createAccessSweep } from './app/access-sweep.ts';
 import { type Cleanup, createCleanup } from './app/cleanup.ts';
 import { createControl } from './app/control.ts';
 import { lockDataDirectory } from './app/data-lock.ts';
@@ -118,6 +119,9 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   });
   cleanup.add('webhooks', webhooks.close);
   webhooks.start();
+  const accessEndings = createAccessSweep({ installation, services, holder, onError });
+  cleanup.add('the end of accesses', accessEndings.close);
+  accessEndings.start();
   const { sealingKey } = keys;
   const mail = createMail({ installation, services, config: config.mail, sealingKey, holder, url, onError });
   cleanup.add('mail', mail.close);

@@ -1,6 +1,7 @@
 /** Everything that answers over HTTP: health, the pages, the admin APIs. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
+import { accessRequestOperations } from '../api/native/access-requests.ts';
 import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
@@ -8,6 +9,7 @@ import { createNativeApi } from '../api/native/index.ts';
 import { createSignInPages } from '../api/native/sign-in/index.ts';
 import { linkOperations } from '../api/native/sign-in/link-api.ts';
 import type { ServeConfig } from '../config/config.ts';
+import { createAccessRequestService } from '../domain/access-requests/access-request-service.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import { createTagRules } from '../domain/policy-file/tag-rules.ts';
@@ -46,6 +48,7 @@ function nativeApi(
       ...healthOperations(readiness.check),
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
+      ...accessRequestOperations(createAccessRequestService({ store })),
     ],
     authenticate,
     onClose: devices.close,

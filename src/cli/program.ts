@@ -38,6 +38,23 @@ export function createProgram(context: CommandContext): Command {
       (await import('./token-create.ts')).tokenCreate(context, options),
     );
 
+  const access = program.command('access').description('time-boxed access to a resource');
+  addSettings(access.command('request').description('ask for access that is locked to a person'), LOCATION)
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .requiredOption('--user <EMAIL>', 'e-mail address or user name of who needs the access')
+    .requiredOption('--resource <NAME>', 'name or id of the resource')
+    .option('--for <DURATION>', 'how long, such as 2h; default as long as the terms of the access give')
+    .option('--reason <TEXT>', 'what it is for')
+    .action(async (options: ParsedOptions) => (await import('./access.ts')).accessRequest(context, options));
+  for (const decision of ['approve', 'reject'] as const) {
+    addSettings(access.command(decision).description(`${decision} a request`), LOCATION)
+      .argument('<ID>', 'number of the request')
+      .requiredOption('--org <LABEL>', 'label of the organization')
+      .action(async (id: string, options: ParsedOptions) =>
+        (await import('./access.ts')).accessDecision(context, options, decision, id),
+      );
+  }
+
   const audit = program.command('audit').description('the audit log');
   addSettings(audit.command('verify').description('verify the hash chain of the audit log'), LOCATION)
     .option('--org <LABEL>', 'label of the organization; default all of them')

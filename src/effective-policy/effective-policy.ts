@@ -2,6 +2,7 @@
  * The policy in force in an organization: its file, then access edges, then network roles, over its devices and people. It
  * follows the snapshot change by change; what a change means for packets is the policy engine's answer.
  */
+import { EVERYONE } from '../domain/groups/group-reads.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import type { Change } from '../domain/ports/store.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
@@ -99,23 +100,23 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     const user = { id, login: loginName(member), role: member.role, suspended: member.suspendedAt !== null };
     return { kind: 'user', user };
   };
-  const membersOf = (id: number, everyone: boolean): number[] => {
-    if (everyone)
+  const membersOfGroup = (id: number): number[] => {
+    if (snapshot.table('group').get(String(id))?.systemKey === EVERYONE)
       return [...snapshot.memberships.values()].filter((m) => m.joinedAt !== null).map((m) => m.id);
     return [...snapshot.table('groupMember').values()].filter((m) => m.group === id).map((m) => m.membership);
   };
   const groupChange = (id: number): PolicyChange => {
     const row = snapshot.table('group').get(String(id));
     if (row === undefined) return { kind: 'group-removed', id };
-    const members = membersOf(id, row.systemKey === 'everyone');
+    const members = membersOfGroup(id);
     const group: GroupInput = { id, key: row.key, label: row.name, active: row.active, members };
     return { kind: 'group', group };
   };
   const edgeChange = (id: number): PolicyChange => {
     const row = snapshot.table('accessEdge').get(String(id));
-    const edge = row === undefined ? undefined : edgeInput(snapshot, row, now());
-    if (row !== undefined) ends(row.expiresAt);
-    return edge === undefined ? { kind: 'edge-removed', id } : { kind: 'edge', edge };
+    const edge = row && edgeInput({ snapshot, now: now(), members: membersOfGroup }, row);
+    for (const at of edge?.ends ?? []) ends(at);
+    return edge === undefined ? { kind: 'edge-removed', id } : { kind: 'edge', edge: edge.input };
   };
   const networkChange = (id: number): PolicyChange => {
     const row = snapshot.table('network').get(String(id));
@@ -153,7 +154,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
   };
 
   const everyoneId = (): number | undefined =>
-    [...snapshot.table('group').values()].find(({ systemKey }) => systemKey === 'everyone')?.id;
+    [...snapshot.table('group').values()].find(({ systemKey }) => systemKey === EVERYONE)?.id;
   const edgesWhere = (
     matches: (edge: {
       id: number;
@@ -178,7 +179,9 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
         case 'membership': {
           note('user', id, () => userChange(id));
           const everyone = everyoneId();
-          if (everyone !== undefined) note('group', everyone, () => groupChange(everyone));
+          if (everyone === undefined) break;
+          note('group', everyone, () => groupChange(everyone));
+          noteEdges(edgesWhere((edge) => edge.principal === everyone));
           break;
         }
         case 'group':

@@ -1,7 +1,8 @@
 /** Networks, gateways, resources, edges, roles and services as the policy sees them. */
 
+import { isOpen, modeOf } from '../domain/access-requests/access-terms.ts';
 import type { Row } from '../domain/model/entities.ts';
-import type { AccessEdge, AccessMode, Gateway, PortRules, Resource } from '../domain/model/networks.ts';
+import type { AccessEdge, Gateway, PortRules, Resource } from '../domain/model/networks.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import type {
   EdgeInput,
@@ -41,42 +42,52 @@ export const gatewayInput = (gateway: Gateway): GatewayInput => ({
 
 /** The members of a group to whom an edge is open one by one; undefined when it is open to all. */
 function openMembers(
-  snapshot: Snapshot,
+  { snapshot, now, members }: EdgeSurroundings,
   edge: AccessEdge,
-  mode: AccessMode,
-  now: number,
-): number[] | undefined {
+  resource: Resource,
+): { readonly open: number[]; readonly until: readonly number[] } | undefined {
+  const { mode } = modeOf(edge, resource);
   if (mode === 'manual' || edge.principalKind !== 'group') return undefined;
-  const locks = [...snapshot.table('accessLock').values()].filter((lock) => lock.edge === edge.id);
-  if (mode === 'access-request') {
-    return locks
-      .filter(({ openUntil }) => openUntil !== null && openUntil > now)
-      .map(({ membership }) => membership);
-  }
-  const locked = new Set(
-    locks.filter(({ lockedAt }) => lockedAt !== null).map(({ membership }) => membership),
+  const locks = new Map(
+    [...snapshot.table('accessLock').values()]
+      .filter((lock) => lock.edge === edge.id)
+      .map((lock) => [lock.membership, lock]),
   );
-  return [...snapshot.table('groupMember').values()]
-    .filter((member) => member.group === edge.principal && !locked.has(member.membership))
-    .map(({ membership }) => membership);
+  const open = members(edge.principal).filter((id) => isOpen(mode, locks.get(id), now));
+  return { open, until: open.flatMap((id) => locks.get(id)?.openUntil ?? []) };
 }
 
-/** Undefined when the edge is not in force: it has expired, or its resource is gone. */
-export function edgeInput(snapshot: Snapshot, edge: AccessEdge, now: number): EdgeInput | undefined {
+export interface EdgeSurroundings {
+  readonly snapshot: Snapshot;
+  readonly now: number;
+  /** The members of a group. */
+  members(group: number): readonly number[];
+}
+
+/**
+ * Undefined when the edge is not in force: it has expired, or its resource is gone. `ends`: the instants at which it is
+ * another.
+ */
+export function edgeInput(
+  surroundings: EdgeSurroundings,
+  edge: AccessEdge,
+): { readonly input: EdgeInput; readonly ends: readonly number[] } | undefined {
+  const { snapshot, now } = surroundings;
   if (edge.expiresAt !== null && edge.expiresAt <= now) return undefined;
   const resource = snapshot.table('resource').get(String(edge.resource));
   if (resource === undefined) return undefined;
   const policies = [edge.securityPolicy ?? resource.securityPolicy].flatMap((id) =>
     id === null ? [] : (snapshot.table('securityPolicy').get(String(id)) ?? []),
   );
-  const members = openMembers(snapshot, edge, edge.accessMode ?? resource.accessMode ?? 'manual', now);
-  return {
+  const members = openMembers(surroundings, edge, resource);
+  const input: EdgeInput = {
     id: edge.id,
     resource: edge.resource,
     principal: { kind: edge.principalKind === 'group' ? 'group' : 'service-account', id: edge.principal },
     conditions: policies.flatMap(({ conditions }) => conditions),
-    ...(members === undefined ? {} : { members }),
+    ...(members === undefined ? {} : { members: members.open }),
   };
+  return { input, ends: [...(edge.expiresAt === null ? [] : [edge.expiresAt]), ...(members?.until ?? [])] };
 }
 
 /** Whether a role opens its network to packets, and not only its settings to administrators. */

@@ -98,7 +98,7 @@ export const resource = entity(
     updatedAt: time(),
     ...byColumns,
   },
-  { indexes: [['network'], ['alias'], ['name']] },
+  { indexes: [['network'], ['alias'], ['name'], ['accessMode']] },
 );
 export type Resource = RowOf<typeof resource.columns>;
 
@@ -165,11 +165,15 @@ export const accessEdge = entity(
   },
   {
     unique: [['resource', 'principalKind', 'principal']],
-    indexes: [['principalKind', 'principal'], ['expiresAt']],
+    indexes: [['principalKind', 'principal'], ['expiresAt'], ['accessMode']],
   },
 );
 export type AccessEdge = RowOf<typeof accessEdge.columns>;
 
+/**
+ * How an edge that is not open to its whole group stands to one person: locked after a time without use (`lockedAt`), or
+ * opened at a request until an instant (`openUntil`).
+ */
 export const accessLock = entity(
   {
     edge: integer(),
@@ -178,23 +182,29 @@ export const accessLock = entity(
     lockedAt: nullable(time()),
     openUntil: nullable(time()),
   },
-  { key: ['edge', 'membership'], indexes: [['membership']] },
+  { key: ['edge', 'membership'], indexes: [['membership'], ['openUntil']] },
 );
+export type AccessLock = RowOf<typeof accessLock.columns>;
 
 export const accessRequest = entity(
   {
     id: integer(),
     membership: integer(),
     resource: integer(),
+    /** Empty where none was given. */
     reason: text(),
+    /** How long the person wants the access; null: as long as the terms of the access give. */
+    seconds: nullable(integer()),
     status: text<'pending' | 'approved' | 'rejected' | 'expired'>(),
     requestedAt: time(),
     decidedAt: nullable(time()),
     decidedBy: nullable(text()),
+    /** Null: while undecided, and for access without an end of its own. */
     accessUntil: nullable(time()),
   },
-  { indexes: [['membership'], ['resource']] },
+  { indexes: [['membership'], ['resource'], ['status', 'requestedAt'], ['accessUntil']] },
 );
+export type AccessRequest = RowOf<typeof accessRequest.columns>;
 
 export const securityPolicy = entity(
   {

@@ -12,6 +12,7 @@ import {
   type WebhookEntry,
 } from '../../domain/webhooks/webhook-events.ts';
 import { type Clock, DAY, MINUTE, SECOND } from '../../kernel/clock.ts';
+import { createPeriodic } from '../periodic.ts';
 
 export interface KeyExpiryParts {
   readonly store: Pick<Store, 'write'>;
@@ -40,10 +41,6 @@ const BY = { kind: 'system', id: '', name: 'holdfast' } as const;
 
 export function createKeyExpiry(parts: KeyExpiryParts): KeyExpiry {
   const { store, finder, facts, lease, clock, onError, everyMs = EVERY_MS } = parts;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  let closed = false;
-
   const tell = async (type: NodeEventType, from: number, to: number): Promise<void> => {
     for (let after: { readonly org: number; readonly id: number } | undefined; ; ) {
       const devices = await finder.ending(from, to, after, PAGE);
@@ -75,22 +72,11 @@ export function createKeyExpiry(parts: KeyExpiryParts): KeyExpiry {
     await facts.set(POSITION_FACT, String(to));
   };
 
-  const schedule = (afterMs: number): void => {
-    if (closed) return;
-    timer = setTimeout(() => {
-      running = sweep()
-        .catch(onError)
-        .finally(() => schedule(everyMs));
-    }, afterMs);
-    timer.unref();
-  };
-
+  const periodic = createPeriodic({ work: sweep, everyMs, onError });
   return {
-    start: () => schedule(everyMs),
+    start: periodic.start,
     close: async () => {
-      closed = true;
-      clearTimeout(timer);
-      await running;
+      await periodic.close();
       await lease.release();
     },
   };
