@@ -5,6 +5,7 @@ import { createKeycardApi, createKeycardServices } from '../api/keycard/index.ts
 import { createNetmakerApi, createNetmakerServices } from '../api/netmaker/index.ts';
 import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/index.ts';
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
+import type { SsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createWorkloadTokens } from '../auth/workload-tokens.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
@@ -14,6 +15,8 @@ export interface DialectParts {
   readonly services: Services;
   readonly sealer: Sealer;
   readonly log: Logger;
+  /** Browser sign-in by an organization's own provider; auth/sso/sso-sign-in.ts says how it is used. */
+  readonly sso: SsoSignIn;
 }
 
 type Dialect = (parts: DialectParts) => FastifyPluginAsync;

@@ -57,17 +57,22 @@ function nativeApi(
 }
 
 export async function mountRoutes(parts: RoutesParts): Promise<void> {
-  const { server, services, sealer, log } = parts;
-  const signIn = createSignIn({ ...services, sealer });
+  const { server, services, sealer, log, config } = parts;
+  const signIn = createSignIn({
+    ...services,
+    sealer,
+    ssoAllowPrivate: config.ssoAllowPrivate,
+    onSsoProblem: (connection, err) => log.warn({ err, connection }, 'an identity provider cannot be used'),
+  });
   await server.register(nativeApi(parts, signIn));
   await server.register(
     createSignInPages({
       services: signIn,
       authenticate: services.authenticator.authenticate,
       random: services.random,
-      publicUrl: parts.config.publicUrl,
+      publicUrl: config.publicUrl,
       onDefect: (error, operation) => log.error({ err: error, operation }, 'a page failed'),
     }),
   );
-  for (const dialect of dialects) await server.register(dialect({ services, sealer, log }));
+  for (const dialect of dialects) await server.register(dialect({ services, sealer, log, sso: signIn.sso }));
 }

@@ -4,6 +4,7 @@ import { createPersonSignIn } from '../auth/person-sign-in.ts';
 import { createSecondFactors } from '../auth/second-factor.ts';
 import { createSessions } from '../auth/sessions.ts';
 import { createSignInSteps } from '../auth/sign-in-steps.ts';
+import { createSsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createDeviceLogins, type DeviceLogins } from '../domain/device-logins/device-login-service.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import {
@@ -24,16 +25,30 @@ export interface SignIn extends SignInServices {
 type SignInParts = Pick<
   Services,
   'store' | 'clock' | 'random' | 'passwords' | 'passwordSignIn' | 'attemptLimiter'
-> & { readonly sealer: Sealer };
+> & {
+  readonly sealer: Sealer;
+  readonly ssoAllowPrivate: boolean;
+  /** Told why an identity provider could not be used. */
+  readonly onSsoProblem?: (connection: number, error: unknown) => void;
+};
 
 export function createSignIn(parts: SignInParts): SignIn {
   const { store, clock, random, passwords, passwordSignIn, sealer, attemptLimiter: limiter } = parts;
+  const { ssoAllowPrivate: allowPrivate, onSsoProblem: onProblem } = parts;
   const joins = createJoinService({ store, clock, random, policy: createJoinPolicy({ store }) });
   return {
     store,
     signIn: createPersonSignIn({ store, passwords, limiter, passwordSignIn }),
     factors: createSecondFactors({ store, clock, random, sealer, limiter }),
     steps: createSignInSteps({ sealer, clock }),
+    sso: createSsoSignIn({
+      store,
+      clock,
+      random,
+      sealer,
+      allowPrivate,
+      ...(onProblem === undefined ? {} : { onProblem }),
+    }),
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
     invitations: createInvitationAcceptance({ store, clock, random, hashPassword: passwords.hash }),

@@ -31,6 +31,8 @@ export interface ServeConfig extends InstallationConfig {
   readonly derpMapFile: string | undefined;
   /** Whether webhooks may lead to private and loopback addresses. */
   readonly webhookAllowPrivate: boolean;
+  /** Whether identity providers may be at private and loopback addresses, and without TLS. */
+  readonly ssoAllowPrivate: boolean;
   /** Undefined: no mail is sent. */
   readonly mail: MailConfig | undefined;
 }
@@ -120,6 +122,7 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
     stun: read(settings, 'stun'),
     derpMapFile: read(settings, 'derp-map'),
     webhookAllowPrivate: read(settings, 'webhook-allow-private') ?? false,
+    ssoAllowPrivate: read(settings, 'sso-allow-private') ?? false,
     mail: mailOf(settings),
   };
 }

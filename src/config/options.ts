@@ -64,6 +64,9 @@ export const serveOptions = {
   'webhook-allow-private': flag(
     'let webhooks lead to private and loopback addresses; default false: whoever may write webhooks would reach them',
   ),
+  'sso-allow-private': flag(
+    'let identity providers be at private and loopback addresses, also without TLS; default false: whoever may set one up would reach them',
+  ),
   'smtp-url': option(
     'URL',
     'mail server, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…; without it no mail is sent',

@@ -46,7 +46,10 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     const attemptLimiter = createAttemptLimiter({ clock });
     const passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
     const sealer = createSealer({ key: random.bytes(SEALING_KEY_BYTES), random });
-    signIn = createSignIn({ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer });
+    signIn = createSignIn({
+      ...{ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer },
+      ssoAllowPrivate: true,
+    });
     const pages: FastifyPluginAsync = createSignInPages({
       services: signIn,
       authenticate: authenticator.authenticate,

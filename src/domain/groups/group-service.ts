@@ -5,7 +5,6 @@
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `too_large`.
  */
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { toDnsLabel } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
@@ -14,6 +13,8 @@ import type { AuditOrigin } from '../model/operations.ts';
 import type { Group } from '../model/people.ts';
 import { insertEdge, PLAIN_TERMS, removeEdge } from '../networks/edges.ts';
 import type { Store, Tx } from '../ports/store.ts';
+import { freeGroupKey } from './group-key.ts';
+import { revokePersonalTokens } from './group-members.ts';
 
 export interface NewGroup {
   readonly name: string;
@@ -40,8 +41,6 @@ export interface GroupService {
 }
 
 const MAX_NAME = 255;
-const FALLBACK_KEY = 'group';
-const MAX_KEY = 56;
 /** Members and accesses that one write may add; each access takes an id. */
 const MAX_ADDED = 10_000;
 
@@ -70,7 +69,7 @@ export function createGroupService({ store }: { readonly store: Store }): GroupS
           org,
           id: tx.newId(),
           name,
-          key: await freeKey(tx, actor, name),
+          key: await freeGroupKey(tx, org, name, actor.permissions.has('policy:write')),
           kind: 'manual',
           systemKey: null,
           active: true,
@@ -161,29 +160,6 @@ async function checkPolicy(tx: Tx, org: number, id: number | undefined): Promise
   if (id !== undefined) await requireRow(tx, 'securityPolicy', org, id);
 }
 
-/**
- * The slug by which the policy file knows the group. One that the file names already goes only to whoever may write the
- * file: a group that comes again under an old name must not inherit what the old one was granted.
- */
-async function freeKey(tx: Tx, actor: Actor, name: string): Promise<string> {
-  const base = toDnsLabel(name).slice(0, MAX_KEY).replace(/-+$/u, '') || FALLBACK_KEY;
-  const [policy] = await tx.list('policyVersion', actor.org, {
-    orderBy: [{ column: 'version', descending: true }],
-    limit: 1,
-  });
-  const mayTakeNamed = actor.permissions.has('policy:write');
-  const named = (key: string): boolean => policy?.text.includes(`group:${key}`) === true;
-  const similar = await tx.list('group', actor.org, {
-    filters: [{ column: 'key', operator: 'starts-with', value: base }],
-    limit: MAX_ADDED,
-  });
-  const taken = new Set(similar.map(({ key }) => key));
-  for (let number = 1; ; number += 1) {
-    const key = number === 1 ? base : `${base}-${number}`;
-    if (!taken.has(key) && (mayTakeNamed || !named(key))) return key;
-  }
-}
-
 async function changeMembers(tx: Tx, group: Group, change: ListChange): Promise<void> {
   const { org, id } = group;
   const present = await tx.find('groupMember', org, { group: id }, Number.MAX_SAFE_INTEGER);
@@ -201,17 +177,6 @@ async function changeMembers(tx: Tx, group: Group, change: ListChange): Promise<
   for (const membership of removed) await tx.remove('groupMember', org, { group: id, membership });
   await revokePersonalTokens(tx, org, [...added, ...removed]);
   audit(tx, group, 'update', { field: 'members', before: { removed }, after: { added } });
-}
-
-/** Personal access tokens were given for the groups that their owner was in then. */
-async function revokePersonalTokens(tx: Tx, org: number, members: readonly number[]): Promise<void> {
-  const held = await tx.find('credential', org, {
-    ownerKind: 'membership',
-    owner: members,
-    kind: 'pat',
-    revokedAt: null,
-  });
-  for (const { id } of held) await tx.update('credential', org, id, { revokedAt: tx.now });
 }
 
 async function changeResources(

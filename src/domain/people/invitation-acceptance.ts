@@ -12,7 +12,7 @@ import { requireRow } from '../directory/missing.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Identity, Invitation, Membership } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
-import { INSTALLATION, type Reader, type Store } from '../ports/store.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { requireLength, setOrganizationPassword } from './organization-password.ts';
 import { requireManages } from './role-rules.ts';
 
@@ -54,25 +54,59 @@ export interface InvitationAcceptanceParts {
   readonly hashPassword: (password: string) => Promise<string>;
 }
 
+/** The invitation that a link opens, and who it makes a member; undefined when it is not open. */
+export async function openInvitationOf(
+  reader: Reader,
+  link: string,
+  now: number,
+): Promise<OpenInvitation | undefined> {
+  const [, org, secret] = LINK.exec(link) ?? [];
+  if (secret === undefined) return undefined;
+  const invitation = await reader.lookup('invitation', 'tokenHash', sha256Hex(secret));
+  if (invitation?.org !== Number(org) || invitation.status !== 'pending') return undefined;
+  if (invitation.expiresAt <= now) return undefined;
+  // A link that anybody may use makes its member when it is used: not here.
+  if (invitation.membership === null) return undefined;
+  const member = await reader.get('membership', invitation.org, invitation.membership);
+  const waits = member !== undefined && member.joinedAt === null && member.suspendedAt === null;
+  return waits ? { invitation, member } : undefined;
+}
+
+/** The rows of a person who joins; what opens the door to them is the caller's, and so is an event of the installation. */
+export async function acceptInvitation(
+  tx: Tx,
+  member: Membership,
+  invitation: Invitation | undefined,
+): Promise<Membership> {
+  const { org, id } = member;
+  const joined = await tx.update('membership', org, id, { joinedAt: tx.now, approvedAt: tx.now });
+  await tx.update('account', INSTALLATION, member.account, { claimed: true });
+  if (invitation !== undefined) {
+    await tx.update('invitation', org, invitation.id, {
+      status: 'accepted',
+      openKey: null,
+      tokenHash: null,
+      acceptedBy: member.account,
+    });
+  }
+  const event = {
+    verb: 'accept',
+    objectKind: invitation === undefined ? 'membership' : 'invitation',
+    objectId: invitation?.id ?? id,
+    objectName: loginName(member),
+  } as const;
+  tx.audit(org, event);
+  tx.audit(INSTALLATION, event);
+  return joined;
+}
+
 export function createInvitationAcceptance(parts: InvitationAcceptanceParts): InvitationAcceptance {
   const { store, clock, random, hashPassword } = parts;
 
-  const find = async (reader: Reader, link: string, now: number): Promise<OpenInvitation | undefined> => {
-    const [, org, secret] = LINK.exec(link) ?? [];
-    if (secret === undefined) return undefined;
-    const invitation = await reader.lookup('invitation', 'tokenHash', sha256Hex(secret));
-    if (invitation?.org !== Number(org) || invitation.status !== 'pending') return undefined;
-    if (invitation.expiresAt <= now) return undefined;
-    // A link that anybody may use makes its member when it is used: not here.
-    if (invitation.membership === null) return undefined;
-    const member = await reader.get('membership', invitation.org, invitation.membership);
-    const waits = member !== undefined && member.joinedAt === null && member.suspendedAt === null;
-    return waits ? { invitation, member } : undefined;
-  };
   const gone = (): AppError => new AppError('not_found', 'this invitation is not open any more');
 
   return {
-    find: (link) => find(store, link, clock.now()),
+    find: (link) => openInvitationOf(store, link, clock.now()),
     createLink: async (actor, id, origin) => {
       authorize(actor, 'invitations:write');
       const secret = randomSecret(random, SECRET_LENGTH);
@@ -99,33 +133,17 @@ export function createInvitationAcceptance(parts: InvitationAcceptanceParts): In
     },
     accept: async (link, password) => {
       requireLength(password);
-      const found = await find(store, link, clock.now());
+      const found = await openInvitationOf(store, link, clock.now());
       // Hashing is dear: only whoever holds a link may ask for it.
       if (found === undefined) throw gone();
       const secretHash = await hashPassword(password);
       const { org, id } = found.member;
       const by = { kind: 'membership', id: String(id), name: loginName(found.member) } as const;
       return store.write({ orgs: [INSTALLATION, org], by, origin: 'native-api' }, async (tx) => {
-        const present = await find(tx, link, tx.now);
+        const present = await openInvitationOf(tx, link, tx.now);
         if (present === undefined) throw gone();
-        const { invitation } = present;
-        const member = await tx.update('membership', org, id, { joinedAt: tx.now, approvedAt: tx.now });
-        await tx.update('account', INSTALLATION, member.account, { claimed: true });
-        await tx.update('invitation', org, invitation.id, {
-          status: 'accepted',
-          openKey: null,
-          tokenHash: null,
-          acceptedBy: member.account,
-        });
+        const member = await acceptInvitation(tx, present.member, present.invitation);
         const identity = await setOrganizationPassword(tx, member, secretHash);
-        const event = {
-          verb: 'accept',
-          objectKind: 'invitation',
-          objectId: invitation.id,
-          objectName: loginName(member),
-        } as const;
-        tx.audit(org, event);
-        tx.audit(INSTALLATION, event);
         return { member, identity };
       });
     },

@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import { SECOND } from '../../kernel/clock.ts';
-import { isPublicAddress, PrivateTarget, publicLookup } from './addresses.ts';
+import { isPublicAddress, PrivateTarget, publicLookup } from '../../kernel/public-addresses.ts';
 
 export interface Post {
   /** Resolves with the status of the answer, whatever it is; rejects when there is none. */

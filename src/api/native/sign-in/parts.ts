@@ -4,6 +4,7 @@ import type { PersonSignIn } from '../../../auth/person-sign-in.ts';
 import type { SecondFactors } from '../../../auth/second-factor.ts';
 import type { Sessions } from '../../../auth/sessions.ts';
 import type { SignInSteps } from '../../../auth/sign-in-steps.ts';
+import type { SsoSignIn } from '../../../auth/sso/sso-sign-in.ts';
 import type { Actor } from '../../../domain/access/actor.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
 import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
@@ -21,6 +22,7 @@ export interface SignInServices {
   readonly factors: SecondFactors;
   readonly steps: SignInSteps;
   readonly sessions: Sessions;
+  readonly sso: SsoSignIn;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;

@@ -1,6 +1,7 @@
 /**
- * Where a webhook may lead. Whoever may write webhooks must not reach, through this server, what only the server can: its
- * own host, its network, the cloud's metadata. The addresses that a name resolves to decide, not the name.
+ * Where an address that somebody wrote down may lead (a webhook, an identity provider). Whoever may write one must not
+ * reach, through this server, what only the server can: its own host, its network, the cloud's metadata. The addresses that
+ * a name resolves to decide, not the name.
  */
 import { type LookupAddress, lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
