@@ -1,6 +1,5 @@
 // Signing in by an organization's own provider, over an installation of its own.
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
-import { ssoSecretPlace } from '../../src/auth/sso/provider.ts';
 import { createSsoSignIn, type SsoOutcome, type SsoSignIn } from '../../src/auth/sso/sso-sign-in.ts';
 import type { SsoPurpose } from '../../src/auth/sso/sso-state.ts';
 import type { Sealer } from '../../src/domain/ports/sealer.ts';
@@ -26,9 +25,13 @@ export function connect(
       nano: Buffer.from(random.bytes(13)).toString('hex'),
       identifier: to.issuer,
       clientId: to.clientId,
-      secretSealed: sealer.seal(to.clientSecret, ssoSecretPlace({ org, id })),
+      secretSealed: sealer.seal(to.clientSecret, {
+        kind: 'ssoConnection',
+        org,
+        key: id,
+        column: 'secretSealed',
+      }),
       protocols: null,
-      enabled: true,
       createdAt: tx.now,
       updatedAt: tx.now,
     });

@@ -13,7 +13,8 @@ import {
 } from 'openid-client';
 import { z } from 'zod';
 import type { SsoConnection } from '../../domain/model/people.ts';
-import type { SealedPlace, Sealer } from '../../domain/ports/sealer.ts';
+import type { Sealer } from '../../domain/ports/sealer.ts';
+import { ssoClientSecret } from '../../domain/sso-connections/sso-connection-service.ts';
 import { type Clock, MINUTE, SECOND } from '../../kernel/clock.ts';
 import type { GuardedFetch } from './guarded-fetch.ts';
 
@@ -72,14 +73,6 @@ const Protocols = z
   })
   .nullish();
 
-/** Where a connection's client secret is sealed. */
-export const ssoSecretPlace = ({ org, id }: Pick<SsoConnection, 'org' | 'id'>): SealedPlace => ({
-  kind: 'ssoConnection',
-  org,
-  key: id,
-  column: 'secretSealed',
-});
-
 const present = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 
@@ -113,9 +106,9 @@ export function createProviders({ sealer, clock, fetch, allowPrivate }: Provider
   };
 
   const configure = async (connection: SsoConnection): Promise<Configuration> => {
-    const { identifier, clientId, secretSealed } = connection;
+    const { identifier, clientId } = connection;
     if (!clientId) throw new Error('the connection has no client id');
-    const protocols = Protocols.parse(connection.protocols ?? null);
+    const protocols = Protocols.parse(connection.protocols);
     const set = present({ ...protocols?.oauth2, ...protocols?.openid }) as Partial<Discovered>;
     const whole = set.authorization_endpoint && set.token_endpoint && set.jwks_uri;
     const server = { ...(whole ? { issuer: identifier } : await discover(identifier)), ...set };
@@ -123,7 +116,7 @@ export function createProviders({ sealer, clock, fetch, allowPrivate }: Provider
       if (server[name] === undefined) throw new Error(`the provider has no ${name}`);
     }
     const { id_token_signing_alg_values_supported: signing = ALGORITHMS } = server;
-    const secret = secretSealed === null ? undefined : sealer.open(secretSealed, ssoSecretPlace(connection));
+    const secret = ssoClientSecret(sealer, connection);
     const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
     const posts = methods.includes('client_secret_post') && !methods.includes('client_secret_basic');
     const configuration = new Configuration(
@@ -133,7 +126,7 @@ export function createProviders({ sealer, clock, fetch, allowPrivate }: Provider
       },
       clientId,
       {},
-      secret === undefined ? None() : posts ? ClientSecretPost(secret) : ClientSecretBasic(secret),
+      secret === null ? None() : posts ? ClientSecretPost(secret) : ClientSecretBasic(secret),
     );
     configuration[customFetch] = (url, { method, headers, body, signal }) =>
       fetch(url, {
