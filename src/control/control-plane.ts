@@ -1,10 +1,10 @@
 /** The control plane: what devices talk to. Built from its parts here, and from nowhere else. */
 
 import type { IncomingMessage } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { ZodType } from 'zod';
 import { createDeviceLogins } from '../domain/device-logins/device-login-service.ts';
+import { createDisconnectReports } from '../domain/devices/disconnect-reports.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
@@ -13,9 +13,12 @@ import type { Follower } from '../domain/ports/follower.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
-import { AppError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
+import { createClientCalls } from './c2n/client-calls.ts';
 import { createHubs } from './hubs.ts';
+import { answerText, statusOf } from './machine/answers.ts';
+import { createRouter } from './machine/router.ts';
+import { machineRoutes } from './machine/routes.ts';
 import { createDeviceUpdates } from './map/device-updates.ts';
 import { createFirstMapQueue } from './map/first-map-queue.ts';
 import { startKeepAlives } from './map/keep-alives.ts';
@@ -23,14 +26,11 @@ import { createMapHandler } from './map/map-handler.ts';
 import { importPrivateKey } from './noise/index.ts';
 import { createLoginWaiters } from './register/login-waiters.ts';
 import { createRegisterHandler } from './register/register-handler.ts';
-import { mapRequest, registerRequest } from './requests.ts';
 import { createEphemeralSweeper } from './state/ephemeral-sweeper.ts';
 import { createLiveWriter } from './state/live-writer.ts';
 import { createCollector, createMemoryRelease } from './state/memory-release.ts';
 import { createPresenceKeeper } from './state/presence.ts';
 import {
-  BodyError,
-  type ConnectionContext,
   type ControlTransportLog,
   createBodyReader,
   createControlTransport,
@@ -43,7 +43,6 @@ const MAINTENANCE_MS = 15 * SECOND;
 const EXPIRY_MS = SECOND / 2;
 /** Streams end over this time when the server stops, so that their clients do not return in one instant. */
 const DRAIN_MS = 2 * SECOND;
-const MAX_SHOWN = 200;
 
 export interface ControlPlaneParts {
   readonly store: Store;
@@ -123,34 +122,20 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const ephemeral = createEphemeralSweeper({ store, query: parts.ephemeralQuery, clock });
   const readBody = createBodyReader();
 
-  const routes: Readonly<
-    Record<string, (context: ConnectionContext, stream: ServerHttp2Stream) => Promise<void>>
-  > = {
-    'POST /machine/register': async (context, stream) => {
-      const request = await parsed(registerRequest, await readBody(stream), stream);
-      if (request === undefined) return;
-      const answer = await register(context, request, endOf(stream));
-      if (answer !== undefined) answerJson(stream, answer);
-    },
-    'POST /machine/map': async (context, stream) => {
-      const request = await parsed(mapRequest, await readBody(stream), stream);
-      if (request === undefined) return;
-      const answer = await map(context, stream, request);
-      if (answer === 'streaming') return;
-      if (answer === 'empty') answerText(stream, constants.HTTP_STATUS_OK, '');
-      else answerText(stream, answer.status, answer.text);
-    },
-  };
+  const calls = createClientCalls({ random });
+  const route = createRouter(
+    machineRoutes({ register, map, hubs, calls, disconnects: createDisconnectReports({ store }) }),
+  );
 
   const transport = createControlTransport({
     machineKey: importPrivateKey(parts.noisePrivateKey),
     log: parts.log,
     onRequest: async (context, stream, headers) => {
-      const path = String(headers[':path'] ?? '').split('?')[0] ?? '';
-      const route = routes[`${headers[':method']} ${path}`];
-      if (route === undefined) return answerText(stream, constants.HTTP_STATUS_NOT_FOUND, 'not found');
+      const matched = route(String(headers[':method']), String(headers[':path'] ?? ''));
+      if (matched === undefined) return answerText(stream, constants.HTTP_STATUS_NOT_FOUND, 'not found');
+      const { params, query } = matched;
       try {
-        await route(context, stream);
+        await matched.route.handle({ context, stream, params, query, body: () => readBody(stream) });
       } catch (error) {
         const status = statusOf(error);
         if (status === undefined) throw error;
@@ -206,6 +191,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       clearInterval(maintenance);
       clearInterval(expiry);
       waiters.close();
+      calls.close();
       await transport.drain(DRAIN_MS);
       transport.close();
       presence.stop();
@@ -213,55 +199,4 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       hubs.stop();
     },
   };
-}
-
-/** The status of an expected failure, whose message is fit for clients; undefined for a defect. */
-function statusOf(error: unknown): number | undefined {
-  if (error instanceof BodyError) return error.status;
-  if (!(error instanceof AppError)) return undefined;
-  if (error.code === 'unavailable') return constants.HTTP_STATUS_SERVICE_UNAVAILABLE;
-  return error.code === 'invalid' ? constants.HTTP_STATUS_BAD_REQUEST : undefined;
-}
-
-async function parsed<T>(
-  schema: ZodType<T>,
-  body: Buffer,
-  stream: ServerHttp2Stream,
-): Promise<T | undefined> {
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString('utf8'));
-  } catch {
-    answerText(stream, constants.HTTP_STATUS_BAD_REQUEST, 'the body is not JSON');
-    return undefined;
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  answerText(
-    stream,
-    constants.HTTP_STATUS_BAD_REQUEST,
-    `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'is not valid'}`.slice(0, MAX_SHOWN),
-  );
-  return undefined;
-}
-
-/** Aborted when the stream is over, however it ended. */
-function endOf(stream: ServerHttp2Stream): AbortSignal {
-  const end = new AbortController();
-  stream.once('close', () => end.abort());
-  if (stream.destroyed) end.abort();
-  return end.signal;
-}
-
-function answerText(stream: ServerHttp2Stream, status: number, text: string): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ':status': status, 'content-type': 'text/plain; charset=utf-8' });
-  stream.end(text);
-}
-
-function answerJson(stream: ServerHttp2Stream, value: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ':status': constants.HTTP_STATUS_OK, 'content-type': 'application/json' });
-  stream.end(JSON.stringify(value));
 }

@@ -10,7 +10,7 @@ const MAX_TOKEN = 512;
 const MAX_URL = 2_048;
 const MAX_PORT = 65_535;
 
-const nodeKey = z
+export const nodeKey = z
   .string()
   .refine((value) => isKeyText('node', value) && !isZeroKey(value), 'is not a node key');
 

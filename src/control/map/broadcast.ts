@@ -36,6 +36,8 @@ export interface Broadcast {
   /** What a slow stream missed. */
   catchUp(stream: MapStream): void;
   send(stream: MapStream, message: Uint8Array): void;
+  /** Members of a message for this stream alone. */
+  sendMembers(stream: MapStream, members: string): void;
 }
 
 export function createBroadcast(parts: BroadcastParts): Broadcast {
@@ -160,6 +162,7 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
 
   return {
     send,
+    sendMembers,
     tell: (pending, lost) => {
       const targets = [...pending.own].flatMap((id) => registry.of(id) ?? []).filter(({ ready }) => ready);
       for (const stream of targets) {

@@ -45,6 +45,8 @@ export interface OrganizationHub {
   close(stream: MapStream): boolean;
   /** The client of a slow stream has caught up. */
   drained(stream: MapStream): void;
+  /** Members of a message for one device; false when it has no stream here that can take them now. */
+  send(device: number, members: string): boolean;
   streams(): IterableIterator<MapStream>;
   readonly streamCount: number;
   /** Lets time pass: keys, access and attributes that have ended since the last call. */
@@ -191,6 +193,12 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       return present;
     },
     drained: broadcast.catchUp,
+    send: (device, members) => {
+      const stream = registry.of(device);
+      if (stream === undefined || !stream.ready || stream.backlog !== undefined) return false;
+      broadcast.sendMembers(stream, members);
+      return true;
+    },
     streams: registry.streams,
     get streamCount() {
       return registry.size;
