@@ -7,14 +7,19 @@ import { createDeviceLogins } from '../domain/device-logins/device-login-service
 import { createDisconnectReports } from '../domain/devices/disconnect-reports.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
+import { createPostureIdentity } from '../domain/devices/posture-identity.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
 import type { EphemeralQuery } from '../domain/ports/ephemeral-query.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
+import { createServiceHosting } from '../domain/services/service-hosting.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createClientCalls } from './c2n/client-calls.ts';
+import { createClientFacts } from './c2n/client-facts.ts';
+import { hostedServicesQuestion } from './c2n/hosted-services.ts';
+import { postureIdentityQuestion } from './c2n/posture-identity.ts';
 import { createHubs } from './hubs.ts';
 import { answerText, statusOf } from './machine/answers.ts';
 import { createRouter } from './machine/router.ts';
@@ -90,6 +95,15 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     onError,
     ...(parts.graceMs === undefined ? {} : { graceMs: parts.graceMs }),
   });
+  const calls = createClientCalls({ random });
+  const clientFacts = createClientFacts({
+    calls,
+    questions: [
+      hostedServicesQuestion(createServiceHosting({ store, policy })),
+      postureIdentityQuestion(createPostureIdentity({ store })),
+    ],
+    onError,
+  });
   const hubs = createHubs({
     store,
     follower,
@@ -98,6 +112,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     replica: parts.replica.id,
     onReturned: presence.claim,
     derpMap: parts.derpMap,
+    clientFacts,
     onError,
   });
   const joins = createJoinService({ store, clock, random, policy });
@@ -117,12 +132,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     queue: createFirstMapQueue(),
     clock,
     onError,
-    onOpened: memory.opened,
+    onOpened: (hub, device) => {
+      memory.opened();
+      clientFacts.opened(hub, device);
+    },
   });
   const ephemeral = createEphemeralSweeper({ store, query: parts.ephemeralQuery, clock });
   const readBody = createBodyReader();
 
-  const calls = createClientCalls({ random });
   const route = createRouter(
     machineRoutes({ register, map, hubs, calls, disconnects: createDisconnectReports({ store }) }),
   );

@@ -3,6 +3,7 @@ import type { Follower } from '../domain/ports/follower.ts';
 import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { type DeviceFacts, loadSnapshot } from '../domain/snapshot/snapshot.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
+import type { ClientFacts } from './c2n/client-facts.ts';
 import { createOrganizationHub, type OrganizationHub } from './map/organization-hub.ts';
 import { createPolicyView } from './map/policy-view.ts';
 import { createRouteElections, type Election } from './map/route-elections.ts';
@@ -36,6 +37,7 @@ export interface HubsParts {
   /** A device counts as connected elsewhere, and is connected here since. */
   readonly onReturned: (org: number, device: number) => void;
   readonly derpMap: (localAddress: string) => DerpMap;
+  readonly clientFacts: Pick<ClientFacts, 'applied'>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -46,7 +48,7 @@ interface Entry {
 }
 
 export function createHubs(parts: HubsParts): Hubs {
-  const { store, follower, clock, writer, replica, onReturned, derpMap, onError } = parts;
+  const { store, follower, clock, writer, replica, onReturned, derpMap, clientFacts, onError } = parts;
   const entries = new Map<number, Promise<Entry | undefined>>();
   const ready = new Map<number, Entry>();
   const nodes = new Map<string, { readonly org: number; readonly device: number }>();
@@ -100,7 +102,10 @@ export function createHubs(parts: HubsParts): Hubs {
       clock,
       derpMap,
       onBroken: () => letGo(org, entry),
-      onApplied: (changes, touched) => install(org, elections.after(changes, touched)),
+      onApplied: (changes, touched) => {
+        install(org, elections.after(changes, touched));
+        clientFacts.applied(hub, changes, touched);
+      },
       onError,
     });
     for (const { device } of snapshot.devices.values()) nodes.set(device.nodeKey, { org, device: device.id });

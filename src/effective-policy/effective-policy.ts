@@ -149,7 +149,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
   };
   const serviceChange = (id: number, name: string): PolicyChange => {
     const row = snapshot.table('service').get(String(id));
-    if (row === undefined) return { kind: 'service-removed', name };
+    if (row?.name !== name) return { kind: 'service-removed', name };
     return { kind: 'service', service: serviceInput(snapshot, row, snapshot.serviceAddresses(id)) };
   };
 
@@ -219,13 +219,18 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
         case 'groupNetworkRole':
           note('role', change.key, () => roleChange(change.key));
           break;
-        case 'service':
-          note('service', id, () => serviceChange(id, String(row?.name)));
+        case 'service': {
+          // Rules mean a service by its name: one that takes another name goes under the old one.
+          const { before, after } = change as Change<'service'>;
+          for (const name of new Set([before?.name, after?.name])) {
+            if (name !== undefined) note('service', name, () => serviceChange(id, name));
+          }
           break;
+        }
         case 'serviceHost': {
           const service = Number(row?.service);
           const name = snapshot.table('service').get(String(service))?.name;
-          if (name !== undefined) note('service', service, () => serviceChange(service, name));
+          if (name !== undefined) note('service', name, () => serviceChange(service, name));
           break;
         }
         case 'routePrimary': {

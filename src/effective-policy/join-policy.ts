@@ -2,7 +2,14 @@
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
-import { type Actor, autoApproved, mayUseTags, type Policy, parsePolicy } from '../policy/index.ts';
+import {
+  type Actor,
+  autoApproved,
+  autoApprovedService,
+  mayUseTags,
+  type Policy,
+  parsePolicy,
+} from '../policy/index.ts';
 
 /** Parsed files kept; an organization has one. */
 const MAX_CACHED = 200;
@@ -57,6 +64,12 @@ export function createJoinPolicy({ store }: { readonly store: Store }): JoinPoli
       if (policy === undefined) return new Set();
       const actor = { ...(await personOf(org, device.membership)), tags: device.tags };
       return new Set(autoApproved(policy, actor, prefixes));
+    },
+    autoApprovedService: async (org, device, service) => {
+      const policy = await currentPolicy(org);
+      if (policy === undefined) return false;
+      const actor = { ...(await personOf(org, device.membership)), tags: device.tags };
+      return autoApprovedService(policy, actor, service.name, service.tags);
     },
   };
 }

@@ -100,7 +100,7 @@ export function serviceInput(
   addresses: readonly string[],
 ): ServiceInput {
   const hosts = [...snapshot.table('serviceHost').values()]
-    .filter((host) => host.service === service.id && host.approval !== 'not-approved')
+    .filter((host) => host.service === service.id && host.advertised && host.approval !== 'not-approved')
     .map(({ device }) => device);
   return { name: service.name, addresses, hosts };
 }

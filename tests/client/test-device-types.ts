@@ -16,6 +16,8 @@ export interface TestDeviceOptions {
   /** Merged over what a plain Linux host reports; set `RoutableIPs`, `RequestTags`, … here. */
   readonly hostinfo?: Partial<Hostinfo>;
   readonly endpoints?: readonly string[];
+  /** What it answers when the server asks, by path; 404 to anything else. */
+  readonly answers?: Readonly<Record<string, unknown>>;
   /** "" asks for plain JSON. */
   readonly compress?: 'zstd' | '';
 }

@@ -5,6 +5,7 @@ import type {
   Hostinfo,
   MapRequest,
   MapResponse,
+  PingRequest,
   RegisterRequest,
   RegisterResponse,
 } from '../../src/control/wire/index.ts';
@@ -158,6 +159,7 @@ export function createTestDevice(options: TestDeviceOptions): TestDevice {
     counters.jsonBytes += json.length;
     const message = JSON.parse(json.toString('utf8')) as MapResponse;
     applyMapResponse(netmap, message, new Date().toISOString());
+    if (message.PingRequest?.Types === 'c2n') void answerCall(message.PingRequest);
     if (message.KeepAlive) {
       counters.keepAlives += 1;
     } else {
@@ -166,6 +168,16 @@ export function createTestDevice(options: TestDeviceOptions): TestDevice {
       if (kept.length > MAX_KEPT_MESSAGES) kept.shift();
     }
     waiters.wake();
+  }
+
+  /** Runs the request that came with a message, and posts the raw answer as a client does. */
+  async function answerCall({ URL: url, Payload }: PingRequest): Promise<void> {
+    const asked = Buffer.from(Payload ?? '', 'base64').toString('utf8');
+    const path = asked.split(' ', 2)[1] ?? '';
+    const known = options.answers?.[path];
+    const body = known === undefined ? 'not found' : JSON.stringify(known);
+    const status = known === undefined ? '404 Not Found' : '200 OK';
+    await send('POST', new URL(url).pathname, `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n${body}`);
   }
 
   function wait(test: () => boolean, timeoutMs: number, what: string): Promise<void> {

@@ -20,7 +20,7 @@ const MAX_WAITING = 10_000;
 export interface CallTarget {
   /** The device's machine key: the only one whose answer counts. */
   readonly machineKey: string;
-  /** Sends members of a message; false when there is no stream that can take them now. */
+  /** Sends members of a message; false when there is no stream. */
   send(members: string): boolean;
 }
 

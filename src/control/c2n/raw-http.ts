@@ -1,4 +1,6 @@
 /** HTTP/1.1 as bytes: what a client is asked on its map stream, and what it posts back. */
+import type { ZodType } from 'zod';
+import { AppError } from '../../kernel/errors.ts';
 
 export interface ClientCall {
   readonly method: 'GET' | 'POST';
@@ -70,4 +72,20 @@ function joinChunks(bytes: Buffer): Buffer | undefined {
     parts.push(bytes.subarray(at, at + size));
     at += size + 2;
   }
+}
+
+const OK = 200;
+
+/** The JSON of an answer. Errors: `unavailable` when the client refused, or said something else. */
+export function readAnswer<T>(schema: ZodType<T>, { status, body }: ClientAnswer): T {
+  if (status !== OK) throw new AppError('unavailable', `the device answered with status ${status}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    throw new AppError('unavailable', 'the device did not answer with JSON');
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) throw new AppError('unavailable', 'the device answered in a form that is not known');
+  return result.data;
 }

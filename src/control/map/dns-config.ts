@@ -4,6 +4,7 @@ import type { Nameserver } from '../../domain/model/configuration.ts';
 import { magicDnsSuffix } from '../../domain/organizations/names.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { DnsConfig, DnsResolver } from '../wire/index.ts';
+import { serviceRecords } from './service-caps.ts';
 
 const resolver = ({ address, useWithExitNode }: Nameserver): DnsResolver =>
   useWithExitNode ? { Addr: address, UseWithExitNode: true } : { Addr: address };
@@ -16,6 +17,7 @@ export function dnsConfigOf(snapshot: Snapshot): DnsConfig {
   for (const [domain, servers] of Object.entries(config?.split ?? {})) routes[domain] = servers.map(resolver);
   // An empty list of resolvers: the client answers for the network's own names by itself.
   if (magicDns) routes[suffix] = [];
+  const records = serviceRecords(snapshot);
   const servers = (config?.nameservers ?? []).map(resolver);
   return {
     ...(servers.length === 0
@@ -26,5 +28,6 @@ export function dnsConfigOf(snapshot: Snapshot): DnsConfig {
     ...(Object.keys(routes).length > 0 ? { Routes: routes } : {}),
     Domains: [...(magicDns ? [suffix] : []), ...(config?.searchPaths ?? [])],
     Proxied: magicDns,
+    ...(magicDns && records.length > 0 ? { ExtraRecords: records } : {}),
   };
 }

@@ -18,7 +18,7 @@ export interface MapHandlerParts {
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   /** A stream has been opened. */
-  readonly onOpened: () => void;
+  readonly onOpened: (hub: Found['hub'], device: number) => void;
 }
 
 export type MapAnswer = { readonly status: number; readonly text: string } | 'empty' | 'streaming';
@@ -76,7 +76,7 @@ export function createMapHandler({
       guarded(() => {
         if (once) return hub.answer(mapStream);
         hub.open(mapStream);
-        onOpened();
+        onOpened(hub, id);
         presence.connected(org, id, hub.snapshot.devices.get(id)?.presence);
       });
       if (!stream.writableNeedDrain) done();

@@ -45,7 +45,9 @@ export interface OrganizationHub {
   close(stream: MapStream): boolean;
   /** The client of a slow stream has caught up. */
   drained(stream: MapStream): void;
-  /** Members of a message for one device; false when it has no stream here that can take them now. */
+  /** Whether the device has a stream here that has had its first map. */
+  connected(device: number): boolean;
+  /** Members of a message that say nothing of the network, for one device; false when it has no stream here. */
   send(device: number, members: string): boolean;
   streams(): IterableIterator<MapStream>;
   readonly streamCount: number;
@@ -66,6 +68,14 @@ export interface OrganizationHubParts {
   readonly onError: (error: unknown) => void;
   /** The hub can no longer vouch for what its streams know: it must be let go of. */
   readonly onBroken: () => void;
+}
+
+/** Services have names in the network's own domain. */
+function namesService(change: Change): boolean {
+  if (change.kind === 'service') return true;
+  if (change.kind !== 'address') return false;
+  const { before, after } = change as Change<'address'>;
+  return (after ?? before)?.holderKind === 'service';
 }
 
 export function createOrganizationHub(parts: OrganizationHubParts): OrganizationHub {
@@ -148,6 +158,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     const id = snapshot.apply(change);
     carrier();
     if (id !== undefined) touched.add(id);
+    if (namesService(change)) pending.dns = true;
     if (change.kind === 'dnsConfig') pending.dns = true;
     if (change.kind === 'membership') pending.profiles.add(Number(change.key));
   };
@@ -193,9 +204,10 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       return present;
     },
     drained: broadcast.catchUp,
+    connected: (device) => registry.of(device)?.ready === true,
     send: (device, members) => {
       const stream = registry.of(device);
-      if (stream === undefined || !stream.ready || stream.backlog !== undefined) return false;
+      if (stream === undefined || !stream.ready) return false;
       broadcast.sendMembers(stream, members);
       return true;
     },

@@ -7,6 +7,7 @@ import { createEffectivePolicy } from '../../effective-policy/effective-policy.t
 import type { ChangeSet, SshPolicy as PolicySsh } from '../../policy/index.ts';
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
+import { serviceCapabilities } from './service-caps.ts';
 import { sshPolicyOf } from './ssh-policy.ts';
 
 /** What every device may do: send files to the others of its owner, and offer SSH where the policy lets people in. */
@@ -68,34 +69,49 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
   // The sets of the engine hold until its next change; what is gathered here is read later.
   const gather = (changes: ChangeSet): ViewEffects => {
     const peers = new Set<number>();
-    for (const { subject } of changes.subjects()) peers.add(subject);
-    return {
-      peers,
-      own: new Set([...changes.filters, ...changes.ssh, ...changes.self]),
-      standing: new Set(changes.viewers),
-    };
+    const own = new Set([...changes.filters, ...changes.ssh, ...changes.self]);
+    const services = snapshot.table('service').size > 0;
+    for (const { subject, viewers } of changes.subjects()) {
+      peers.add(subject);
+      if (services && hostsServices(subject)) for (const viewer of viewers) own.add(viewer);
+    }
+    if (services) for (const viewer of changes.viewers) own.add(viewer);
+    return { peers, own, standing: new Set(changes.viewers) };
   };
+  const hostsServices = (device: number): boolean => {
+    const [first] = snapshot.servicesOf(device);
+    return first !== undefined;
+  };
+  /** What a service is called and where it listens is told to every device that may use it. */
+  const withServices = (effects: ViewEffects, changes: readonly Change[]): ViewEffects =>
+    changes.some(({ kind }) => kind === 'service')
+      ? { ...effects, own: new Set([...effects.own, ...snapshot.devices.keys()]) }
+      : effects;
+  const peer = (viewer: number, device: number): PeerView | undefined =>
+    viewer !== device && engine.sees(viewer, device) ? (engine.view(viewer, device) as PeerView) : undefined;
 
   // The engine speaks the wire's own shapes; the arguments of capabilities, which it passes on from the file, are lists
   // there and any JSON here: hence the casts below.
   return {
     classOf: (device) => engine.viewerClass(device),
     peers: (viewer) => engine.peers(viewer),
-    peer: (viewer, device) =>
-      viewer !== device && engine.sees(viewer, device)
-        ? (engine.view(viewer, device) as PeerView)
-        : undefined,
+    peer,
     own: (device): OwnView => {
       const self = engine.self(device);
       return {
         filter: engine.filter(device).rules as readonly FilterRule[],
         ssh: ssh(device),
-        capMap: { ...BASE_CAPABILITIES, ...roleCapabilities(device), ...(self.capMap as CapMap) },
+        capMap: {
+          ...BASE_CAPABILITIES,
+          ...roleCapabilities(device),
+          ...serviceCapabilities(snapshot, device, (host) => peer(device, host)),
+          ...(self.capMap as CapMap),
+        },
         allowedIPs: self.allowedIPs,
         primaryRoutes: self.primaryRoutes,
       };
     },
-    update: (changes, touched) => gather(policy.apply(changes, touched)),
+    update: (changes, touched) => withServices(gather(policy.apply(changes, touched)), changes),
     expire: (time) => {
       const changes = policy.expire(time);
       return changes === undefined ? undefined : gather(changes);

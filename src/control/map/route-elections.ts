@@ -9,6 +9,7 @@ import type { Gateway } from '../../domain/model/networks.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { formatPrefix, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
+import { servedBy } from './service-caps.ts';
 
 /** Routes outside any network compete as network 0. */
 const NO_NETWORK = 0;
@@ -66,6 +67,12 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
       if (isEffective(route, isSuspended) && !isExitPrefix(route.prefix))
         keys.add(keyOf(NO_NETWORK, route.prefix));
     }
+    for (const service of servedBy(snapshot, id)) {
+      for (const ip of snapshot.serviceAddresses(service.id)) {
+        const address = parseAddrOrPrefix(ip);
+        if (address !== undefined) keys.add(keyOf(NO_NETWORK, formatPrefix(address)));
+      }
+    }
     for (const gateway of snapshot.table('gateway').values()) {
       if (gateway.device !== id || !isBound(gateway)) continue;
       for (const prefix of resourcePrefixes(gateway.network)) keys.add(keyOf(gateway.network, prefix));
@@ -113,6 +120,11 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
     const devices = new Set<number>();
     let gateways = false;
     for (const { kind, key } of changes) {
+      if (kind === 'serviceHost') devices.add(Number(key.slice(key.indexOf('/') + 1)));
+      if (kind === 'service') {
+        for (const host of snapshot.table('serviceHost').values())
+          if (host.service === Number(key)) devices.add(host.device);
+      }
       if (kind === 'gateway' || kind === 'resource' || kind === 'network') gateways = true;
       if (kind !== 'membership') continue;
       for (const { device } of snapshot.devices.values()) {

@@ -24,4 +24,10 @@ export interface JoinPolicy {
     device: { readonly membership: number | null; readonly tags: readonly string[] },
     prefixes: readonly string[],
   ): Promise<ReadonlySet<string>>;
+  /** Whether the policy lets a device with these tags serve a service, by the service's name or one of its tags. */
+  autoApprovedService(
+    org: number,
+    device: { readonly membership: number | null; readonly tags: readonly string[] },
+    service: { readonly name: string; readonly tags: readonly string[] },
+  ): Promise<boolean>;
 }

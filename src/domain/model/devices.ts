@@ -197,6 +197,8 @@ export const serviceHost = entity(
     service: integer(),
     device: integer(),
     approval: text<'not-approved' | 'approved:auto' | 'approved:manual'>(),
+    /** Whether the device serves it now. An approval may be given before. */
+    advertised: boolean(),
   },
   { key: ['service', 'device'], indexes: [['device']] },
 );

@@ -149,6 +149,7 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
         const device = await tx.get('device', org, id);
         if (device === undefined) throw notFound('device');
         const tags = await tx.find('deviceTag', org, { device: id });
+        const before = await tx.get('serviceHost', org, { service: service.id, device: id });
         if (approved && !tags.some(({ tag }) => service.tags.includes(tag))) {
           throw invalid(`device must carry a tag of ${name} to host it`, 'approved');
         }
@@ -157,6 +158,7 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
           service: service.id,
           device: id,
           approval: approved ? 'approved:manual' : 'not-approved',
+          advertised: before?.advertised ?? false,
         };
         await tx.put('serviceHost', host);
         tx.audit(org, {

@@ -43,6 +43,8 @@ export interface Snapshot {
   table<K extends TableKind>(kind: K): ReadonlyMap<string, Row<K>>;
   /** The addresses of a service. */
   serviceAddresses(service: number): readonly string[];
+  /** What a device serves, or may serve, of services. */
+  servicesOf(device: number): Iterable<Row<'serviceHost'>>;
   /** The id of the device that the change is about, when it is about one. */
   apply(change: Change): number | undefined;
 }
@@ -75,6 +77,7 @@ export const TABLE_KINDS = [
   'groupNetworkRole',
   'service',
   'serviceHost',
+  'serialNumber',
 ] as const satisfies readonly EntityKind[];
 export type TableKind = (typeof TABLE_KINDS)[number];
 
@@ -101,6 +104,8 @@ export function createSnapshot(organization: Organization): Snapshot {
     TABLE_KINDS.map((kind) => [kind, new Map()]),
   );
   const serviceIps = new Map<number, readonly string[]>();
+  /** By device, then by service. */
+  const hosted = new Map<number, Map<number, Row<'serviceHost'>>>();
   let settings: Settings = settingsOf([]);
   let dns: DnsConfig | undefined;
   let policy: PolicyVersion | undefined;
@@ -147,6 +152,16 @@ export function createSnapshot(organization: Organization): Snapshot {
     });
   };
 
+  const applyServiceHost = ({ key, after }: Change<'serviceHost'>): void => {
+    const [service, device] = key.split('/').map(Number);
+    if (service === undefined || device === undefined) return;
+    const own = hosted.get(device) ?? new Map<number, Row<'serviceHost'>>();
+    if (after === null) own.delete(service);
+    else own.set(service, after);
+    if (own.size === 0) hosted.delete(device);
+    else hosted.set(device, own);
+  };
+
   const keyParts = (key: string): [number, string] => {
     const slash = key.indexOf('/');
     return [Number(key.slice(0, slash)), key.slice(slash + 1)];
@@ -161,6 +176,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     dns: () => dns,
     policy: () => policy,
     serviceAddresses: (service) => serviceIps.get(service) ?? [],
+    servicesOf: (device) => hosted.get(device)?.values() ?? [],
     // Each table was filled with rows of its own kind.
     table: <K extends TableKind>(kind: K) =>
       (tables.get(kind) ?? new Map()) as unknown as ReadonlyMap<string, Row<K>>,
@@ -237,6 +253,7 @@ export function createSnapshot(organization: Organization): Snapshot {
         }
         default: {
           if (!isTableKind(change.kind)) return undefined;
+          if (change.kind === 'serviceHost') applyServiceHost(change as Change<'serviceHost'>);
           const row = (change as Change<TableKind>).after;
           if (row === null) tables.get(change.kind)?.delete(change.key);
           else tables.get(change.kind)?.set(change.key, row);

@@ -1,0 +1,75 @@
+/**
+ * What a device says of itself only when it is asked: the services that it serves, its serial numbers. It is asked when it
+ * connects, and again when something says that the answer is another now.
+ */
+import type { Change } from '../../domain/ports/store.ts';
+import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { OrganizationHub } from '../map/organization-hub.ts';
+import type { ClientAnswer, ClientCall, ClientCalls } from './client-calls.ts';
+
+/** A question and what its answer is good for. */
+export interface ClientQuestion {
+  /** Equal texts: what is known still holds. Undefined: nothing to ask now. */
+  version(snapshot: Snapshot, facts: DeviceFacts): string | undefined;
+  /** Errors: `unavailable` when the device does not answer, or not in a form that can be read. */
+  take(facts: DeviceFacts, ask: (call: ClientCall) => Promise<ClientAnswer>): Promise<void>;
+  /** Kinds whose changes may concern every device. */
+  readonly concerns: ReadonlySet<Change['kind']>;
+}
+
+type Hub = Pick<OrganizationHub, 'snapshot' | 'connected' | 'send' | 'streams'>;
+
+export interface ClientFacts {
+  opened(hub: Hub, device: number): void;
+  /** After the changes are in the hub's snapshot. */
+  applied(hub: Hub, changes: readonly Change[], touched: ReadonlySet<number>): void;
+}
+
+export interface ClientFactsParts {
+  readonly calls: Pick<ClientCalls, 'ask'>;
+  readonly questions: readonly ClientQuestion[];
+  readonly onError: (error: unknown) => void;
+}
+
+export function createClientFacts({ calls, questions, onError }: ClientFactsParts): ClientFacts {
+  /** The version that each device was last asked about, by question. */
+  const known = questions.map(() => new Map<number, string>());
+
+  const consider = (hub: Hub, id: number): void => {
+    const facts = hub.snapshot.devices.get(id);
+    for (const [index, question] of questions.entries()) {
+      const versions = known[index];
+      const version = facts && question.version(hub.snapshot, facts);
+      if (facts === undefined || version === undefined) {
+        versions?.delete(id);
+        continue;
+      }
+      if (versions === undefined || versions.get(id) === version) continue;
+      versions.set(id, version);
+      const target = {
+        machineKey: facts.device.machineKey,
+        send: (members: string) => hub.send(id, members),
+      };
+      question
+        .take(facts, (call) => calls.ask(target, call))
+        .catch((error: unknown) => {
+          // A client that cannot say is not asked again until it comes back or something changes.
+          if (!(error instanceof AppError && error.code === 'unavailable')) onError(error);
+        });
+    }
+  };
+
+  return {
+    opened: (hub, device) => {
+      for (const versions of known) versions.delete(device);
+      consider(hub, device);
+    },
+    applied: (hub, changes, touched) => {
+      const wide = questions.some(({ concerns }) => changes.some(({ kind }) => concerns.has(kind)));
+      const ids = new Set(touched);
+      if (wide) for (const { device } of hub.streams()) ids.add(device);
+      for (const id of ids) if (hub.connected(id) || !hub.snapshot.devices.has(id)) consider(hub, id);
+    },
+  };
+}

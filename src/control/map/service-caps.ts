@@ -1,0 +1,73 @@
+/**
+ * What devices are told of services: a host, the addresses that it answers; whoever may use one, what it is
+ * (client source, tailcfg: `service-host`, `services/…`; DNS by extra records).
+ */
+import type { Service } from '../../domain/model/devices.ts';
+import { magicDnsSuffix } from '../../domain/organizations/names.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { formatPrefix, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
+import type { CapMap, DnsRecord } from '../wire/index.ts';
+import type { PeerView } from './network-view.ts';
+
+const HOST_CAPABILITY = 'service-host';
+const DETAILS_PREFIX = 'services/';
+const NAME_PREFIX = 'svc:';
+/** A port of the admin API that stands for none. */
+const NO_PORTS = 'do-not-validate';
+
+const addressesOf = (snapshot: Snapshot, service: number): string[] =>
+  [...snapshot.serviceAddresses(service)].sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')));
+
+/** The services that a device is approved for and serves now. */
+export const servedBy = (snapshot: Snapshot, device: number): Service[] =>
+  [...snapshot.servicesOf(device)].flatMap(({ service, approval, advertised }) => {
+    const row = snapshot.table('service').get(String(service));
+    return row !== undefined && advertised && approval !== 'not-approved' ? [row] : [];
+  });
+
+function hostCapability(snapshot: Snapshot, device: number): CapMap {
+  const services = servedBy(snapshot, device);
+  if (services.length === 0) return {};
+  const addresses = services.map(({ id, name }) => [name, addressesOf(snapshot, id)]);
+  return { [HOST_CAPABILITY]: [Object.fromEntries(addresses)] };
+}
+
+const details = (service: Service, addresses: readonly string[]) => ({
+  Name: service.name,
+  ...(service.displayName === '' ? {} : { DisplayName: service.displayName }),
+  Addrs: addresses,
+  ...(service.ports.includes(NO_PORTS) ? {} : { Ports: service.ports }),
+});
+
+/** `peer`: how the device sees another; it may use a service when one of its hosts carries an address of it to the device. */
+export function serviceCapabilities(
+  snapshot: Snapshot,
+  device: number,
+  peer: (host: number) => PeerView | undefined,
+): CapMap {
+  const services = snapshot.table('service');
+  if (services.size === 0) return {};
+  const out: Record<string, CapMap[string]> = { ...hostCapability(snapshot, device) };
+  const hosts = new Set([...snapshot.table('serviceHost').values()].map((host) => host.device));
+  const carried = new Set([...hosts].flatMap((host) => peer(host)?.allowedIPs ?? []));
+  for (const service of services.values()) {
+    const addresses = addressesOf(snapshot, service.id);
+    const reached = addresses.filter((text) => {
+      const address = parseAddrOrPrefix(text);
+      return address !== undefined && carried.has(formatPrefix(address));
+    });
+    if (reached.length > 0) out[`${DETAILS_PREFIX}${service.name}`] = [details(service, addresses)];
+  }
+  return out;
+}
+
+/** Services have names like devices. */
+export const serviceRecords = (snapshot: Snapshot): DnsRecord[] => {
+  const suffix = magicDnsSuffix(snapshot.organization);
+  return [...snapshot.table('service').values()].flatMap(({ id, name }) =>
+    addressesOf(snapshot, id).map((Value) => ({
+      Name: `${name.slice(NAME_PREFIX.length)}.${suffix}`,
+      Value,
+    })),
+  );
+};
