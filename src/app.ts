@@ -26,6 +26,7 @@ import { formatHostPort } from './config/values.ts';
 import { createMaintenance } from './jobs/maintenance.ts';
 import type { Clock } from './kernel/clock.ts';
 import { type Random, randomNanoId } from './kernel/random.ts';
+import { createInstallationFacts } from './store/installation-facts.ts';
 import { createRetention } from './store/retention.ts';
 
 export interface AppParts {
@@ -70,12 +71,13 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const watchEngine = metrics?.watchEngine;
   const installation = await openInstallation({ config, clock, mode: 'create', onError, watchEngine });
   cleanup.add('the store', installation.close);
-  const services = createServices({ installation, clock, random, onError });
+  const facts = createInstallationFacts(installation.engine);
+  const keys = await loadServerKeys({ config, facts, random });
+  const services = createServices({ installation, facts, sealer: keys.sealer, clock, random, onError });
   cleanup.add('the services', services.close);
   const retention = createRetention({ engine: installation.engine, clock });
   const maintenance = createMaintenance({ retention, random, onError });
   cleanup.add('maintenance', maintenance.close);
-  const keys = await loadServerKeys({ config, facts: services.facts, random });
   const derp = await createDerp({ config, services, keys, tls, log });
   cleanup.add('the relay', derp.close);
   const { publicUrl } = config;

@@ -14,6 +14,8 @@ import type { Services } from './services.ts';
 export interface DialectParts {
   readonly services: Services;
   readonly sealer: Sealer;
+  /** The origin that clients know; undefined: whatever each came by. */
+  readonly publicUrl: string | undefined;
   readonly log: Logger;
   /** Browser sign-in by an organization's own provider; auth/sso/sso-sign-in.ts says how it is used. */
   readonly sso: SsoSignIn;
@@ -58,10 +60,12 @@ const netmaker: Dialect = ({ services, log }) => {
   });
 };
 
-const keycard: Dialect = ({ services, sealer, log }) => {
-  const { store, clock, random, authenticator } = services;
+const keycard: Dialect = ({ services, sealer, publicUrl, log }) => {
+  const { store, clock, random, authenticator, signedTokens, signingKeys, onUse } = services;
   return createKeycardApi({
-    services: createKeycardServices({ store, clock, random, sealer }),
+    services: createKeycardServices({ store, clock, random, sealer, signedTokens, onUse }),
+    publishedKeys: signingKeys.published,
+    publicUrl,
     authenticate: authenticator.authenticate,
     clock,
     onError: defectLog(log),

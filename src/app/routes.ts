@@ -74,5 +74,8 @@ export async function mountRoutes(parts: RoutesParts): Promise<void> {
       onDefect: (error, operation) => log.error({ err: error, operation }, 'a page failed'),
     }),
   );
-  for (const dialect of dialects) await server.register(dialect({ services, sealer, log, sso: signIn.sso }));
+  const { publicUrl } = parts.config;
+  for (const dialect of dialects) {
+    await server.register(dialect({ services, sealer, publicUrl, log, sso: signIn.sso }));
+  }
 }

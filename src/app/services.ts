@@ -4,7 +4,9 @@ import { type AttemptLimiter, createAttemptLimiter } from '../auth/attempt-limit
 import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
 import { createPasswords, type Passwords } from '../auth/password.ts';
 import { createPasswordSignIn, type PasswordSignIn } from '../auth/password-sign-in.ts';
-import { createUsageRecorder } from '../auth/usage-recorder.ts';
+import { createSignedTokens } from '../auth/signed-tokens.ts';
+import { createSigningKeys, type SigningKeys } from '../auth/signing-keys.ts';
+import { createUsageRecorder, type UsageRecorder } from '../auth/usage-recorder.ts';
 import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
 import {
   createOrganizationService,
@@ -12,11 +14,12 @@ import {
 } from '../domain/organizations/organization-service.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { InstallationFacts } from '../domain/ports/installation-facts.ts';
+import type { Sealer } from '../domain/ports/sealer.ts';
+import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createFollower } from '../store/follower.ts';
-import { createInstallationFacts } from '../store/installation-facts.ts';
 import { createReplicaLeases } from '../store/replica-leases.ts';
 import type { Installation } from './installation.ts';
 import { createReplica, type Replica } from './replica.ts';
@@ -28,6 +31,9 @@ export interface Services {
   readonly follower: Follower;
   readonly facts: InstallationFacts;
   readonly authenticator: Authenticator;
+  readonly signingKeys: SigningKeys;
+  readonly signedTokens: SignedTokens;
+  readonly onUse: UsageRecorder['record'];
   readonly organizations: OrganizationService;
   readonly passwordSignIn: PasswordSignIn;
   readonly passwords: Passwords;
@@ -39,17 +45,27 @@ export interface Services {
 
 export interface ServicesParts {
   readonly installation: Installation;
+  readonly facts: InstallationFacts;
+  readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
 }
 
-export function createServices({ installation, clock, random, onError }: ServicesParts): Services {
+export function createServices(parts: ServicesParts): Services {
+  const { installation, facts, sealer, clock, random, onError } = parts;
   const { store, engine } = installation;
   const follower = createFollower({ feed: store.feed, onError });
   const usage = createUsageRecorder({ store, clock, onError });
-  const authenticator = createAuthenticator({ store, follower, clock, onUse: usage.record });
-  const facts = createInstallationFacts(engine);
+  const signingKeys = createSigningKeys({ store, sealer, clock, random });
+  const signedTokens = createSignedTokens({ keys: signingKeys, clock, random });
+  const authenticator = createAuthenticator({
+    store,
+    follower,
+    clock,
+    signedTokens,
+    onUse: usage.record,
+  });
   const organizations = createOrganizationService({ store, clock, random });
   const passwords = createPasswords({ random, cores: availableParallelism() });
   const hashPassword = passwords.hash;
@@ -61,6 +77,9 @@ export function createServices({ installation, clock, random, onError }: Service
     follower,
     facts,
     authenticator,
+    signingKeys,
+    signedTokens,
+    onUse: usage.record,
     organizations,
     passwords,
     attemptLimiter,

@@ -7,12 +7,16 @@ import { createToken } from '../domain/credentials/token.ts';
 import type { Credential, CredentialKind } from '../domain/model/credentials.ts';
 import type { Membership } from '../domain/model/people.ts';
 import type { Follower } from '../domain/ports/follower.ts';
+import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
 import type { Store, Tx } from '../domain/ports/store.ts';
 import { DAY } from '../kernel/clock.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { createFollower } from '../store/follower.ts';
 import { openStore } from '../store/open-store.ts';
 import { type Authenticator, createAuthenticator } from './authenticator.ts';
+import { createSealer, SEALING_KEY_BYTES } from './sealing.ts';
+import { createSignedTokens } from './signed-tokens.ts';
+import { createSigningKeys } from './signing-keys.ts';
 
 const ORG = 1;
 const OTHER = 2;
@@ -27,7 +31,8 @@ let store: Store;
 let follower: Follower;
 let authenticator: Authenticator;
 let reads: number;
-/** Runs once, in the middle of the next read of a membership. */
+/** Runs once, in the middle of the next read of a credential. */
+let signedTokens: SignedTokens;
 let duringRead: (() => Promise<void>) | undefined;
 
 const write = <T>(work: (tx: Tx) => Promise<T>, on: Store = store): Promise<T> =>
@@ -117,23 +122,43 @@ beforeEach(async () => {
   const onError = (): void => undefined;
   store = await openStore({ location: { kind: 'sqlite', directory }, clock, onError });
   follower = createFollower({ feed: store.feed, onError });
-  const counted: Store = {
-    ...store,
-    lookup: ((...args: Parameters<Store['lookup']>) => {
+  const sealer = createSealer({ key: systemRandom.bytes(SEALING_KEY_BYTES), random: systemRandom });
+  const keys = createSigningKeys({ store, sealer, clock, random: systemRandom });
+  signedTokens = createSignedTokens({ keys, clock, random: systemRandom });
+  const queries: Store['queries'] = {
+    ...store.queries,
+    credentialStanding: async (publicId) => {
       reads += 1;
-      return store.lookup(...args);
-    }) as Store['lookup'],
-    get: async (kind, org, key) => {
-      const row = await store.get(kind, org, key);
+      const standing = await store.queries.credentialStanding(publicId);
       const interrupt = duringRead;
-      if (kind === 'membership' && interrupt !== undefined) {
-        duringRead = undefined;
-        await interrupt();
-      }
-      return row;
+      duringRead = undefined;
+      await interrupt?.();
+      return standing;
     },
   };
-  authenticator = createAuthenticator({ store: counted, follower, clock });
+  authenticator = createAuthenticator({
+    store: { feed: store.feed, queries },
+    follower,
+    clock,
+    signedTokens,
+  });
+  await store.write({ orgs: [0], by: { kind: 'system', id: '', name: '' }, origin: 'system' }, async (tx) => {
+    for (const id of [ORG, OTHER]) {
+      await tx.insert('organization', {
+        org: 0,
+        id,
+        nano: `organization${id}`,
+        label: `label${id}`,
+        name: '',
+        tailnetName: `tailnet${id}`,
+        domains: [],
+        zoneNano: '',
+        createdAt: 0,
+        ...STAMP,
+      });
+      tx.audit(0, { verb: 'create', objectKind: 'organization', objectId: id, objectName: '' });
+    }
+  });
   await write(async (tx) => {
     await tx.insert('membership', member(ORG, OWNER));
     await tx.insert('serviceAccount', {
@@ -170,7 +195,11 @@ describe('the authenticator', () => {
         credential: { id, kind: 'api' },
       });
     }
-    expect(reads).toBe(1);
+    // The first of its organization is read twice: its changes are followed from then on.
+    expect(reads).toBe(2);
+    const { token: second } = await credential('api');
+    for (let use = 0; use < 3; use += 1) await authenticator.authenticate(second);
+    expect(reads).toBe(3);
   });
 
   test.each<[CredentialKind, boolean]>([
@@ -282,12 +311,13 @@ describe('the authenticator', () => {
   test('what is known is read again after a minute, whatever the feed says', async () => {
     const { token } = await credential('api');
     await authenticator.authenticate(token);
+    const first = reads;
     now += 59_999;
     await authenticator.authenticate(token);
-    expect(reads).toBe(1);
+    expect(reads).toBe(first);
     now += 1;
     await authenticator.authenticate(token);
-    expect(reads).toBe(2);
+    expect(reads).toBe(first + 1);
   });
 
   test('a changed role counts from the next use, and scopes limit what it allows', async () => {
@@ -345,5 +375,64 @@ describe('the authenticator', () => {
     await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
     const gateways = await credential('access', { ownerKind: 'gateway', owner: 5 });
     await expect(authenticator.authenticate(gateways.token)).rejects.toMatchObject(REFUSED);
+  });
+
+  describe('of a signed token', () => {
+    const HOUR = 3_600_000;
+    const publicIdOf = async (id: number) => (await store.get('credential', ORG, id))?.publicId ?? '';
+    const sign = async (id: number, lifetime = HOUR) =>
+      signedTokens.sign(
+        { credential: await publicIdOf(id), subject: 'subject', organization: 'organization1' },
+        { issuer: 'https://holdfast.test', expiresAt: now + lifetime },
+      );
+    const onAccount = { ownerKind: 'service_account', owner: ACCOUNT } as const;
+
+    test('takes the owner of the credential that it was got with, with one question for many uses', async () => {
+      const { id } = await credential('sa-credential', onAccount);
+      const token = await sign(id);
+      for (let use = 0; use < 3; use += 1) {
+        expect(await authenticator.authenticate(token)).toMatchObject({
+          kind: 'service-account',
+          org: ORG,
+          serviceAccount: ACCOUNT,
+          credential: { id, kind: 'access' },
+        });
+      }
+      const first = reads;
+      await authenticator.authenticate(await sign(id));
+      expect(reads).toBe(first + 1);
+    });
+
+    test.each<CredentialKind>(['oauth-client', 'federated', 'access', 'auth-key', 'service-key'])(
+      'refuses one in the name of a %s',
+      async (kind) => {
+        const { id } = await credential(kind);
+        await expect(authenticator.authenticate(await sign(id))).rejects.toMatchObject(REFUSED);
+      },
+    );
+
+    test('refuses it from the moment of its expiry, or of its credential’s', async () => {
+      const { id } = await credential('sa-credential', { ...onAccount, expiresAt: now + 2 * HOUR });
+      const [short, long] = [await sign(id), await sign(id, 3 * HOUR)];
+      await authenticator.authenticate(short);
+      now += HOUR;
+      for (let use = 0; use < 2; use += 1)
+        await expect(authenticator.authenticate(short)).rejects.toMatchObject(REFUSED);
+      await authenticator.authenticate(long);
+      now += HOUR;
+      await expect(authenticator.authenticate(long)).rejects.toMatchObject(REFUSED);
+    });
+
+    test.each<[string, (id: number) => Promise<unknown>]>([
+      ['its credential is revoked', (id) => change(id, { revokedAt: now })],
+      ['its credential is removed', (id) => write((tx) => tx.remove('credential', ORG, id))],
+      ['its account is removed', () => write((tx) => tx.remove('serviceAccount', ORG, ACCOUNT))],
+    ])('refuses it at once when %s', async (_name, happens) => {
+      const { id } = await credential('sa-credential', onAccount);
+      const token = await sign(id);
+      await authenticator.authenticate(token);
+      await happens(id);
+      await expect(authenticator.authenticate(token)).rejects.toMatchObject(REFUSED);
+    });
   });
 });

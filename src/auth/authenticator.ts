@@ -1,5 +1,5 @@
 /**
- * From the text of a token to an actor. A token is one indexed read when it is new here, and a hash and a map lookup when
+ * From the text of a token to an actor. A token, stored or signed, is one indexed read when it is new here, and a hash and a map lookup when
  * it is known; what is known is dropped as soon as the change feed says that the credential, its parent or its owner
  * changed, in whatever process that happened.
  */
@@ -7,13 +7,16 @@ import { type Actor, type ActorCredential, memberPermissions } from '../domain/a
 import { permissionsOfScopes } from '../domain/access/scopes.ts';
 import { parseToken } from '../domain/credentials/token.ts';
 import type { Credential, CredentialKind } from '../domain/model/credentials.ts';
+import type { EntityKind } from '../domain/model/entities.ts';
 import type { Follower } from '../domain/ports/follower.ts';
-import type { Change, Store } from '../domain/ports/store.ts';
+import type { CredentialStanding } from '../domain/ports/queries.ts';
+import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
+import type { Store } from '../domain/ports/store.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { sameDigest, sha256Hex } from '../kernel/hash.ts';
+import { type CachedToken, createTokenCache } from './token-cache.ts';
 
-const MAX_CACHED = 20_000;
 /** Even if the feed cannot be read for a while, nothing that was revoked elsewhere is taken for longer than this. */
 const MAX_CACHED_MS = 60 * SECOND;
 
@@ -21,15 +24,10 @@ const MAX_CACHED_MS = 60 * SECOND;
 const API_KINDS: ReadonlySet<CredentialKind> = new Set(['api', 'pat', 'session', 'access']);
 /** Kinds that are credentials, and not for this: the answer says so instead of calling them unknown. */
 const EXCHANGED_KINDS: ReadonlySet<CredentialKind> = new Set(['oauth-client', 'sa-credential', 'federated']);
-
-interface Cached {
-  readonly actor: Actor;
-  readonly expiresAt: number;
-  readonly readAt: number;
-  /** Ids whose change ends the entry. */
-  readonly credentials: readonly number[];
-  readonly owner: number;
-}
+/** Kinds that signed tokens are got with. */
+const MINTING_KINDS: ReadonlySet<CredentialKind> = new Set(['sa-credential', 'api', 'pat', 'session']);
+/** What a token's power rests on. */
+const WATCHED: ReadonlySet<EntityKind> = new Set(['credential', 'membership', 'serviceAccount']);
 
 export interface Authenticator {
   /** Throws `unauthenticated`, or `forbidden` for a credential that no admin API takes. */
@@ -38,9 +36,11 @@ export interface Authenticator {
 }
 
 export interface AuthenticatorParts {
-  readonly store: Store;
+  readonly store: Pick<Store, 'feed' | 'queries'>;
   readonly follower: Follower;
   readonly clock: Clock;
+  /** Without it, no token is signed. */
+  readonly signedTokens?: Pick<SignedTokens, 'verify'>;
   /** Told of every use; it batches. */
   readonly onUse?: (use: {
     readonly org: number;
@@ -49,31 +49,23 @@ export interface AuthenticatorParts {
   }) => void;
 }
 
+/** What a token says, before anything is read. */
+interface Claimed {
+  readonly publicId: string;
+  /** Whether the credential is what the token says that it is. */
+  readonly matches: (credential: CredentialStanding['credential']) => boolean;
+  readonly expiresAt: number;
+}
+
 const refused = (): AppError => new AppError('unauthenticated', 'API token invalid');
 
-export function createAuthenticator({ store, follower, clock, onUse }: AuthenticatorParts): Authenticator {
-  const cache = new Map<string, Cached>();
+export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
+  const { store, follower, clock, signedTokens, onUse } = parts;
+  const cache = createTokenCache();
   const followed = new Map<number, () => void>();
-  /** Counts what the feed said of each organization: what was read before the last of it must not be kept. */
-  const epochs = new Map<number, number>();
 
-  const drop = (org: number, matches: (entry: Cached) => boolean): void => {
-    epochs.set(org, (epochs.get(org) ?? 0) + 1);
-    for (const [digest, entry] of cache) {
-      if (entry.actor.org === org && matches(entry)) cache.delete(digest);
-    }
-  };
-  const apply = (org: number, changes: readonly Change[]): void => {
-    for (const change of changes) {
-      const id = Number(change.key);
-      if (change.kind === 'credential') drop(org, (entry) => entry.credentials.includes(id));
-      else if (change.kind === 'membership' || change.kind === 'serviceAccount')
-        drop(org, (entry) => entry.owner === id);
-    }
-  };
-  /** Before anything of an organization is cached, its feed is followed from a point before the reads. */
+  /** Before anything of an organization is kept, its feed is followed from a point before the read. */
   const ensureFollowed = async (org: number): Promise<void> => {
-    if (followed.has(org)) return;
     const heads = await store.feed.heads([org]);
     if (followed.has(org)) return;
     followed.set(
@@ -81,83 +73,111 @@ export function createAuthenticator({ store, follower, clock, onUse }: Authentic
       follower.follow(
         org,
         heads.get(org) ?? 0,
-        (changes) => apply(org, changes),
-        () => drop(org, () => true),
+        (changes) => {
+          for (const { kind, key } of changes) if (WATCHED.has(kind)) cache.changed(Number(key));
+        },
+        () => cache.lost(org),
       ),
     );
   };
 
-  const usable = (credential: Credential): boolean =>
+  const claimedBy = async (token: string): Promise<Claimed> => {
+    const parsed = parseToken(token);
+    if (parsed !== undefined) {
+      const { publicId, kind, secretHash } = parsed;
+      return {
+        publicId,
+        matches: (found) =>
+          found.kind === kind && found.secretHash !== null && sameDigest(found.secretHash, secretHash),
+        expiresAt: Number.POSITIVE_INFINITY,
+      };
+    }
+    const signed = await signedTokens?.verify(token);
+    if (signed === undefined) throw refused();
+    return {
+      publicId: signed.credential,
+      matches: ({ kind }) => MINTING_KINDS.has(kind),
+      expiresAt: signed.expiresAt,
+    };
+  };
+
+  const isLive = (credential: Pick<Credential, 'revokedAt' | 'expiresAt'>): boolean =>
     credential.revokedAt === null && (credential.expiresAt === null || credential.expiresAt > clock.now());
 
-  /** `keep`: nothing that it rests on was reported changed while it was read. */
-  const resolve = async (token: string): Promise<{ readonly entry: Cached; readonly keep: boolean }> => {
-    const parsed = parseToken(token);
-    if (parsed === undefined) throw refused();
-    const found = await store.lookup('credential', 'publicId', parsed.publicId);
-    if (
-      found === undefined ||
-      found.kind !== parsed.kind ||
-      found.secretHash === null ||
-      !sameDigest(found.secretHash, parsed.secretHash)
-    ) {
-      throw refused();
-    }
-    if (EXCHANGED_KINDS.has(found.kind) && usable(found)) {
+  const entryOf = (
+    token: Claimed,
+    { readAt, ...standing }: CredentialStanding & { readAt: number },
+  ): CachedToken => {
+    const { credential, parent } = standing;
+    const signed = Number.isFinite(token.expiresAt);
+    if (!token.matches(credential)) throw refused();
+    if (!signed && EXCHANGED_KINDS.has(credential.kind) && isLive(credential)) {
       throw new AppError(
         'forbidden',
         'calling actor does not have enough permissions to perform this function',
       );
     }
-    if (!API_KINDS.has(found.kind)) throw refused();
-    await ensureFollowed(found.org);
-    const epoch = epochs.get(found.org);
-    const readAt = clock.now();
-    // Read again now that changes are followed: one that fell between would be missed for good.
-    const credential = await store.get('credential', found.org, found.id);
-    if (credential === undefined || !usable(credential)) throw refused();
-    const chain = [credential];
-    if (credential.parent !== 0) {
-      const parent = await store.get('credential', credential.org, credential.parent);
-      if (parent === undefined || !usable(parent)) throw refused();
-      chain.push(parent);
-    }
-    const actor = await actorOf(store, credential);
+    if (!signed && !API_KINDS.has(credential.kind)) throw refused();
+    const chain = [credential, ...(parent === undefined ? [] : [parent])];
+    if (!chain.every(isLive) || (credential.parent !== 0 && parent === undefined)) throw refused();
+    const actor = actorOf(standing, signed ? 'access' : credential.kind);
     if (actor === undefined) throw refused();
-    const entry = {
+    const ends = chain.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY);
+    return {
       actor,
       readAt,
-      expiresAt: Math.min(...chain.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)),
-      credentials: chain.map(({ id }) => id),
-      owner: credential.owner,
+      expiresAt: Math.min(token.expiresAt, ...ends),
+      rests: [...chain.map(({ id }) => id), credential.owner],
     };
-    return { entry, keep: epochs.get(found.org) === epoch };
+  };
+
+  /** `keep`: nothing that it rests on was reported changed while it was read. */
+  const resolve = async (token: string): Promise<{ readonly entry: CachedToken; readonly keep: boolean }> => {
+    const claimed = await claimedBy(token);
+    const reading = cache.startReading();
+    try {
+      const read = async () => {
+        const readAt = clock.now();
+        const standing = await store.queries.credentialStanding(claimed.publicId);
+        if (standing === undefined || !claimed.matches(standing.credential)) throw refused();
+        return { ...standing, readAt };
+      };
+      let standing = await read();
+      const { org } = standing.credential;
+      if (!followed.has(org)) {
+        await ensureFollowed(org);
+        // Read again now that changes are followed: one that fell between would be missed for good.
+        standing = await read();
+      }
+      const entry = entryOf(claimed, standing);
+      return { entry, keep: reading.isFresh(entry.rests) };
+    } finally {
+      reading.end();
+    }
   };
 
   return {
     authenticate: async (token) => {
       const digest = sha256Hex(token);
       let entry = cache.get(digest);
-      if (entry !== undefined && entry.expiresAt <= clock.now()) {
-        cache.delete(digest);
+      const now = clock.now();
+      if (entry !== undefined && entry.expiresAt <= now) {
+        cache.remove(digest);
         throw refused();
       }
-      if (entry === undefined || entry.readAt + MAX_CACHED_MS <= clock.now()) {
-        cache.delete(digest);
+      if (entry === undefined || entry.readAt + MAX_CACHED_MS <= now) {
+        cache.remove(digest);
         const resolved = await resolve(token);
         entry = resolved.entry;
-        if (cache.size >= MAX_CACHED) {
-          const oldest = cache.keys().next();
-          if (!oldest.done) cache.delete(oldest.value);
-        }
+        if (entry.expiresAt <= clock.now()) throw refused();
         if (resolved.keep) cache.set(digest, entry);
       }
-      const credential = entry.credentials[0];
-      if (credential !== undefined) {
-        const membership = entry.actor.kind === 'member' ? entry.actor.membership : null;
-        onUse?.({ org: entry.actor.org, credential, membership });
+      const { actor } = entry;
+      const [credential] = entry.rests;
+      if (onUse !== undefined && credential !== undefined) {
+        onUse({ org: actor.org, credential, membership: actor.kind === 'member' ? actor.membership : null });
       }
-      return entry.actor;
+      return actor;
     },
     close: () => {
       for (const stop of followed.values()) stop();
@@ -168,12 +188,14 @@ export function createAuthenticator({ store, follower, clock, onUse }: Authentic
 }
 
 /** The actor that a valid credential stands for, or undefined when its owner may not act. */
-async function actorOf(store: Store, credential: Credential): Promise<Actor | undefined> {
-  const { org, id, kind, scopes, tags } = credential;
+function actorOf(
+  { credential, member, serviceAccount }: CredentialStanding,
+  kind: CredentialKind,
+): Actor | undefined {
+  const { org, id, scopes, tags } = credential;
   const held: ActorCredential = { id, kind, scopes, tags };
   switch (credential.ownerKind) {
     case 'membership': {
-      const member = await store.get('membership', org, credential.owner);
       if (member !== undefined && member.suspendedAt !== null) {
         // Told only to who holds a valid credential; one dialect has words for it.
         throw new AppError('unauthenticated', refused().message, { details: { reason: 'suspended' } });
@@ -199,19 +221,19 @@ async function actorOf(store: Store, credential: Credential): Promise<Actor | un
         credential: held,
         permissions: permissionsOfScopes(scopes),
       };
-    case 'service_account': {
-      const account = await store.get('serviceAccount', org, credential.owner);
-      if (account === undefined) return undefined;
+    case 'service_account':
+      if (serviceAccount === undefined) return undefined;
       return {
         kind: 'service-account',
         org,
-        serviceAccount: account.id,
-        name: account.name,
+        serviceAccount: serviceAccount.id,
+        name: serviceAccount.name,
         credential: held,
         permissions:
-          account.role === 'org-service' ? permissionsOfScopes(['all']) : new Set(['organization:read']),
+          serviceAccount.role === 'org-service'
+            ? permissionsOfScopes(['all'])
+            : new Set(['organization:read']),
       };
-    }
     case 'gateway':
       return undefined;
   }

@@ -8,11 +8,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
 import { type Authenticator, createAuthenticator } from '../../src/auth/authenticator.ts';
+import { createSealer, SEALING_KEY_BYTES, type Sealer } from '../../src/auth/sealing.ts';
+import { createSignedTokens } from '../../src/auth/signed-tokens.ts';
+import { createSigningKeys, type SigningKeys } from '../../src/auth/signing-keys.ts';
+import { createUsageRecorder, type UsageRecorder } from '../../src/auth/usage-recorder.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import type { Membership, Organization, Role } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Follower } from '../../src/domain/ports/follower.ts';
 import type { ReplicaLeases } from '../../src/domain/ports/replica-leases.ts';
+import type { SignedTokens } from '../../src/domain/ports/signed-tokens.ts';
 import { INSTALLATION, type Store } from '../../src/domain/ports/store.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { type Random, randomNanoId, systemRandom } from '../../src/kernel/random.ts';
@@ -47,6 +52,11 @@ export interface ApiParts {
   readonly follower: Follower;
   readonly leases: ReplicaLeases;
   readonly authenticator: Authenticator;
+  readonly sealer: Sealer;
+  readonly signingKeys: SigningKeys;
+  readonly signedTokens: SignedTokens;
+  /** What was used is written when a test flushes it. */
+  readonly usage: UsageRecorder;
   readonly onError: (error: unknown) => void;
 }
 
@@ -115,8 +125,23 @@ export async function createApiServer(
   const store = createStore({ engine: database, clock, onError });
   const leases = createReplicaLeases({ engine: database, clock });
   const follower = createFollower({ feed: store.feed, onError });
-  const authenticator = createAuthenticator({ store, follower, clock });
-  const parts: ApiParts = { store, clock, random, follower, leases, authenticator, onError };
+  const sealer = createSealer({ key: random.bytes(SEALING_KEY_BYTES), random });
+  const signingKeys = createSigningKeys({ store, sealer, clock, random });
+  const signedTokens = createSignedTokens({ keys: signingKeys, clock, random });
+  const usage = createUsageRecorder({ store, clock, onError });
+  const authenticator = createAuthenticator({ store, follower, clock, signedTokens, onUse: usage.record });
+  const secrets = { sealer, signingKeys, signedTokens };
+  const parts: ApiParts = {
+    store,
+    clock,
+    random,
+    follower,
+    leases,
+    authenticator,
+    usage,
+    ...secrets,
+    onError,
+  };
   const server = Fastify({ routerOptions: { maxParamLength: 1024 } });
   for (const dialect of dialects(parts)) await server.register(dialect);
 
@@ -251,6 +276,7 @@ export async function createApiServer(
     },
     close: async () => {
       await server.close();
+      await usage.close();
       authenticator.close();
       follower.close();
       await store.close();

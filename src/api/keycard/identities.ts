@@ -8,11 +8,10 @@ import type { Operation } from '../shared/operation.ts';
 import { invitationStatus } from './invitations.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
-import type { KeycardApiParts, KeycardServices } from './parts.ts';
+import { type KeycardApiParts, originOf } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
 import { choiceParameter, expansions, pageParameters, textParameter } from './query.ts';
 import { ORGANIZATION_ROLES, ROLE_NAMES, rolesNamed } from './roles.ts';
-import { ownIssuer } from './users.ts';
 import { lastChange, timeText, userStatus } from './wire.ts';
 
 function filterOf(query: unknown): Condition<'membership'> {
@@ -28,12 +27,13 @@ function filterOf(query: unknown): Condition<'membership'> {
 
 /** Somebody asked in is shown by the invitation, everybody else as the user. */
 async function toIdentities(
-  { directory, people }: KeycardServices,
+  parts: KeycardApiParts,
   actor: Actor,
   request: FastifyRequest,
   members: readonly Membership[],
   now: number,
 ) {
+  const { directory, people } = parts.services;
   const permissions = expansions(request.query).has('permissions');
   const waiting = members.filter(({ joinedAt }) => joinedAt === null).map(({ id }) => id);
   const [facts, rows] = await Promise.all([
@@ -46,7 +46,7 @@ async function toIdentities(
     const common = {
       email: member.email ?? loginName(member),
       role: ROLE_NAMES[member.role],
-      source: facts.get(member.id)?.issuer ?? ownIssuer(request),
+      source: facts.get(member.id)?.issuer ?? originOf(parts, request),
     };
     const expanded = permissions
       ? { permissions: permissionsOf(actor, [invitation === undefined ? 'users' : 'invitations']) }
@@ -74,33 +74,36 @@ async function toIdentities(
   });
 }
 
-export const identityOperations = ({ services, clock }: KeycardApiParts): Operation[] => [
-  {
-    id: 'keycard.identities.list',
-    method: 'GET',
-    path: `${ORGANIZATION}/identities`,
-    requires: 'members:read',
-    handle: async ({ actor, request }) => {
-      await organizationOf(services, actor, request);
-      const expand = expansions(request.query);
-      const condition = filterOf(request.query);
-      const { rows, pageInfo } = await listPage(pageParameters(request.query), (page) =>
-        services.directory.page(actor, 'membership', { ...page, condition }),
-      );
-      return {
-        items: await toIdentities(services, actor, request, rows, clock.now()),
-        page_info: pageInfo,
-        pagination: {
-          after_cursor: pageInfo.has_next_page ? (pageInfo.end_cursor ?? null) : null,
-          before_cursor: pageInfo.has_prev_page ? (pageInfo.start_cursor ?? null) : null,
-          ...(expand.has('total_count')
-            ? { total_count: await services.directory.count(actor, 'membership', condition) }
+export function identityOperations(parts: KeycardApiParts): Operation[] {
+  const { services, clock } = parts;
+  return [
+    {
+      id: 'keycard.identities.list',
+      method: 'GET',
+      path: `${ORGANIZATION}/identities`,
+      requires: 'members:read',
+      handle: async ({ actor, request }) => {
+        await organizationOf(services, actor, request);
+        const expand = expansions(request.query);
+        const condition = filterOf(request.query);
+        const { rows, pageInfo } = await listPage(pageParameters(request.query), (page) =>
+          services.directory.page(actor, 'membership', { ...page, condition }),
+        );
+        return {
+          items: await toIdentities(parts, actor, request, rows, clock.now()),
+          page_info: pageInfo,
+          pagination: {
+            after_cursor: pageInfo.has_next_page ? (pageInfo.end_cursor ?? null) : null,
+            before_cursor: pageInfo.has_prev_page ? (pageInfo.start_cursor ?? null) : null,
+            ...(expand.has('total_count')
+              ? { total_count: await services.directory.count(actor, 'membership', condition) }
+              : {}),
+          },
+          ...(expand.has('permissions')
+            ? { permissions: permissionsOf(actor, ['identities', 'invitations', 'users']) }
             : {}),
-        },
-        ...(expand.has('permissions')
-          ? { permissions: permissionsOf(actor, ['identities', 'invitations', 'users']) }
-          : {}),
-      };
+        };
+      },
     },
-  },
-];
+  ];
+}

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
+import { discoveryOperations } from './discovery.ts';
 import { sendError } from './errors.ts';
 import { identityOperations } from './identities.ts';
 import { invitationOperations } from './invitations.ts';
@@ -24,6 +25,7 @@ export const keycardOperations = (parts: KeycardApiParts): Operation[] => [
   ...serviceAccountOperations(parts),
   ...ssoConnectionOperations(parts),
   ...tokenOperations(parts),
+  ...discoveryOperations(parts),
 ];
 
 const BODY_LIMIT_BYTES = 256 * 1024;

@@ -27,6 +27,16 @@ export interface KeycardApiParts {
   /** From the text of a token to its actor; throws `unauthenticated`. */
   readonly authenticate: (token: string) => Promise<Actor>;
   readonly clock: Clock;
+  /** The public keys that check this installation's access tokens, as RFC 7517 writes them. */
+  readonly publishedKeys: () => Promise<readonly Readonly<Record<string, string>>[]>;
+  /** The origin that clients know; undefined: whatever each came by. */
+  readonly publicUrl: string | undefined;
   /** Told of what was answered as our own fault. */
   readonly onError?: (error: unknown, request: FastifyRequest) => void;
 }
+
+/** The origin of this installation, as the client of a request knows it. */
+export const originOf = (
+  { publicUrl }: Pick<KeycardApiParts, 'publicUrl'>,
+  { protocol, host }: Pick<FastifyRequest, 'protocol' | 'host'>,
+): string => publicUrl?.replace(/\/+$/u, '') ?? `${protocol}://${host}`;

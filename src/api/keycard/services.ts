@@ -7,9 +7,13 @@ import { createOrganizationAdmin } from '../../domain/people/organization-admin.
 import { createOrganizationReads } from '../../domain/people/organization-reads.ts';
 import { createPeopleReads } from '../../domain/people/people-reads.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
+import type { SignedTokens } from '../../domain/ports/signed-tokens.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { createServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
-import { createServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
+import {
+  createServiceCredentialService,
+  type ServiceCredentialParts,
+} from '../../domain/service-accounts/service-credential-service.ts';
 import { createSsoConnections } from '../../domain/sso-connections/sso-connection-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
@@ -20,15 +24,26 @@ export interface KeycardServicesParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly sealer: Sealer;
+  readonly signedTokens: Pick<SignedTokens, 'sign'>;
+  readonly onUse?: ServiceCredentialParts['onUse'];
 }
 
-export const createKeycardServices = ({ store, random, sealer }: KeycardServicesParts): KeycardServices => ({
-  directory: createDirectory({ store }),
-  organizations: createOrganizationReads({ store }),
-  people: createPeopleReads({ store }),
-  organizationAdmin: createOrganizationAdmin({ store }),
-  members: createMemberService({ store, random, admin: createMemberAdmin({ store }) }),
-  serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
-  ssoConnections: createSsoConnections({ store, random, sealer }),
-  serviceCredentials: createServiceCredentialService({ store, random }),
-});
+export function createKeycardServices(parts: KeycardServicesParts): KeycardServices {
+  const { store, clock, random, sealer, signedTokens, onUse } = parts;
+  return {
+    directory: createDirectory({ store }),
+    organizations: createOrganizationReads({ store }),
+    people: createPeopleReads({ store }),
+    organizationAdmin: createOrganizationAdmin({ store }),
+    members: createMemberService({ store, random, admin: createMemberAdmin({ store }) }),
+    serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
+    ssoConnections: createSsoConnections({ store, random, sealer }),
+    serviceCredentials: createServiceCredentialService({
+      store,
+      clock,
+      random,
+      signedTokens,
+      ...(onUse === undefined ? {} : { onUse }),
+    }),
+  };
+}

@@ -4,9 +4,8 @@ import type { AccessGrant } from '../../domain/service-accounts/service-credenti
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
-import type { KeycardApiParts } from './parts.ts';
+import { type KeycardApiParts, originOf } from './parts.ts';
 
-const ORIGIN = 'keycard-api';
 const BASIC = /^Basic +(\S+)$/iu;
 
 const toTokens = ({ token, expiresInSeconds }: AccessGrant) => ({
@@ -38,7 +37,7 @@ function credentialsOf(request: FastifyRequest, form: URLSearchParams): ClientCr
   return id === null || secret === null ? undefined : { id, secret };
 }
 
-export const tokenOperations = ({ services }: KeycardApiParts): Operation[] => [
+export const tokenOperations = (parts: KeycardApiParts): Operation[] => [
   // Some clients put a slash too many before the path.
   ...['/service-account-token', '//service-account-token'].map(
     (path): Operation => ({
@@ -59,10 +58,10 @@ export const tokenOperations = ({ services }: KeycardApiParts): Operation[] => [
         if (credentials === undefined)
           return refuse(reply, 401, 'invalid_client', 'client credentials are missing');
         try {
-          const granted = await services.serviceCredentials.signIn(
+          const granted = await parts.services.serviceCredentials.signIn(
             credentials.id,
             credentials.secret,
-            ORIGIN,
+            originOf(parts, request),
           );
           return reply.header('cache-control', 'no-store').send(toTokens(granted));
         } catch (error) {
@@ -78,8 +77,8 @@ export const tokenOperations = ({ services }: KeycardApiParts): Operation[] => [
     path: `${ORGANIZATION}/token`,
     requires: 'organization:read',
     handle: async ({ actor, request, reply }) => {
-      await organizationOf(services, actor, request);
-      const granted = await services.serviceCredentials.exchange(actor, ORIGIN);
+      await organizationOf(parts.services, actor, request);
+      const granted = await parts.services.serviceCredentials.exchange(actor, originOf(parts, request));
       return reply.header('cache-control', 'no-store').send(toTokens(granted));
     },
   },

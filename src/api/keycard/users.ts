@@ -9,7 +9,7 @@ import type { Operation } from '../shared/operation.ts';
 import { keepingAnAdmin, parseBody } from './body.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
-import type { KeycardApiParts, KeycardServices } from './parts.ts';
+import { type KeycardApiParts, type KeycardServices, originOf } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
 import { choiceParameter, expansions, pageParameters } from './query.ts';
 import { ORGANIZATION_ROLES, ROLE_NAMES, ROLES_WRITTEN, rolesNamed } from './roles.ts';
@@ -19,24 +19,22 @@ const USERS = `${ORGANIZATION}/users`;
 const USER = `${USERS}/:userId`;
 const ORIGIN = 'keycard-api';
 
-/** The issuer of identities that are Holdfast's own: this very origin. */
-export const ownIssuer = (request: FastifyRequest): string => `${request.protocol}://${request.host}`;
-
 async function toUsers(
-  { people }: KeycardServices,
+  parts: KeycardApiParts,
   actor: Actor,
   request: FastifyRequest,
   members: readonly Membership[],
 ) {
   const permissions = expansions(request.query).has('permissions');
-  const facts = await people.signInFacts(actor, members);
+  const facts = await parts.services.people.signInFacts(actor, members);
   return members.map((member) =>
-    toUser(member, facts.get(member.id)?.issuer ?? ownIssuer(request), { actor, permissions }),
+    // The issuer of identities that are Holdfast's own is this very origin.
+    toUser(member, facts.get(member.id)?.issuer ?? originOf(parts, request), { actor, permissions }),
   );
 }
 
-async function toOne(services: KeycardServices, actor: Actor, request: FastifyRequest, member: Membership) {
-  const [user] = await toUsers(services, actor, request, [member]);
+async function toOne(parts: KeycardApiParts, actor: Actor, request: FastifyRequest, member: Membership) {
+  const [user] = await toUsers(parts, actor, request, [member]);
   return user;
 }
 
@@ -62,72 +60,77 @@ const Change = z.object({
   status: z.enum(['active', 'disabled']).optional(),
 });
 
-export const userOperations = ({ services }: KeycardApiParts): Operation[] => [
-  {
-    id: 'keycard.users.list',
-    method: 'GET',
-    path: USERS,
-    requires: 'members:read',
-    handle: async ({ actor, request }) => {
-      await organizationOf(services, actor, request);
-      const role = choiceParameter(request.query, 'role', ORGANIZATION_ROLES);
-      const { rows, pageInfo } = await listPage(pageParameters(request.query), (page) =>
-        services.directory.page(actor, 'membership', {
-          ...page,
-          condition: {
-            allOf: [
-              JOINED,
-              ...(role === undefined
-                ? []
-                : [{ column: 'role', operator: 'in', value: rolesNamed(role) } as const]),
-            ],
-          },
-        }),
-      );
-      return {
-        items: await toUsers(services, actor, request, rows),
-        page_info: pageInfo,
-        ...(expansions(request.query).has('permissions')
-          ? { permissions: permissionsOf(actor, ['users']) }
-          : {}),
-      };
+export function userOperations(parts: KeycardApiParts): Operation[] {
+  const { services } = parts;
+  return [
+    {
+      id: 'keycard.users.list',
+      method: 'GET',
+      path: USERS,
+      requires: 'members:read',
+      handle: async ({ actor, request }) => {
+        await organizationOf(services, actor, request);
+        const role = choiceParameter(request.query, 'role', ORGANIZATION_ROLES);
+        const { rows, pageInfo } = await listPage(pageParameters(request.query), (page) =>
+          services.directory.page(actor, 'membership', {
+            ...page,
+            condition: {
+              allOf: [
+                JOINED,
+                ...(role === undefined
+                  ? []
+                  : [{ column: 'role', operator: 'in', value: rolesNamed(role) } as const]),
+              ],
+            },
+          }),
+        );
+        return {
+          items: await toUsers(parts, actor, request, rows),
+          page_info: pageInfo,
+          ...(expansions(request.query).has('permissions')
+            ? { permissions: permissionsOf(actor, ['users']) }
+            : {}),
+        };
+      },
     },
-  },
-  {
-    id: 'keycard.users.get',
-    method: 'GET',
-    path: USER,
-    requires: 'members:read',
-    handle: async ({ actor, request }) =>
-      toOne(services, actor, request, await memberOf(services, actor, request)),
-  },
-  {
-    id: 'keycard.users.update',
-    method: 'PATCH',
-    path: USER,
-    requires: 'members:write',
-    handle: async ({ actor, request }) => {
-      const member = await memberOf(services, actor, request);
-      const { role, status } = parseBody(request, Change);
-      if (role !== undefined) {
-        const isSame = (present: Role): boolean => ROLE_NAMES[present] === role;
-        await keepingAnAdmin(services.members.setRole(actor, member.id, ROLES_WRITTEN[role], ORIGIN, isSame));
-      }
-      if (status !== undefined) {
-        await keepingAnAdmin(services.members.setActive(actor, member.id, status === 'active', ORIGIN));
-      }
-      return toOne(services, actor, request, await memberOf(services, actor, request));
+    {
+      id: 'keycard.users.get',
+      method: 'GET',
+      path: USER,
+      requires: 'members:read',
+      handle: async ({ actor, request }) =>
+        toOne(parts, actor, request, await memberOf(services, actor, request)),
     },
-  },
-  {
-    id: 'keycard.users.delete',
-    method: 'DELETE',
-    path: USER,
-    requires: 'members:write',
-    handle: async ({ actor, request, reply }) => {
-      const { id } = await memberOf(services, actor, request);
-      await keepingAnAdmin(services.members.remove(actor, id, ORIGIN));
-      return reply.code(204).send();
+    {
+      id: 'keycard.users.update',
+      method: 'PATCH',
+      path: USER,
+      requires: 'members:write',
+      handle: async ({ actor, request }) => {
+        const member = await memberOf(services, actor, request);
+        const { role, status } = parseBody(request, Change);
+        if (role !== undefined) {
+          const isSame = (present: Role): boolean => ROLE_NAMES[present] === role;
+          await keepingAnAdmin(
+            services.members.setRole(actor, member.id, ROLES_WRITTEN[role], ORIGIN, isSame),
+          );
+        }
+        if (status !== undefined) {
+          await keepingAnAdmin(services.members.setActive(actor, member.id, status === 'active', ORIGIN));
+        }
+        return toOne(parts, actor, request, await memberOf(services, actor, request));
+      },
     },
-  },
-];
+    {
+      id: 'keycard.users.delete',
+      method: 'DELETE',
+      path: USER,
+      requires: 'members:write',
+      handle: async ({ actor, request, reply }) => {
+        const { id } = await memberOf(services, actor, request);
+        await keepingAnAdmin(services.members.remove(actor, id, ORIGIN));
+        return reply.code(204).send();
+      },
+    },
+  ];
+}

@@ -103,3 +103,21 @@ export const passwordLink = entity(
   { key: ['secretHash'], indexes: [['membership']] },
 );
 export type PasswordLink = RowOf<typeof passwordLink.columns>;
+
+/**
+ * A key that signs access tokens. Lives in organization 0, shared by all processes; kept until everything that it signed has
+ * ended. `publicJwk` is what is published.
+ */
+export const signingKey = entity(
+  {
+    kid: text(),
+    publicJwk: json<Readonly<Record<string, string>>>(),
+    /** PKCS #8 in base64, sealed. */
+    privateSealed: text(),
+    createdAt: time(),
+    /** Published from the beginning, it signs from here on. */
+    activeFrom: time(),
+  },
+  { key: ['kid'] },
+);
+export type SigningKey = RowOf<typeof signingKey.columns>;

@@ -29,6 +29,7 @@ export const entities = {
   credentialSeen: credentials.credentialSeen,
   session: credentials.session,
   passwordLink: credentials.passwordLink,
+  signingKey: credentials.signingKey,
   device: devices.device,
   deviceLogin: devices.deviceLogin,
   deviceLive: devices.deviceLive,

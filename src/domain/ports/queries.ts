@@ -4,9 +4,10 @@
  */
 
 import type { PolicyVersion } from '../model/configuration.ts';
+import type { Credential } from '../model/credentials.ts';
 import type { Device, DeviceOwnerKind, HostFacts } from '../model/devices.ts';
 import type { AuditEvent } from '../model/operations.ts';
-import type { Membership, Role } from '../model/people.ts';
+import type { Membership, Role, ServiceAccount } from '../model/people.ts';
 
 /** What a device list may be narrowed by; each compares exactly. Times are in whole seconds since 1970. */
 export type DeviceFilter =
@@ -123,7 +124,41 @@ export interface AccountMembership {
   readonly name: string;
 }
 
+/** Everything on which a credential rests, in one question. */
+export interface CredentialStanding {
+  readonly credential: Pick<
+    Credential,
+    | 'org'
+    | 'id'
+    | 'kind'
+    | 'ownerKind'
+    | 'owner'
+    | 'name'
+    | 'description'
+    | 'publicId'
+    | 'secretHash'
+    | 'scopes'
+    | 'tags'
+    | 'expiresAt'
+    | 'revokedAt'
+    | 'parent'
+  >;
+  readonly organizationNano: string;
+  /** What it was minted from; undefined where it is gone, or never was. */
+  readonly parent: Pick<Credential, 'id' | 'publicId' | 'expiresAt' | 'revokedAt'> | undefined;
+  /** The owner, where it is a member. */
+  readonly member:
+    | Pick<
+        Membership,
+        'id' | 'nano' | 'email' | 'username' | 'role' | 'joinedAt' | 'approvedAt' | 'suspendedAt'
+      >
+    | undefined;
+  readonly serviceAccount: Pick<ServiceAccount, 'id' | 'nano' | 'name' | 'role'> | undefined;
+}
+
 export interface Queries {
+  /** By the public part of its token, which is unique in the installation. */
+  credentialStanding(publicId: string): Promise<CredentialStanding | undefined>;
   /** Over all organizations, in order of their names: for the account's own person alone. */
   accountMemberships(account: number): Promise<AccountMembership[]>;
   /** From `from` to before `to`, oldest first. */

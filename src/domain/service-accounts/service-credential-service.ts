@@ -4,19 +4,19 @@
  *
  * Errors of all but `signIn`: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`.
  */
-import { HOUR, SECOND } from '../../kernel/clock.ts';
+import { type Clock, HOUR, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { sameDigest, sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomNanoId, randomSecret } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { createToken } from '../credentials/token.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { ServiceAccount } from '../model/people.ts';
 import { requireManages } from '../people/role-rules.ts';
+import type { SignedTokens, TokenSubject } from '../ports/signed-tokens.ts';
 import type { Store, Tx } from '../ports/store.ts';
 
 export interface CredentialText {
@@ -45,10 +45,13 @@ export interface ServiceCredentialService {
     origin: AuditOrigin,
   ): Promise<Credential>;
   remove(actor: Actor, account: number, id: number, origin: AuditOrigin): Promise<void>;
-  /** An access token for client id and secret. Errors: `unauthenticated`. */
-  signIn(clientId: string, secret: string, origin: AuditOrigin): Promise<AccessGrant>;
-  /** Another access token with the power of the caller's own credential. Errors: `forbidden` for callers without one. */
-  exchange(actor: Actor, origin: AuditOrigin): Promise<AccessGrant>;
+  /**
+   * An access token for client id and secret; `issuer` is the origin that the token names. It is signed and stored nowhere,
+   * so that getting one writes nothing but the time of use. Errors: `unauthenticated`.
+   */
+  signIn(clientId: string, secret: string, issuer: string): Promise<AccessGrant>;
+  /** Likewise with the power of the caller's own credential. Errors: `forbidden` for callers without one. */
+  exchange(actor: Actor, issuer: string): Promise<AccessGrant>;
 }
 
 const CLIENT_ID_LENGTH = 21;
@@ -71,13 +74,21 @@ function checkText({ name, description }: CredentialText): { name?: string; desc
   };
 }
 
-export function createServiceCredentialService({
-  store,
-  random,
-}: {
+export interface ServiceCredentialParts {
   readonly store: Store;
+  readonly clock: Clock;
   readonly random: Random;
-}): ServiceCredentialService {
+  readonly signedTokens: Pick<SignedTokens, 'sign'>;
+  /** Told of every sign-in; it batches. */
+  readonly onUse?: (use: {
+    readonly org: number;
+    readonly credential: number;
+    readonly membership: number | null;
+  }) => void;
+}
+
+export function createServiceCredentialService(parts: ServiceCredentialParts): ServiceCredentialService {
+  const { store, clock, random, signedTokens, onUse } = parts;
   const account = async (tx: Tx, actor: Actor, id: number): Promise<ServiceAccount> => {
     const found = await requireRow(tx, 'serviceAccount', actor.org, id);
     if (found.system) throw missing('serviceAccount', id);
@@ -91,43 +102,15 @@ export function createServiceCredentialService({
     return found;
   };
 
-  const mint = async (
-    tx: Tx,
-    from: Pick<Credential, 'org' | 'ownerKind' | 'owner' | 'name' | 'scopes' | 'tags'>,
-    parent: number,
-    by: Pick<Credential, 'byKind' | 'byId' | 'byName'>,
+  const grant = async (
+    subject: TokenSubject,
+    issuer: string,
+    endsAt: number | null,
   ): Promise<AccessGrant> => {
-    const id = tx.newId();
-    const { kind, token, publicId, secretHash } = createToken(random, 'access', id);
-    await tx.insert('credential', {
-      org: from.org,
-      id,
-      nano: null,
-      kind,
-      ownerKind: from.ownerKind,
-      owner: from.owner,
-      name: from.name,
-      description: from.name,
-      publicId,
-      secretHash,
-      publicKey: null,
-      scopes: from.scopes,
-      tags: from.tags,
-      reusable: true,
-      ephemeral: false,
-      preauthorized: false,
-      expirySeconds: TOKEN_MS / SECOND,
-      createdAt: tx.now,
-      updatedAt: null,
-      expiresAt: tx.now + TOKEN_MS,
-      consumedAt: null,
-      revokedAt: null,
-      generation: 0,
-      parent,
-      federation: null,
-      ...by,
-    });
-    return { token, expiresInSeconds: TOKEN_MS / SECOND };
+    const now = clock.now();
+    const expiresAt = Math.min(now + TOKEN_MS, endsAt ?? Number.POSITIVE_INFINITY);
+    const token = await signedTokens.sign(subject, { issuer, expiresAt });
+    return { token, expiresInSeconds: Math.floor((expiresAt - now) / SECOND) };
   };
 
   return {
@@ -191,36 +174,46 @@ export function createServiceCredentialService({
       });
     },
 
-    signIn: async (clientId, secret, origin) => {
-      const refused = (): AppError => new AppError('unauthenticated', 'client id or secret is wrong');
-      const found = await store.lookup('credential', 'publicId', clientId);
+    signIn: async (clientId, secret, issuer) => {
+      const standing = await store.queries.credentialStanding(clientId);
+      const found = standing?.credential;
       const known =
         found?.kind === 'sa-credential' &&
         found.revokedAt === null &&
+        (found.expiresAt === null || found.expiresAt > clock.now()) &&
         sameDigest(found.secretHash ?? '', sha256Hex(secret));
-      if (!known) throw refused();
-      const by = { kind: 'service_account', id: String(found.owner), name: found.name } as const;
-      return store.write({ orgs: [found.org], by, origin }, async (tx) => {
-        // Deleted between the look and now: nothing may be minted from it.
-        if ((await tx.get('credential', found.org, found.id)) === undefined) throw refused();
-        await tx.put('credentialSeen', { org: found.org, credential: found.id, lastUsed: tx.now });
-        audit(tx, found, 'login');
-        return mint(tx, found, found.id, { byKind: by.kind, byId: by.id, byName: by.name });
-      });
+      if (!known || standing?.serviceAccount === undefined) {
+        throw new AppError('unauthenticated', 'client id or secret is wrong');
+      }
+      onUse?.({ org: found.org, credential: found.id, membership: null });
+      return grant(
+        {
+          credential: found.publicId,
+          subject: standing.serviceAccount.nano,
+          organization: standing.organizationNano,
+        },
+        issuer,
+        found.expiresAt,
+      );
     },
 
-    exchange: async (actor, origin) => {
+    exchange: async (actor, issuer) => {
       if ((actor.kind !== 'member' && actor.kind !== 'service-account') || actor.credential === null) {
         throw new AppError('forbidden', 'only people and service accounts exchange tokens');
       }
-      const held = actor.credential.id;
-      return store.write(contextOf(actor, origin), async (tx) => {
-        const own = await tx.get('credential', actor.org, held);
-        if (own === undefined) throw new AppError('unauthenticated', 'the credential is gone');
-        audit(tx, own, 'login');
-        // One generation deep: what is minted from a minted token has the same parent.
-        return mint(tx, own, own.parent === 0 ? own.id : own.parent, byColumnsOf(actor));
-      });
+      const own = await store.get('credential', actor.org, actor.credential.id);
+      const standing = own && (await store.queries.credentialStanding(own.publicId));
+      const subject = standing?.member ?? standing?.serviceAccount;
+      if (standing === undefined || subject === undefined) {
+        throw new AppError('unauthenticated', 'the credential is gone');
+      }
+      // One generation deep: what is got with a minted token rests on what that was minted from.
+      const { publicId, expiresAt } = standing.parent ?? standing.credential;
+      return grant(
+        { credential: publicId, subject: subject.nano, organization: standing.organizationNano },
+        issuer,
+        expiresAt,
+      );
     },
   };
 }
@@ -228,7 +221,7 @@ export function createServiceCredentialService({
 function audit(
   tx: Tx,
   credential: Credential,
-  verb: 'create' | 'update' | 'delete' | 'login',
+  verb: 'create' | 'update' | 'delete',
   change: { readonly after?: unknown } = {},
 ): void {
   tx.audit(credential.org, {

@@ -2,6 +2,7 @@ import type { Queries } from '../../domain/ports/queries.ts';
 import type { Connection, Engine } from '../engine.ts';
 import { createAccountMembershipsQuery } from './accounts.ts';
 import { createAuditEventsQuery } from './audit-events.ts';
+import { createCredentialStandingQuery } from './credential-standing.ts';
 import { createDevicesQuery } from './devices.ts';
 import { createMembersQuery } from './members.ts';
 import { createCurrentPolicyQuery } from './policies.ts';
@@ -11,6 +12,7 @@ export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, read
   const parts: QueryParts = { name: engine.name, placeholder: engine.placeholder, run: reads.run };
   return {
     accountMemberships: createAccountMembershipsQuery(parts),
+    credentialStanding: createCredentialStandingQuery(parts),
     devices: createDevicesQuery(parts),
     auditEvents: createAuditEventsQuery(parts),
     members: createMembersQuery(parts),

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createSealer } from '../../../src/auth/sealing.ts';
 import type { IdentityKind } from '../../../src/domain/model/people.ts';
 import {
   ssoClientSecret,
@@ -148,8 +147,7 @@ describe.each(ENGINES)('The SSO connection on %s', (engine) => {
     const events = await api.store.auditEvents(org, { afterSeq: 0, limit: 10_000 });
     expect(JSON.stringify(events)).not.toContain(secret);
     expect(events.at(-1)).toMatchObject({ verb: 'update', objectKind: 'ssoConnection' });
-    const sealer = createSealer({ key: new Uint8Array(32).fill(7), random: api.random });
-    expect(connection && ssoClientSecret(sealer, connection)).toBe(`${secret}!`);
+    expect(connection && ssoClientSecret(api.sealer, connection)).toBe(`${secret}!`);
   });
 
   describe('changes', () => {

@@ -326,6 +326,7 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
       expect((await call('GET', path)).body).toEqual({ ...shown, client_id });
       expect(JSON.stringify(await items(credentials(account.id)))).not.toContain(client_secret);
       expect((await form({ grant_type: 'client_credentials', client_id, client_secret })).status).toBe(200);
+      await api.usage.flush();
       expect((await call('GET', path)).body?.last_used_at).toBe(new Date(api.clock.now()).toISOString());
       expect((await call('PATCH', path, { description: 'x' })).body).toMatchObject({
         description: 'x',
