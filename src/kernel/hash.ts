@@ -4,6 +4,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 export const sha256Hex = (data: string | Uint8Array): string =>
   createHash('sha256').update(data).digest('hex');
 
+/** SHA-256 in base64 with padding. */
+export const sha256Base64 = (data: string | Uint8Array): string =>
+  createHash('sha256').update(data).digest('base64');
+
 /** Compares two hex digests of equal length without telling by its time where they differ. */
 export function sameDigest(a: string, b: string): boolean {
   const left = Buffer.from(a);

@@ -1,12 +1,17 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { AccessRequestService } from '../../domain/access-requests/access-request-service.ts';
+import type { AttributeService } from '../../domain/devices/attribute-service.ts';
 import type { DeviceStanding } from '../../domain/devices/device-standing.ts';
 import type { Directory } from '../../domain/directory/directory.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
+import type { DnsFilterService } from '../../domain/dns/dns-filter-service.ts';
 import type { GroupReads } from '../../domain/groups/group-reads.ts';
 import type { GroupService } from '../../domain/groups/group-service.ts';
 import type { AccessService } from '../../domain/networks/access-service.ts';
+import type { CertificateAuthorityService } from '../../domain/networks/certificate-authority-service.ts';
 import type { GatewayService } from '../../domain/networks/gateway-service.ts';
 import type { NetworkService } from '../../domain/networks/network-service.ts';
+import type { ProxyService } from '../../domain/networks/proxy-service.ts';
 import type { ResourceService } from '../../domain/networks/resource-service.ts';
 import type { SecurityPolicyService } from '../../domain/networks/security-policy-service.ts';
 import type { MemberService } from '../../domain/people/member-service.ts';
@@ -22,11 +27,16 @@ export interface TwingateServices {
   readonly networks: NetworkService;
   readonly members: MemberService;
   readonly gateways: GatewayService;
+  readonly proxies: ProxyService;
+  readonly certificateAuthorities: CertificateAuthorityService;
   readonly resources: ResourceService;
   readonly access: AccessService;
+  readonly accessRequests: AccessRequestService;
   readonly serviceAccounts: ServiceAccountService;
   readonly securityPolicies: SecurityPolicyService;
   readonly deviceStanding: DeviceStanding;
+  readonly attributes: AttributeService;
+  readonly dnsFilters: DnsFilterService;
 }
 
 /** What every resolver of one request shares. */
@@ -36,6 +46,8 @@ export interface Context {
   readonly batches: Batches;
   /** The time of the request. */
   readonly now: number;
+  /** Under which the client reached this server, with its port. */
+  readonly host: string;
 }
 
 /** Arguments as graphql-js coerced them by the schema: absent stays absent, null stays null. */

@@ -81,7 +81,13 @@ export function createTwingateApi({
     reply: FastifyReply,
     read: () => GraphqlRequest,
   ) => {
-    const context = { actor, services, batches: createBatches(), now: clock.now() };
+    const context = {
+      actor,
+      services,
+      batches: createBatches(),
+      now: clock.now(),
+      host: request.host,
+    };
     const result = await executor.run(read(), context, (error) => onError?.(error, request));
     return reply.type('application/json').send(JSON.stringify(result));
   };

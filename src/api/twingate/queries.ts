@@ -1,8 +1,8 @@
 /** The fields of QueriesRoot, each with what it requires. */
 import type { Requirement } from '../../domain/access/authorize.ts';
 import type { PagedKind } from '../../domain/directory/directory.ts';
+import { MAX_FILTER_PROFILES } from '../../domain/dns/dns-filter-service.ts';
 import type { Condition } from '../../domain/ports/store.ts';
-import { AppError } from '../../kernel/errors.ts';
 import type { Args, Context } from './context.ts';
 import { rootConnection } from './direct-connection.ts';
 import {
@@ -20,17 +20,12 @@ import {
 } from './filters.ts';
 import { decodeAnyGlobalId, decodeGlobalId, type IdType } from './global-id.ts';
 import { SERVICE_KEY } from './types/others.ts';
+import { postureOf } from './types/posture.ts';
 
 export interface RootField {
   readonly requires: Exclude<Requirement, 'public'>;
   readonly resolve: (args: Args, context: Context) => unknown;
 }
-
-export const notImplemented = (name: string): RootField['resolve'] => {
-  return () => {
-    throw new AppError('not_implemented', `'${name}' is not implemented`);
-  };
-};
 
 /** The thing of a global id, or null: what is malformed, of another type or somebody else's does not exist. */
 async function single<K extends PagedKind>(
@@ -95,7 +90,13 @@ export const QUERIES: Readonly<Record<string, RootField>> = {
     requires: 'devices:read',
     resolve: (args, context) => single(context, 'device', 'Device', args.id, OWNED_DEVICE),
   },
-  devicePosture: { requires: 'devices:read', resolve: notImplemented('devicePosture') },
+  devicePosture: {
+    requires: 'attributes:read',
+    resolve: async (args, context) => {
+      const device = await single(context, 'device', 'Device', args.id, OWNED_DEVICE);
+      return device === null ? null : postureOf(device, context);
+    },
+  },
   remoteNetworks: {
     requires: 'networks:read',
     resolve: (args, context) => rootConnection('network', args, context, networkFilter(args.filter)),
@@ -183,10 +184,21 @@ export const QUERIES: Readonly<Record<string, RootField>> = {
     resolve: (args, context) => rootConnection('certificateAuthority', args, context),
   },
   certificateAuthority: { requires: 'networks:read', resolve: certificateAuthority },
-  dnsFilteringProfile: { requires: 'dns:read', resolve: notImplemented('dnsFilteringProfile') },
-  dnsFilteringProfiles: { requires: 'dns:read', resolve: notImplemented('dnsFilteringProfiles') },
+  dnsFilteringProfile: {
+    requires: 'dns:read',
+    // Without an id it is the oldest, for clients from the time when there was one.
+    resolve: (args, context) =>
+      isGiven(args.id)
+        ? single(context, 'dnsFilterProfile', 'DnsFilteringProfile', args.id)
+        : only(context, 'dnsFilterProfile', { allOf: [] }),
+  },
+  dnsFilteringProfiles: {
+    requires: 'dns:read',
+    resolve: async (_args, { actor, services }) =>
+      (await services.directory.page(actor, 'dnsFilterProfile', { limit: MAX_FILTER_PROFILES })).rows,
+  },
   eventsSyncOidcProviderUrl: {
     requires: 'log-streams:read',
-    resolve: notImplemented('eventsSyncOidcProviderUrl'),
+    resolve: (_args, { host }) => `https://${host}/oidc/v2`,
   },
 };

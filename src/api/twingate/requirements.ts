@@ -14,7 +14,7 @@ export const OBJECT_REQUIREMENTS: Readonly<Record<string, Exclude<Requirement, '
   Connector: 'networks:read',
   ConnectorTokens: 'auth-keys:write',
   Device: 'devices:read',
-  DevicePosture: 'devices:read',
+  DevicePosture: 'attributes:read',
   DnsFilteringProfile: 'dns:read',
   DnsFilteringProfileMetadata: 'dns:read',
   Gateway: 'networks:read',

@@ -21,6 +21,7 @@ import { MUTATIONS } from './mutations/index.ts';
 import { QUERIES, type RootField } from './queries.ts';
 import { requirementOfType } from './requirements.ts';
 import { deviceFields } from './types/device.ts';
+import { dnsProfileFields, dnsProfileMetadataFields } from './types/dns-profile.ts';
 import { groupFields } from './types/group.ts';
 import { connectorFields, networkFields } from './types/network.ts';
 import {
@@ -41,6 +42,8 @@ const OBJECTS: Readonly<Record<string, FieldResolvers>> = {
   AccessRequest: accessRequestFields,
   Connector: connectorFields,
   Device: deviceFields,
+  DnsFilteringProfile: dnsProfileFields,
+  DnsFilteringProfileMetadata: dnsProfileMetadataFields,
   Gateway: gatewayFields,
   Group: groupFields,
   KubernetesResource: resourceFields,

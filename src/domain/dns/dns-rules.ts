@@ -1,13 +1,12 @@
 /** What a DNS configuration may hold. */
 import { AppError, invalid } from '../../kernel/errors.ts';
+import { isDnsName } from '../../kernel/names.ts';
 import { formatAddr, parseAddr } from '../../kernel/netip/index.ts';
 import type { Nameserver } from '../model/configuration.ts';
 
 const MAX_NAMESERVERS = 50;
 const MAX_DOMAINS = 500;
 const MAX_URL = 500;
-const DOMAIN =
-  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/u;
 
 /** `address`, `address:port`, or `https://…`; canonical. */
 function checkNameserver(text: string, field: string): string {
@@ -40,7 +39,7 @@ export function checkNameservers(servers: readonly Nameserver[], field: string):
 
 export function checkDomain(text: string, field: string): string {
   const domain = text.trim().toLowerCase().replace(/\.$/u, '');
-  if (!DOMAIN.test(domain)) throw invalid(`${field}: "${text}" is not a domain name`, field);
+  if (!isDnsName(domain)) throw invalid(`${field}: "${text}" is not a domain name`, field);
   return domain;
 }
 

@@ -5,6 +5,7 @@
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `too_large`.
  */
 import { AppError, invalid } from '../../kernel/errors.ts';
+import { checkName } from '../../kernel/names.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
@@ -40,20 +41,8 @@ export interface GroupService {
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
 }
 
-const MAX_NAME = 255;
 /** Members and accesses that one write may add; each access takes an id. */
 const MAX_ADDED = 10_000;
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
-const CONTROL = /[\u0000-\u001f\u007f]/u;
-
-function checkName(text: string): string {
-  const name = text.trim();
-  if (name === '') throw invalid('the name must not be empty', 'name');
-  if (name.length > MAX_NAME) throw invalid(`the name must not exceed ${MAX_NAME} characters`, 'name');
-  if (CONTROL.test(name)) throw invalid('the name must not contain control characters', 'name');
-  return name;
-}
 
 export function createGroupService({ store }: { readonly store: Store }): GroupService {
   return {

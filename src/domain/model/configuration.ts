@@ -20,20 +20,33 @@ export const dnsConfig = entity(
 );
 export type DnsConfig = RowOf<typeof dnsConfig.columns>;
 
+export interface FilterLists {
+  readonly allowed: readonly string[];
+  readonly denied: readonly string[];
+}
+/** Switches by category; a category that was never set is absent. */
+export type FilterCategories = Readonly<
+  Partial<Record<'privacy' | 'security' | 'content', Readonly<Record<string, boolean>>>>
+>;
+
 export const dnsFilterProfile = entity(
   {
     id: integer(),
     name: text(),
     priority: real(),
     fallback: text<'auto' | 'strict'>(),
-    lists: json<Readonly<Record<string, unknown>>>(),
-    categories: json<Readonly<Record<string, unknown>>>(),
+    lists: json<FilterLists>(),
+    categories: json<FilterCategories>(),
     createdAt: time(),
     updatedAt: time(),
   },
   { unique: [['name']] },
 );
-export const dnsFilterGroup = entity({ group: integer(), profile: integer() }, { key: ['group'] });
+export type DnsFilterProfile = RowOf<typeof dnsFilterProfile.columns>;
+export const dnsFilterGroup = entity(
+  { group: integer(), profile: integer() },
+  { key: ['group'], indexes: [['profile']] },
+);
 
 /** A saved version of the policy file, kept byte for byte. The newest is in force. */
 export const policyVersion = entity(

@@ -98,16 +98,23 @@ export const resource = entity(
     updatedAt: time(),
     ...byColumns,
   },
-  { indexes: [['network'], ['alias'], ['name'], ['accessMode']] },
+  { indexes: [['network'], ['alias'], ['name'], ['accessMode'], ['proxy']] },
 );
 export type Resource = RowOf<typeof resource.columns>;
+
+/** What a proxy needs to know of a resource behind it. */
+export interface ResourceDetails {
+  readonly upstreamPort?: number;
+  readonly downstreamPort?: number;
+  readonly headerRewrites?: readonly { readonly key: string; readonly value: string }[];
+}
 
 export const resourceTwingate = entity(
   {
     resource: integer(),
     isVisible: boolean(),
     browserShortcut: boolean(),
-    details: json<Readonly<Record<string, unknown>>>(),
+    details: json<ResourceDetails>(),
   },
   { key: ['resource'] },
 );
@@ -127,13 +134,14 @@ export const proxy = entity(
     id: integer(),
     network: integer(),
     address: text(),
-    x509Ca: nullable(integer()),
+    x509Ca: integer(),
     sshCa: nullable(integer()),
     createdAt: time(),
     updatedAt: time(),
   },
-  { indexes: [['network']] },
+  { indexes: [['network'], ['x509Ca'], ['sshCa']] },
 );
+export type ResourceProxy = RowOf<typeof proxy.columns>;
 
 export const certificateAuthority = entity(
   {
@@ -145,8 +153,9 @@ export const certificateAuthority = entity(
     createdAt: time(),
     updatedAt: time(),
   },
-  { unique: [['name']] },
+  { unique: [['kind', 'name']] },
 );
+export type CertificateAuthority = RowOf<typeof certificateAuthority.columns>;
 
 /** Opens one resource to one principal. Null columns take the resource's value. */
 export const accessEdge = entity(

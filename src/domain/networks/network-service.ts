@@ -4,7 +4,8 @@
  *
  * Errors of all: `forbidden`, `not_found`, `invalid`, `taken` (name), `conflict` (a network that still has resources).
  */
-import { AppError, invalid } from '../../kernel/errors.ts';
+import { AppError } from '../../kernel/errors.ts';
+import { checkName } from '../../kernel/names.ts';
 import { normalizeKey, toDnsLabel } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
@@ -34,23 +35,11 @@ export interface NetworkService {
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
 }
 
-const MAX_NAME = 255;
 const MAX_SLUG = 32;
 const FALLBACK_SLUG = 'network';
 /** `global` begins ids that stand for all networks. */
 const RESERVED_SLUGS: ReadonlySet<string> = new Set(['global']);
 const MAX_NETWORKS = 10_000;
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
-const CONTROL = /[\u0000-\u001f\u007f]/u;
-
-function checkName(text: string): string {
-  const name = text.trim();
-  if (name === '') throw invalid('the name must not be empty', 'name');
-  if (name.length > MAX_NAME) throw invalid(`the name must not exceed ${MAX_NAME} characters`, 'name');
-  if (CONTROL.test(name)) throw invalid('the name must not contain control characters', 'name');
-  return name;
-}
 
 const takenName = (): AppError =>
   new AppError('taken', 'a network with this name already exists', { field: 'name' });

@@ -2,14 +2,21 @@
 import { invalid } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { changesOf, type ListChange, requireRows } from '../directory/missing.ts';
-import type { Resource } from '../model/networks.ts';
+import { isSameRow } from '../directory/same-row.ts';
+import type { Row } from '../model/entities.ts';
+import type { Resource, ResourceDetails } from '../model/networks.ts';
 import type { Tx } from '../ports/store.ts';
 import { insertEdge, PLAIN_TERMS, removeEdge } from './edges.ts';
-import { checkLabels, isWildcard, type Label } from './resource-rules.ts';
+import { checkHeaders, checkLabels, checkPort, isWildcard, type Label } from './resource-rules.ts';
 
 export interface ResourceParts {
   readonly visible?: boolean;
   readonly browserShortcut?: boolean;
+  /** Where the proxy listens, and where it goes on to. */
+  readonly downstreamPort?: number;
+  readonly upstreamPort?: number;
+  /** Request headers that the proxy of a web resource sets. */
+  readonly headerRewrites?: readonly Label[];
   readonly labels?: readonly Label[];
   /** Groups with access. */
   readonly groups?: ListChange;
@@ -36,22 +43,35 @@ export async function writeParts(
 async function writeDetails(tx: Tx, resource: Resource, change: ResourceParts): Promise<boolean> {
   const { org, id: resourceId } = resource;
   const present = await tx.get('resourceTwingate', org, { resource: resourceId });
-  const isVisible = change.visible ?? present?.isVisible ?? true;
-  const browserShortcut = change.browserShortcut ?? present?.browserShortcut ?? false;
-  if (browserShortcut && (resource.addressKind === 'cidr' || isWildcard(resource.addressText))) {
+  const before: Appearance = {
+    isVisible: present?.isVisible ?? true,
+    browserShortcut: present?.browserShortcut ?? false,
+    details: present?.details ?? {},
+  };
+  const after: Appearance = {
+    isVisible: change.visible ?? before.isVisible,
+    browserShortcut: change.browserShortcut ?? before.browserShortcut,
+    details: detailsAfter(before.details, change),
+  };
+  if (after.browserShortcut && (resource.addressKind === 'cidr' || isWildcard(resource.addressText))) {
     throw invalid(SHORTCUT_REFUSED, 'isBrowserShortcutEnabled');
   }
-  if (present?.isVisible === isVisible && present.browserShortcut === browserShortcut) return false;
-  if (present === undefined && isVisible && !browserShortcut) return false;
-  await tx.put('resourceTwingate', {
-    org,
-    resource: resourceId,
-    isVisible,
-    browserShortcut,
-    details: present?.details ?? {},
-  });
-  audit(tx, resource, 'update', { field: 'appearance', after: { isVisible, browserShortcut } });
+  if (isSameRow(before, after)) return false;
+  await tx.put('resourceTwingate', { org, resource: resourceId, ...after });
+  audit(tx, resource, 'update', { field: 'appearance', before, after });
   return true;
+}
+
+type Appearance = Pick<Row<'resourceTwingate'>, 'isVisible' | 'browserShortcut' | 'details'>;
+
+function detailsAfter(present: ResourceDetails, change: ResourceParts): ResourceDetails {
+  const { upstreamPort, downstreamPort, headerRewrites } = change;
+  return {
+    ...present,
+    ...(upstreamPort === undefined ? {} : { upstreamPort: checkPort(upstreamPort, 'upstream') }),
+    ...(downstreamPort === undefined ? {} : { downstreamPort: checkPort(downstreamPort, 'downstream') }),
+    ...(headerRewrites === undefined ? {} : { headerRewrites: checkHeaders(headerRewrites) }),
+  };
 }
 
 async function writeLabels(tx: Tx, resource: Resource, labels: readonly Label[]): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** What a resource's address, alias, ports, labels and terms of access may be. */
 import { DAY, HOUR, SECOND } from '../../kernel/clock.ts';
 import { invalid } from '../../kernel/errors.ts';
+import { isDnsName } from '../../kernel/names.ts';
 import {
   addr4,
   addr6,
@@ -17,11 +18,10 @@ import type { AccessMode, PortRules, Resource, ResourceProtocols } from '../mode
 
 export type AddressParts = Pick<Resource, 'addressText' | 'addressKind' | 'lowAddress' | 'highAddress'>;
 
-const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
-const NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`, 'iu');
 /** `*` stands for any characters, `?` for one. */
 const WILDCARD = /^(?=.{1,253}$)[a-z0-9_*?-]{1,63}(?:\.[a-z0-9_*?-]{1,63})+$/iu;
 const ALL_DIGITS = /^[0-9.]+$/u;
+export const MAX_PORT = 65_535;
 
 export const isWildcard = (address: string): boolean => /[*?]/u.test(address);
 
@@ -44,20 +44,37 @@ export function parseAddress(text: string): AddressParts {
     return { addressText: address, addressKind: kind, lowAddress: low, highAddress: high };
   }
   const name = address.replace(/\.$/u, '');
-  const isName = isWildcard(name) ? WILDCARD.test(name) : NAME.test(name) && !ALL_DIGITS.test(name);
+  const isName = isWildcard(name) ? WILDCARD.test(name) : isDnsName(name) && !ALL_DIGITS.test(name);
   if (!isName) throw invalid('Invalid IP or FQDN', 'address');
   return { addressText: address, addressKind: 'dns', lowAddress: null, highAddress: null };
 }
 
+const HOST_PORT = /^(?:\[([0-9a-f:.]{2,45})\]|([^:[\]]{1,253})):([1-9][0-9]{0,4})$/iu;
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port` with a DNS name, an IPv4 address or an IPv6 address in brackets; undefined for anything else. */
+export function parseHostPort(text: string): HostPort | undefined {
+  const match = HOST_PORT.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  const isAddress = parseAddr(host) !== undefined;
+  const isHost =
+    match?.[1] !== undefined ? isAddress : isAddress || (isDnsName(host) && !ALL_DIGITS.test(host));
+  return isHost && port <= MAX_PORT ? { host, port } : undefined;
+}
+
 /** A DNS name of several labels. */
 export function checkAlias(text: string): string {
-  if (!NAME.test(text) || !text.includes('.') || parseAddr(text) !== undefined) {
+  if (!isDnsName(text) || !text.includes('.') || parseAddr(text) !== undefined) {
     throw invalid('Alias must be a valid DNS name', 'alias');
   }
   return text;
 }
 
-const MAX_PORT = 65_535;
 const MAX_RANGES = 500;
 
 function checkRules(name: string, { policy, ports }: PortRules): PortRules {
@@ -84,6 +101,12 @@ export const checkProtocols = ({ allowIcmp, tcp, udp }: ResourceProtocols): Reso
   udp: checkRules('udp', udp),
 });
 
+export function checkPort(port: number, field: string): number {
+  if (port < 1 || port > MAX_PORT)
+    throw invalid(`${field} port ${port} must lie within 1-${MAX_PORT}`, field);
+  return port;
+}
+
 export interface Label {
   readonly key: string;
   readonly value: string;
@@ -107,6 +130,24 @@ export function checkLabels(labels: readonly Label[]): Label[] {
       throw invalid(`a tag key must not start with '${RESERVED_KEY}'`, 'tags');
     if (seen.has(key)) throw invalid(`the tag key '${key}' is there twice`, 'tags');
     seen.add(key);
+    return { key, value };
+  });
+}
+
+const MAX_HEADERS = 64;
+const MAX_HEADER_VALUE = 4_096;
+/** RFC 9110: a header's name is a token, its value has neither line ends nor U+0000. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/u;
+
+export function checkHeaders(headers: readonly Label[]): Label[] {
+  const refused = (why: string) => invalid(`requestHeaderRewrites ${why}`, 'requestHeaderRewrites');
+  if (headers.length > MAX_HEADERS) throw refused(`has more than ${MAX_HEADERS} headers`);
+  const seen = new Set<string>();
+  return headers.map(({ key, value }) => {
+    if (!TOKEN.test(key)) throw refused(`'${key.slice(0, 40)}' is no name of a header`);
+    if (value.length > MAX_HEADER_VALUE || /\p{Cc}/u.test(value)) throw refused(`'${key}' has a bad value`);
+    if (seen.has(key.toLowerCase())) throw refused(`'${key}' is there twice`);
+    seen.add(key.toLowerCase());
     return { key, value };
   });
 }

@@ -4,9 +4,10 @@
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`.
  */
 import { invalid } from '../../kernel/errors.ts';
+import { checkName } from '../../kernel/names.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { requireRow } from '../directory/missing.ts';
+import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Resource, ResourceProtocols } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -23,7 +24,11 @@ import {
   type TermsChange,
 } from './resource-rules.ts';
 
+export type ResourceKind = Resource['kind'];
+
 export interface ResourceChange extends ResourceParts {
+  /** Fixed when it is made (`network` unless said); what another kind of resource is asked to be is not found. */
+  readonly kind?: ResourceKind;
   readonly name?: string;
   readonly network?: number;
   readonly address?: string;
@@ -32,6 +37,8 @@ export interface ResourceChange extends ResourceParts {
   readonly protocols?: ResourceProtocols;
   readonly active?: boolean;
   readonly bypass?: boolean;
+  /** What ends TLS or SSH for it: needed by every kind but `network` and `egress`, which have none. */
+  readonly proxy?: number;
   /** Null: the default policy. */
   readonly securityPolicy?: number | null;
   readonly terms?: TermsChange;
@@ -43,16 +50,6 @@ export interface ResourceService {
   create(actor: Actor, input: NewResource, origin: AuditOrigin): Promise<Resource>;
   update(actor: Actor, id: number, change: ResourceChange, origin: AuditOrigin): Promise<Resource>;
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
-}
-
-const MAX_NAME = 255;
-
-function checkName(text: string): string {
-  const name = text.trim();
-  if (name === '') throw invalid('the name must not be empty', 'name');
-  if (name.length > MAX_NAME) throw invalid(`the name must not exceed ${MAX_NAME} characters`, 'name');
-  if (/\p{Cc}/u.test(name)) throw invalid('the name must not contain control characters', 'name');
-  return name;
 }
 
 type Settings = Pick<
@@ -71,6 +68,7 @@ type Settings = Pick<
   | 'accessMode'
   | 'accessSeconds'
   | 'approvalMode'
+  | 'proxy'
 >;
 
 const DEFAULTS = {
@@ -82,11 +80,18 @@ const DEFAULTS = {
   accessMode: null,
   accessSeconds: null,
   approvalMode: null,
+  proxy: null,
 } as const;
+
+/** Kinds that are reached by address alone; the others stand behind a proxy. */
+const PLAIN_KINDS: ReadonlySet<ResourceKind> = new Set(['network', 'egress']);
+/** Both are the same to whoever asks for a plain resource: only their makers differ. */
+const isOfKind = (resource: Resource, kind: ResourceKind | undefined): boolean =>
+  kind === undefined || resource.kind === kind || (PLAIN_KINDS.has(resource.kind) && PLAIN_KINDS.has(kind));
 
 /** The columns after a change, each rule checked. */
 function settingsAfter(present: Settings, change: ResourceChange): Settings {
-  const { name, network, address, alias, protocols, active, bypass, securityPolicy, terms } = change;
+  const { name, network, address, alias, protocols, active, bypass, securityPolicy, terms, proxy } = change;
   const after: Settings = {
     name: name === undefined ? present.name : checkName(name),
     network: network ?? present.network,
@@ -103,6 +108,7 @@ function settingsAfter(present: Settings, change: ResourceChange): Settings {
     accessMode: present.accessMode,
     accessSeconds: present.accessSeconds,
     approvalMode: present.approvalMode,
+    proxy: proxy ?? present.proxy,
     ...(terms === undefined ? {} : changeTerms(present, terms)),
   };
   if (after.bypass) checkBypass(after);
@@ -125,6 +131,8 @@ export function createResourceService({ store }: { readonly store: Store }): Res
   return {
     create: async (actor, input, origin) => {
       allow(actor, input);
+      const kind = input.kind ?? 'network';
+      checkProxy(kind, input);
       const settings = settingsAfter(
         { ...DEFAULTS, name: '', network: input.network, ...parseAddress(input.address) },
         input,
@@ -134,10 +142,9 @@ export function createResourceService({ store }: { readonly store: Store }): Res
         const resource = await tx.insert('resource', {
           org: actor.org,
           id: tx.newId(),
-          kind: 'network',
+          kind,
           ...settings,
           networkWide: false,
-          proxy: null,
           createdAt: tx.now,
           updatedAt: tx.now,
           ...byColumnsOf(actor),
@@ -152,6 +159,8 @@ export function createResourceService({ store }: { readonly store: Store }): Res
       allow(actor, change);
       return store.write(contextOf(actor, origin, idsFor(change)), async (tx) => {
         const before = await requireRow(tx, 'resource', actor.org, id);
+        if (!isOfKind(before, change.kind)) throw missing('resource', id);
+        checkProxy(before.kind, { ...change, proxy: change.proxy ?? before.proxy ?? undefined });
         const settings = settingsAfter(before, change);
         await checkReferences(tx, actor.org, settings);
         const after = await tx.update('resource', actor.org, id, settings);
@@ -203,7 +212,23 @@ const differing = (from: object, to: object): object => {
   );
 };
 
+function checkProxy(
+  kind: ResourceKind,
+  { proxy, bypass }: { proxy?: number | undefined; bypass?: boolean | undefined },
+): void {
+  const plain = PLAIN_KINDS.has(kind);
+  if (plain && proxy !== undefined) throw invalid('a network resource has no gateway', 'gatewayId');
+  if (!plain && proxy === undefined) throw invalid('gatewayId is required', 'gatewayId');
+  if (!plain && bypass === true) throw invalid('only network resources can be bypassed', 'routingMode');
+}
+
 async function checkReferences(tx: Tx, org: number, settings: Settings): Promise<void> {
   await requireRow(tx, 'network', org, settings.network);
+  if (settings.proxy !== null) {
+    const proxy = await requireRow(tx, 'proxy', org, settings.proxy);
+    if (proxy.network !== settings.network) {
+      throw invalid('the Gateway is in another Remote Network than the Resource', 'gatewayId');
+    }
+  }
   if (settings.securityPolicy !== null) await requireRow(tx, 'securityPolicy', org, settings.securityPolicy);
 }

@@ -1,19 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { insertServiceAccount, seed } from '../../support/seeds.ts';
-import { createTwingateServer, type Gql, gid, gqlOf, type Seeded, seedOrganization } from './support.ts';
+import {
+  createTwingateServer,
+  type Gql,
+  gid,
+  gqlOf,
+  mutationOf,
+  type RunMutation,
+  refused,
+  type Seeded,
+  seedOrganization,
+} from './support.ts';
 
 const DAY_S = 86_400;
 
 describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (engine) => {
   let api: ApiServer;
   let gql: Gql;
+  let run: RunMutation;
   let acme: TestOrganization;
   let seeded: Seeded;
   let net: string;
   beforeAll(async () => {
     api = await createTwingateServer(engine);
     gql = gqlOf(api);
+    run = mutationOf(gql);
     acme = { organization: api.organization, owner: api.owner, token: api.token };
     seeded = await seedOrganization(api);
     net = gid('RemoteNetwork', seeded.networks.prod.id);
@@ -22,29 +34,6 @@ describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (eng
     expect(api.failures).toEqual([]);
     await api.close();
   });
-  const run = async (
-    call: string,
-    fields = 'ok error entity { id }',
-    variables?: Record<string, unknown>,
-    token?: string,
-  ) => {
-    const declared =
-      variables === undefined
-        ? ''
-        : `(${Object.keys(variables)
-            .map((name) => `$${name}: ${TYPES[name]}`)
-            .join(', ')})`;
-    const { data, errors } = await gql(`mutation${declared} { it: ${call} { ${fields} } }`, variables, token);
-    expect(errors).toBeUndefined();
-    return data.it;
-  };
-  const TYPES: Readonly<Record<string, string>> = {
-    access: '[AccessInput!]!',
-    protocols: 'ProtocolsInput',
-    tags: '[TagInput!]',
-    policy: 'AccessPolicyInput',
-  };
-  const refused = (text: string | RegExp) => ({ ok: false, error: expect.stringMatching(text) });
   const head = async () => (await api.store.feed.heads([acme.organization.id])).get(acme.organization.id);
 
   describe('connectors', () => {

@@ -329,13 +329,4 @@ describe.each(ENGINES)('Twingate queries on %s', (engine) => {
       policy: { name: 'Default Policy', groups: { totalCount: 3 } },
     });
   });
-
-  test('what is not built says so', async () => {
-    const { data, errors } = await gql('{ dnsFilteringProfiles { id } }');
-    expect(data).toBeNull();
-    expect(errors?.[0]).toMatchObject({
-      message: expect.stringContaining('not implemented'),
-      extensions: { code: 'not_implemented' },
-    });
-  });
 });

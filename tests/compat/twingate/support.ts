@@ -60,6 +60,38 @@ export const gqlOf =
     return answer.json<GraphqlAnswer>();
   };
 
+export type RunMutation = (
+  call: string,
+  fields?: string,
+  variables?: Record<string, unknown>,
+  token?: string,
+  // biome-ignore lint/suspicious/noExplicitAny: the shape follows from the fields of each test
+) => Promise<any>;
+
+/** Input types of the variables that tests hand to one mutation, by their names. */
+const VARIABLE_TYPES: Readonly<Record<string, string>> = {
+  access: '[AccessInput!]!',
+  protocols: 'ProtocolsInput',
+  tags: '[TagInput!]',
+  policy: 'AccessPolicyInput',
+  text: 'String!',
+  list: '[String!]',
+};
+
+/** One mutation, written as its call; the answer is its payload. */
+export const mutationOf =
+  (gql: Gql): RunMutation =>
+  async (call, fields = 'ok error entity { id }', variables, token) => {
+    const names = Object.keys(variables ?? {});
+    const declared =
+      names.length === 0 ? '' : `(${names.map((name) => `$${name}: ${VARIABLE_TYPES[name]}`).join(', ')})`;
+    const { data, errors } = await gql(`mutation${declared} { it: ${call} { ${fields} } }`, variables, token);
+    expect(errors).toBeUndefined();
+    return data.it;
+  };
+
+export const refused = (text: string | RegExp) => ({ ok: false, error: expect.stringMatching(text) });
+
 export const gid = (type: string, id: number): string => Buffer.from(`${type}:${id}`).toString('base64');
 
 /** People, groups, two networks with connectors, resources, edges, service accounts and devices. */

@@ -24,6 +24,14 @@ export const numberOf = (args: Args, name: string): number | undefined => {
   return typeof value === 'number' ? value : undefined;
 };
 
+export const textsOf = (args: Args, name: string): string[] | undefined => {
+  const value = given(args, name);
+  return Array.isArray(value) ? value.map(String) : undefined;
+};
+/** The members of an input object; undefined when none is given. */
+export const inputOf = (value: unknown): Args | undefined =>
+  typeof value === 'object' && value !== null ? (value as Args) : undefined;
+
 function decode(type: IdType, value: unknown): number {
   const id = decodeGlobalId(type, value);
   if (id === undefined) throw doesNotExist(type, String(value));

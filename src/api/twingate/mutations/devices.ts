@@ -1,6 +1,6 @@
 import type { DeviceStanding } from '../../../domain/devices/device-standing.ts';
 import type { RootField } from '../queries.ts';
-import { idOf } from './arguments.ts';
+import { idOf, textsOf } from './arguments.ts';
 
 const ORIGIN = 'twingate-api';
 
@@ -13,8 +13,6 @@ const standing = (
     entity: await services.deviceStanding[fact](actor, idOf(args, 'id', 'Device'), value, ORIGIN),
   }),
 });
-
-const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
 
 export const deviceMutations: Readonly<Record<string, RootField>> = {
   deviceUpdate: {
@@ -35,13 +33,13 @@ export const deviceMutations: Readonly<Record<string, RootField>> = {
   serialNumbersCreate: {
     requires: 'devices:write',
     resolve: async (args, { actor, services }) => ({
-      entities: await services.deviceStanding.addSerials(actor, textsOf(args.serialNumbers), ORIGIN),
+      entities: await services.deviceStanding.addSerials(actor, textsOf(args, 'serialNumbers') ?? [], ORIGIN),
     }),
   },
   serialNumbersDelete: {
     requires: 'devices:write',
     resolve: async (args, { actor, services }) => {
-      await services.deviceStanding.removeSerials(actor, textsOf(args.serialNumbers), ORIGIN);
+      await services.deviceStanding.removeSerials(actor, textsOf(args, 'serialNumbers') ?? [], ORIGIN);
       return {};
     },
   },

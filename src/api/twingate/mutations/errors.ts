@@ -17,6 +17,7 @@ const TYPES: { readonly [K in IdentifiedKind]?: IdType } = {
   device: 'Device',
   proxy: 'Gateway',
   accessRequest: 'AccessRequest',
+  dnsFilterProfile: 'DnsFilteringProfile',
 };
 
 const isMissing = (details: unknown): details is MissingDetails =>

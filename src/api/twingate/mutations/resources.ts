@@ -4,13 +4,9 @@ import type { ResourceChange } from '../../../domain/networks/resource-service.t
 import { invalid } from '../../../kernel/errors.ts';
 import type { Args } from '../context.ts';
 import type { RootField } from '../queries.ts';
-import { defined, flagOf, idOf, listChangeOf, optionalIdOf, textOf } from './arguments.ts';
+import { defined, flagOf, idOf, inputOf, listChangeOf, numberOf, optionalIdOf, textOf } from './arguments.ts';
 
 const ORIGIN = 'twingate-api';
-
-type Input = Readonly<Record<string, unknown>>;
-const inputOf = (value: unknown): Input | undefined =>
-  typeof value === 'object' && value !== null ? (value as Input) : undefined;
 
 function rulesOf(value: unknown): PortRules {
   const input = inputOf(value);
@@ -29,10 +25,10 @@ function protocolsOf(args: Args): ResourceProtocols | undefined {
 }
 
 /** Null takes all of them away. */
-function labelsOf(args: Args): Label[] | undefined {
-  if (args.tags === null) return [];
-  if (!Array.isArray(args.tags)) return undefined;
-  return args.tags.map(({ key, value }: { key: string; value: string }) => ({ key, value }));
+function pairsOf(value: unknown): Label[] | undefined {
+  if (value === null) return [];
+  if (!Array.isArray(value)) return undefined;
+  return value.map(({ key, value: text }: { key: string; value: string }) => ({ key, value: text }));
 }
 
 const MODES = { MANUAL: 'manual', AUTO_LOCK: 'auto-lock', ACCESS_REQUEST: 'access-request' } as const;
@@ -70,35 +66,70 @@ function changeOf(args: Args): ResourceChange {
     browserShortcut: flagOf(args, 'isBrowserShortcutEnabled'),
     securityPolicy:
       args.securityPolicyId === null ? null : optionalIdOf(args, 'securityPolicyId', 'SecurityPolicy'),
-    labels: labelsOf(args),
+    labels: pairsOf(args.tags),
     terms: termsOf(args),
     groups: listChangeOf(args, 'Group', 'Group'),
     approvers: listChangeOf(args, 'ApproverGroup', 'Group'),
   }) as ResourceChange;
 }
 
+/** Ports and headers of what stands behind a proxy. The newer form nests a port in an object, both are taken. */
+function proxiedOf(args: Args): ResourceChange {
+  const port = (name: string): number | undefined =>
+    numberOf(inputOf(args[name]) ?? {}, 'port') ?? numberOf(args, `${name}Port`);
+  return defined({
+    proxy: optionalIdOf(args, 'gatewayId', 'Gateway'),
+    upstreamPort: port('upstream'),
+    downstreamPort: port('downstream'),
+    headerRewrites: pairsOf(args.requestHeaderRewrites),
+  });
+}
+
+const PREFIXES = {
+  network: 'resource',
+  kubernetes: 'kubernetesResource',
+  ssh: 'sshResource',
+  web: 'webAppResource',
+};
+
+function mutationsOfKind(kind: keyof typeof PREFIXES): Record<string, RootField> {
+  return {
+    [`${PREFIXES[kind]}Create`]: {
+      requires: 'networks:write',
+      resolve: async (args, { actor, services }) => ({
+        entity: await services.resources.create(
+          actor,
+          {
+            ...changeOf(args),
+            ...proxiedOf(args),
+            kind,
+            name: textOf(args, 'name') ?? '',
+            address: textOf(args, 'address') ?? '',
+            network: idOf(args, 'remoteNetworkId', 'RemoteNetwork'),
+          },
+          ORIGIN,
+        ),
+      }),
+    },
+    [`${PREFIXES[kind]}Update`]: {
+      requires: 'networks:write',
+      resolve: async (args, { actor, services }) => ({
+        entity: await services.resources.update(
+          actor,
+          idOf(args, 'id', 'Resource'),
+          { ...changeOf(args), ...proxiedOf(args), kind },
+          ORIGIN,
+        ),
+      }),
+    },
+  };
+}
+
 export const resourceMutations: Readonly<Record<string, RootField>> = {
-  resourceCreate: {
-    requires: 'networks:write',
-    resolve: async (args, { actor, services }) => ({
-      entity: await services.resources.create(
-        actor,
-        {
-          ...changeOf(args),
-          name: textOf(args, 'name') ?? '',
-          address: textOf(args, 'address') ?? '',
-          network: idOf(args, 'remoteNetworkId', 'RemoteNetwork'),
-        },
-        ORIGIN,
-      ),
-    }),
-  },
-  resourceUpdate: {
-    requires: 'networks:write',
-    resolve: async (args, { actor, services }) => ({
-      entity: await services.resources.update(actor, idOf(args, 'id', 'Resource'), changeOf(args), ORIGIN),
-    }),
-  },
+  ...mutationsOfKind('network'),
+  ...mutationsOfKind('kubernetes'),
+  ...mutationsOfKind('ssh'),
+  ...mutationsOfKind('web'),
   resourceDelete: {
     requires: 'networks:write',
     resolve: async (args, { actor, services }) => {

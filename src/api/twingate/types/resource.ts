@@ -47,9 +47,9 @@ const autolockDays = ({ accessMode, accessSeconds }: Locking): number | null =>
 const detailsOf = async (resource: Resource, context: Context) =>
   (await loadFacts(context, 'resourceTwingate', 'resource', resource.id))[0];
 
-const portOf = async (resource: Resource, context: Context, name: string) => {
+const portOf = async (resource: Resource, context: Context, name: 'upstreamPort' | 'downstreamPort') => {
   const port = (await detailsOf(resource, context))?.details[name];
-  return typeof port === 'number' ? { port } : null;
+  return port === undefined ? null : { port };
 };
 
 export const resourceFields: FieldResolvers = fieldsOf<Resource>({
@@ -116,10 +116,8 @@ export const resourceFields: FieldResolvers = fieldsOf<Resource>({
     required('the gateway of a resource', loadOne(context, 'proxy', proxy)),
   upstream: (resource, _args, context) => portOf(resource, context, 'upstreamPort'),
   downstream: (resource, _args, context) => portOf(resource, context, 'downstreamPort'),
-  requestHeaderRewrites: async (resource, _args, context) => {
-    const rewrites = (await detailsOf(resource, context))?.details.requestHeaderRewrites;
-    return Array.isArray(rewrites) ? rewrites : [];
-  },
+  requestHeaderRewrites: async (resource, _args, context) =>
+    (await detailsOf(resource, context))?.details.headerRewrites ?? [],
 });
 
 /** The object type of each kind. What another dialect made is a plain network resource here. */
