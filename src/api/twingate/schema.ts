@@ -86,8 +86,8 @@ function mutationResolver({ requires, resolve }: RootField): Resolver {
       return { ok: true, error: null, ...done };
     } catch (thrown) {
       const error = toAppError(thrown);
-      // What is not built, or is our own fault, is no refusal.
-      if (error.code === 'internal' || error.code === 'not_implemented') throw thrown;
+      // What is our own fault is no refusal.
+      if (error.code === 'internal') throw thrown;
       return { ok: false, error: payloadError(error) };
     }
   };

@@ -32,15 +32,18 @@ describe.each(ENGINES)('Twingate DNS filtering profiles and device posture on %s
     await api.close();
   });
 
-  test('there is none at first; the older mutations make the one that they mean', async () => {
+  test('without an id the oldest is meant, which the older mutations make where there is none', async () => {
     const READ = '{ dnsFilteringProfile { name allowedDomains deniedDomains } dnsFilteringProfiles { id } }';
-    expect((await gql(READ)).data).toEqual({ dnsFilteringProfile: null, dnsFilteringProfiles: [] });
+    const token = (await api.createOrganization('fresh')).token;
     const done = { ok: true, error: null };
-    expect(await run('dnsFilteringAllowedDomainsSet(domains: ["a.test"])', 'ok error')).toEqual(done);
-    expect(await run('dnsFilteringDeniedDomainsSet(domains: ["b.test", "*.c.test"])', 'ok error')).toEqual(
-      done,
-    );
-    expect((await gql(READ)).data).toMatchObject({
+    expect((await gql(READ, undefined, token)).data).toEqual({
+      dnsFilteringProfile: null,
+      dnsFilteringProfiles: [],
+    });
+    const set = (call: string) => run(call, 'ok error', undefined, token);
+    expect(await set('dnsFilteringAllowedDomainsSet(domains: ["a.test"])')).toEqual(done);
+    expect(await set('dnsFilteringDeniedDomainsSet(domains: ["b.test", "*.c.test"])')).toEqual(done);
+    expect((await gql(READ, undefined, token)).data).toMatchObject({
       dnsFilteringProfile: {
         name: 'Default Profile',
         allowedDomains: ['a.test'],
@@ -48,6 +51,8 @@ describe.each(ENGINES)('Twingate DNS filtering profiles and device posture on %s
       },
       dnsFilteringProfiles: [{}],
     });
+    await run('dnsFilteringProfileCreate(name: "later")', 'ok', undefined, token);
+    expect((await gql(READ, undefined, token)).data.dnsFilteringProfile.name).toBe('Default Profile');
   });
 
   test('are made by name, changed in part, and deleted', async () => {

@@ -200,6 +200,59 @@ export async function seedOrganization(api: ApiServer, org = api.organization.id
     });
     await tx.insert('serialNumber', { org, id: tx.newId(), serial: 'SN-2', createdAt: now });
     await tx.insert('serialNumber', { org, id: tx.newId(), serial: 'SN-9', createdAt: now });
+    const stamps = { createdAt: now, updatedAt: now };
+    const authority = (kind: 'x509' | 'ssh') =>
+      tx.insert('certificateAuthority', {
+        org,
+        id: tx.newId(),
+        kind,
+        name: `seeded ${kind}`,
+        material: '',
+        fingerprint: 'AB:CD',
+        ...stamps,
+      });
+    const [x509, ssh] = [await authority('x509'), await authority('ssh')];
+    const proxy = await tx.insert('proxy', {
+      org,
+      id: tx.newId(),
+      network: prod.id,
+      address: '10.0.0.7:443',
+      x509Ca: x509.id,
+      sshCa: ssh.id,
+      ...stamps,
+    });
+    const profile = await tx.insert('dnsFilterProfile', {
+      org,
+      id: tx.newId(),
+      name: 'seeded profile',
+      priority: 1,
+      fallback: 'auto',
+      lists: { allowed: [], denied: [] },
+      categories: {},
+      ...stamps,
+    });
+    await tx.insert('dnsFilterGroup', { org, group: ops.id, profile: profile.id });
+    const request = await tx.insert('accessRequest', {
+      org,
+      id: tx.newId(),
+      membership: anna.id,
+      resource: database.id,
+      reason: 'seeded',
+      seconds: null,
+      status: 'pending',
+      requestedAt: now,
+      decidedAt: null,
+      decidedBy: null,
+      accessUntil: null,
+    });
+    const policy = await tx.insert('securityPolicy', {
+      org,
+      id: tx.newId(),
+      name: 'seeded policy',
+      type: 'resource',
+      conditions: [],
+      ...stamps,
+    });
     return {
       people: { anna, pending, suspended },
       groups: { ops, twin, hidden },
@@ -208,6 +261,10 @@ export async function seedOrganization(api: ApiServer, org = api.organization.id
       resources: { database, wiki },
       robot,
       edges: { edge, robotEdge },
+      proxied: { x509, ssh, proxy },
+      profile,
+      request,
+      policy,
       devices: { laptop, phone, blocked, tagged, connectorDevice, offline },
     };
   });
