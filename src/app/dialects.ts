@@ -52,9 +52,9 @@ const twingate: Dialect = ({ services, log }) => {
 };
 
 const netmaker: Dialect = ({ services, log }) => {
-  const { store, clock, random, passwordSignIn, passwords, authenticator } = services;
+  const { store, clock, random, passwordSignIn, passwords, firstRun, authenticator } = services;
   return createNetmakerApi({
-    services: createNetmakerServices({ store, clock, random, passwordSignIn, passwords }),
+    services: createNetmakerServices({ store, clock, random, passwordSignIn, passwords, firstRun }),
     authenticate: authenticator.authenticate,
     onError: defectLog(log),
   });

@@ -1,6 +1,7 @@
 /** Networks, gateways, resources, edges, roles and services as the policy sees them. */
 
 import { isOpen, modeOf } from '../domain/access-requests/access-terms.ts';
+import { openGateways } from '../domain/groups/network-access.ts';
 import type { Row } from '../domain/model/entities.ts';
 import type { AccessEdge, Gateway, PortRules, Resource } from '../domain/model/networks.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
@@ -91,8 +92,7 @@ export function edgeInput(
 }
 
 /** Whether a role opens its network to packets, and not only its settings to administrators. */
-export const opensNetwork = (role: Row<'networkRole'>): boolean =>
-  role.fullAccess || role.access.vpn_access === true;
+export const opensNetwork = (role: Row<'networkRole'>): boolean => openGateways(role) === 'all';
 
 export function serviceInput(
   snapshot: Snapshot,

@@ -7,16 +7,12 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
+import { headerText } from './request.ts';
 import { deniesDashboard, ROLE_NAMES } from './roles.ts';
 import { fromJwt, toJwt } from './session-token.ts';
 
-const headerOf = (request: FastifyRequest, name: string): string | undefined => {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-};
-
 export const hintsOf = (request: FastifyRequest): TenantHints => ({
-  tenantId: headerOf(request, 'x-tenant-id'),
+  tenantId: headerText(request, 'x-tenant-id'),
   host: request.headers.host,
 });
 
@@ -63,7 +59,7 @@ const textOf = (body: unknown, name: string): string => {
 };
 
 /** The dashboard asks for this with a header; the desktop client and nmctl do not. */
-const isDashboard = (request: FastifyRequest): boolean => headerOf(request, 'from-ui') === 'true';
+const isDashboard = (request: FastifyRequest): boolean => headerText(request, 'from-ui') === 'true';
 
 export const authenticationOperations = ({ services }: NetmakerApiParts): Operation[] => [
   {
@@ -94,7 +90,7 @@ export const authenticationOperations = ({ services }: NetmakerApiParts): Operat
         throw new NetmakerError(401, 'access denied to dashboard');
       }
       const session = await services.passwordSignIn.open(outcome, {
-        name: headerOf(request, 'x-application-name')?.slice(0, 100) || 'netmaker-desktop',
+        name: headerText(request, 'x-application-name')?.slice(0, 100) || 'netmaker-desktop',
         origin: 'netmaker-api',
       });
       const jwt = toJwt(session.token, {

@@ -24,6 +24,9 @@ export class NetmakerError extends Error {
   }
 }
 
+/** Where what this dialect writes comes from, in the audit. */
+export const ORIGIN = 'netmaker-api';
+
 /** Rows that do not exist are told in these words, and seldom with 404. */
 export const RECORD_NOT_FOUND = 'record not found';
 

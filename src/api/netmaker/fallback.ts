@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Operation } from '../shared/operation.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-const BASES = ['/api/users', '/api/users_pending', '/api/v1/users'];
+const BASES = ['/api/users', '/api/users_pending', '/api/v1/users', '/api/server'];
 
 const matches = (pattern: string, path: string): boolean => {
   const [wanted, given] = [pattern.split('/'), path.split('/')];

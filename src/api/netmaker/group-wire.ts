@@ -1,8 +1,10 @@
+import type { ShownGroup } from '../../domain/groups/group-lookup.ts';
+import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import type { HeldRole } from '../../domain/groups/network-role-reads.ts';
-import type { Group } from '../../domain/model/people.ts';
-import { ALL_NETWORKS_ADMINS, groupId, timeText } from './wire.ts';
+import { encodeUuid } from '../../domain/ids/uuid8.ts';
+import { ALL_NETWORKS_ADMINS, timeText } from './wire.ts';
 
-const ALL_NETWORKS = 'all_networks';
+export const ALL_NETWORKS = 'all_networks';
 
 export interface UserGroup {
   readonly id: string;
@@ -27,29 +29,32 @@ function networkRoles(held: readonly HeldRole[]): UserGroup['network_roles'] {
   );
 }
 
-export const toUserGroup = (group: Group, held: readonly HeldRole[]): UserGroup => ({
-  id: groupId(group),
+export const refId = (ref: GroupRef): string => (typeof ref === 'number' ? encodeUuid('group', ref) : ref);
+
+export const toUserGroup = (group: ShownGroup): UserGroup => ({
+  id: refId(group.ref),
   name: group.name,
   default: group.kind === 'system',
   external_identity_provider_id: group.originId ?? '',
-  network_roles: networkRoles(held),
-  color_code: '',
-  meta_data: '',
+  network_roles: networkRoles(group.roles),
+  color_code: group.colorCode,
+  meta_data: group.metaData,
   created_by: group.byName,
   created_at: timeText(group.createdAt),
   updated_at: timeText(group.updatedAt),
 });
 
 /** The group that administrators are in by what they are. No row stands behind it. */
-export const allNetworksAdmins = (): UserGroup => ({
-  id: ALL_NETWORKS_ADMINS,
-  name: 'All Networks Admin Group',
-  default: true,
-  external_identity_provider_id: '',
-  network_roles: { [ALL_NETWORKS]: { 'global-network-admin': {} } },
-  color_code: '',
-  meta_data: '',
-  created_by: '',
-  created_at: timeText(null),
-  updated_at: timeText(null),
-});
+export const allNetworksAdmins = (): UserGroup =>
+  toUserGroup({
+    ref: ALL_NETWORKS_ADMINS,
+    name: 'All Networks Admin Group',
+    kind: 'system',
+    originId: null,
+    colorCode: '',
+    metaData: '',
+    roles: [{ network: null, role: 'global-network-admin' }],
+    byName: '',
+    createdAt: null,
+    updatedAt: null,
+  });

@@ -4,8 +4,11 @@ import { mountOperations, type Operation } from '../shared/operation.ts';
 import { authenticationOperations, createIdentify } from './authentication.ts';
 import { sendError } from './envelope.ts';
 import { mountFallback } from './fallback.ts';
+import { groupOperations } from './groups.ts';
 import type { NetmakerApiParts } from './parts.ts';
 import { roleOperations } from './roles-operations.ts';
+import { serverOperations } from './server.ts';
+import { superAdminOperations } from './super-admin.ts';
 import { userWriteOperations } from './user-writes.ts';
 import { userOperations } from './users.ts';
 
@@ -18,6 +21,9 @@ export const netmakerOperations = (parts: NetmakerApiParts): Operation[] => [
   ...userOperations(parts),
   ...userWriteOperations(parts),
   ...roleOperations(parts),
+  ...groupOperations(parts),
+  ...superAdminOperations(parts),
+  ...serverOperations(parts),
 ];
 
 const BODY_LIMIT_BYTES = 256 * 1024;

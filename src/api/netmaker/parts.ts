@@ -3,19 +3,31 @@ import type { Passwords } from '../../auth/password.ts';
 import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
+import type { UsageReads } from '../../domain/directory/usage.ts';
+import type { FirstRun } from '../../domain/first-run/first-run-service.ts';
 import type { GroupLookup } from '../../domain/groups/group-lookup.ts';
+import type { GroupService } from '../../domain/groups/group-service.ts';
 import type { NetworkRoleReads } from '../../domain/groups/network-role-reads.ts';
+import type { NetworkRoleService } from '../../domain/groups/network-role-service.ts';
+import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { PeopleReads } from '../../domain/people/people-reads.ts';
 import type { UserAccountService } from '../../domain/people/user-account-service.ts';
+import type { SettingsService } from '../../domain/settings/settings-service.ts';
 
 /** What the dialect needs of the program. */
 export interface NetmakerServices {
   readonly people: PeopleReads;
   readonly networkRoles: NetworkRoleReads;
+  readonly roles: NetworkRoleService;
   readonly groupLookup: GroupLookup;
+  readonly groups: GroupService;
   readonly users: UserAccountService;
+  readonly memberAdmin: MemberAdmin;
+  readonly firstRun: Pick<FirstRun, 'isOffered' | 'complete'>;
   readonly passwords: Passwords;
   readonly tenancy: Tenancy;
+  readonly settings: SettingsService;
+  readonly usage: UsageReads;
   readonly passwordSignIn: PasswordSignIn;
 }
 

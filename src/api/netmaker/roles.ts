@@ -3,6 +3,8 @@ import type { Role } from '../../domain/model/people.ts';
 
 export const PLATFORM_ROLES = ['super-admin', 'admin', 'platform-user', 'service-user', 'auditor'] as const;
 export type PlatformRole = (typeof PLATFORM_ROLES)[number];
+export const isPlatformRole = (text: string): text is PlatformRole =>
+  (PLATFORM_ROLES as readonly string[]).includes(text);
 
 export const ROLE_NAMES: Readonly<Record<Role, PlatformRole>> = {
   owner: 'super-admin',

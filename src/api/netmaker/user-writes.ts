@@ -2,18 +2,19 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import { decodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Role } from '../../domain/model/people.ts';
 import type { UserRefusal } from '../../domain/people/user-account-service.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { envelope, NetmakerError } from './envelope.ts';
+import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
-import { PLATFORM_ROLES, type PlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
+import { bodyOf, pathText, queryFlag } from './request.ts';
+import { isPlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
 import { checkUser, toUser } from './users.ts';
 import { ALL_NETWORKS_ADMINS } from './wire.ts';
 
-const ORIGIN = 'netmaker-api';
 const MIN_PASSWORD = 5;
 const MAX_GROUPS = 1_000;
 
@@ -29,14 +30,7 @@ const Body = z.object({
 });
 type UserBody = z.infer<typeof Body>;
 
-function parseBody(request: FastifyRequest): UserBody {
-  const parsed = Body.safeParse(request.body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new NetmakerError(400, `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}`);
-}
-
-const pathName = (request: FastifyRequest): string => (request.params as { username: string }).username;
+const pathName = (request: FastifyRequest): string => pathText(request, 'username');
 
 /** The refusals of one operation in its own words; the target's name stands in some. */
 type Words = Partial<Record<UserRefusal, string>>;
@@ -62,9 +56,6 @@ async function inWords<T>(status: number, words: Words, work: Promise<T>): Promi
   }
 }
 
-const isPlatformRole = (text: string): text is PlatformRole =>
-  (PLATFORM_ROLES as readonly string[]).includes(text);
-
 /** The role that a name is written as. */
 function writtenRole(name: string, superAdmin: string): Role {
   if (!isPlatformRole(name)) throw new NetmakerError(400, `invalid user role ${name}`);
@@ -78,13 +69,13 @@ async function groupIds(
   actor: Actor,
   body: UserBody,
   onUnknown: (id: string) => void,
-): Promise<number[] | undefined> {
+): Promise<GroupRef[] | undefined> {
   const given = body.user_group_ids;
   if (given === undefined || given === null) return undefined;
   const names = Object.keys(given).filter((name) => name !== ALL_NETWORKS_ADMINS);
   if (names.length > MAX_GROUPS) throw new NetmakerError(400, `more than ${MAX_GROUPS} groups`);
   const wanted = names.map((name) => ({ name, id: decodeUuid('group', name) }));
-  const found = await groupLookup.byIdOrSystemKey(actor, wanted);
+  const found = await groupLookup.refs(actor, wanted);
   for (const { name } of wanted) if (!found.has(name)) onUnknown(name);
   return [...found.values()];
 }
@@ -102,7 +93,7 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
       requires: 'members:write',
       handle: async ({ actor, request }) => {
         const member = await target(actor, request);
-        const force = (request.query as Record<string, unknown>)[`force_${verb}_configs`] === 'true';
+        const force = queryFlag(request, `force_${verb}_configs`);
         await inWords(
           403,
           {
@@ -124,7 +115,7 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
       path: '/api/users/:username',
       requires: 'members:write',
       handle: async ({ actor, request }) => {
-        const body = parseBody(request);
+        const body = bodyOf(Body, request);
         const username = body.username || pathName(request);
         if (username !== pathName(request)) {
           throw new NetmakerError(400, 'user in param and request body not matching');
@@ -165,7 +156,7 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
       path: '/api/users/:username',
       requires: 'authenticated',
       handle: async ({ actor, request }) => {
-        const body = parseBody(request);
+        const body = bodyOf(Body, request);
         if (body.username !== pathName(request)) {
           throw new NetmakerError(400, 'user in param and request body not matching');
         }

@@ -1,6 +1,5 @@
 /** Reading users. */
 import { Readable } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Membership } from '../../domain/model/people.ts';
 import { APPROVED } from '../../domain/people/member-state.ts';
@@ -8,6 +7,7 @@ import type { Operation } from '../shared/operation.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import { allNetworksAdmins, toUserGroup } from './group-wire.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
+import { queryText } from './request.ts';
 import { isAdministrator, platformRole, ROLE_NAMES } from './roles.ts';
 import { ALL_NETWORKS_ADMINS, type ReturnUser, toReturnUser } from './wire.ts';
 
@@ -64,11 +64,6 @@ async function* userChunks(
   yield separator === '[' ? '[]\n' : ']\n';
 }
 
-const queryOf = (request: FastifyRequest, name: string): string => {
-  const value = (request.query as Readonly<Record<string, unknown>>)[name];
-  return typeof value === 'string' ? value : '';
-};
-
 /** Members who joined are users; others are invites or wait for approval. */
 export function checkUser(member: Membership): Membership {
   if (member.joinedAt === null || member.approvedAt === null)
@@ -104,13 +99,12 @@ export const userOperations = ({ services }: NetmakerApiParts): Operation[] => [
     path: '/api/v1/users',
     requires: 'authenticated',
     handle: async ({ actor, request }) => {
-      const username = queryOf(request, 'username');
+      const username = queryText(request, 'username');
       if (username === '') throw new NetmakerError(400, 'username is required');
       const member = checkUser(await services.people.byUsername(actor, username));
       const user = await toUser(services, actor, member);
       const groups = (await services.people.groupsOf(actor, [member])).get(member.id) ?? [];
-      const roles = await services.networkRoles.ofGroups(actor, groups);
-      const full = groups.map((group) => toUserGroup(group, roles.get(group.id) ?? []));
+      const full = (await services.groupLookup.describe(actor, groups)).map(toUserGroup);
       const derived = isAdministrator(member.role) ? [[ALL_NETWORKS_ADMINS, allNetworksAdmins()]] : [];
       return envelope('fetched user with role info', {
         ...user,

@@ -16,6 +16,14 @@ import { insertEdge, PLAIN_TERMS, removeEdge } from '../networks/edges.ts';
 import type { Store, Tx } from '../ports/store.ts';
 import { freeGroupKey } from './group-key.ts';
 import { revokePersonalTokens } from './group-members.ts';
+import {
+  type GroupLook,
+  type GroupNetworkRole,
+  requireMayFill,
+  setLook,
+  setNetworkRoles,
+} from './group-network-roles.ts';
+import { removeGroupRows } from './network-groups.ts';
 
 export interface NewGroup {
   readonly name: string;
@@ -24,6 +32,10 @@ export interface NewGroup {
   readonly resources?: readonly number[];
   /** The policy of those accesses, and the one that the group is shown with. */
   readonly securityPolicy?: number;
+  readonly networkRoles?: readonly GroupNetworkRole[];
+  readonly look?: Partial<GroupLook>;
+  /** Refuses with `taken` when another group has the name. */
+  readonly uniqueName?: boolean;
 }
 
 export interface GroupChange {
@@ -33,6 +45,10 @@ export interface GroupChange {
   readonly resources?: ListChange;
   /** Set on every access of the group, also on those that it has already. */
   readonly securityPolicy?: number;
+  /** Takes the place of all that it holds. */
+  readonly networkRoles?: readonly GroupNetworkRole[];
+  readonly look?: Partial<GroupLook>;
+  readonly uniqueName?: boolean;
 }
 
 export interface GroupService {
@@ -48,12 +64,14 @@ export function createGroupService({ store }: { readonly store: Store }): GroupS
   return {
     create: async (actor, input, origin) => {
       authorize(actor, 'groups:write');
-      if (input.resources !== undefined && input.resources.length > 0) authorize(actor, 'access:write');
+      const opens = (input.resources?.length ?? 0) > 0 || (input.networkRoles?.length ?? 0) > 0;
+      if (opens) authorize(actor, 'access:write');
       const name = checkName(input.name);
       const ids = idsFor(input.resources);
       return store.write(contextOf(actor, origin, ids), async (tx) => {
         const { org } = actor;
         await checkPolicy(tx, org, input.securityPolicy);
+        if (input.uniqueName === true) await requireFreeName(tx, org, name);
         const group = await tx.insert('group', {
           org,
           id: tx.newId(),
@@ -69,30 +87,35 @@ export function createGroupService({ store }: { readonly store: Store }): GroupS
           ...byColumnsOf(actor),
         });
         audit(tx, group, 'create', { after: { name, key: group.key } });
-        await changeMembers(tx, group, { set: input.members ?? [] });
+        await changeMembers(tx, actor, group, { set: input.members ?? [] });
         await changeResources(tx, actor, group, { set: input.resources ?? [] }, input.securityPolicy);
+        await setNetworkRoles(tx, actor, group, input.networkRoles ?? []);
+        await setLook(tx, group, input.look ?? {});
         return group;
       });
     },
 
     update: async (actor, id, change, origin) => {
       authorize(actor, 'groups:write');
-      if (change.resources !== undefined || change.securityPolicy !== undefined) {
-        authorize(actor, 'access:write');
-      }
+      const opens = [change.resources, change.securityPolicy, change.networkRoles];
+      if (opens.some((one) => one !== undefined)) authorize(actor, 'access:write');
       const name = change.name === undefined ? undefined : checkName(change.name);
       const ids = idsFor([...(change.resources?.set ?? []), ...(change.resources?.add ?? [])]);
       return store.write(contextOf(actor, origin, ids), async (tx) => {
         const group = await requireRow(tx, 'group', actor.org, id);
-        if (name !== undefined || change.active !== undefined || change.members !== undefined) {
-          requireManual(group);
-        }
+        const own = [name, change.active, change.members, change.networkRoles, change.look];
+        if (own.some((one) => one !== undefined)) requireManual(group);
         await checkPolicy(tx, actor.org, change.securityPolicy);
-        if (change.members !== undefined) await changeMembers(tx, group, change.members);
+        if (name !== undefined && name !== group.name && change.uniqueName === true) {
+          await requireFreeName(tx, actor.org, name);
+        }
+        if (change.members !== undefined) await changeMembers(tx, actor, group, change.members);
         if (change.resources !== undefined) {
           await changeResources(tx, actor, group, change.resources, undefined);
         }
         if (change.securityPolicy !== undefined) await setPolicyOfEdges(tx, group, change.securityPolicy);
+        if (change.networkRoles !== undefined) await setNetworkRoles(tx, actor, group, change.networkRoles);
+        if (change.look !== undefined) await setLook(tx, group, change.look);
         const wanted = {
           ...(name === undefined ? {} : { name }),
           ...(change.active === undefined ? {} : { active: change.active }),
@@ -110,20 +133,8 @@ export function createGroupService({ store }: { readonly store: Store }): GroupS
       await store.write(contextOf(actor, origin), async (tx) => {
         const group = await requireRow(tx, 'group', actor.org, id);
         requireManual(group);
-        const { org } = group;
-        await changeMembers(tx, group, { set: [] });
-        for (const edge of await tx.find('accessEdge', org, { principalKind: 'group', principal: id })) {
-          await removeEdge(tx, edge);
-        }
-        for (const held of await tx.find('groupNetworkRole', org, { group: id })) {
-          await tx.remove('groupNetworkRole', org, held);
-        }
-        for (const { resource } of await tx.find('resourceApprover', org, { group: id })) {
-          await tx.remove('resourceApprover', org, { resource, group: id });
-        }
-        await tx.remove('dnsFilterGroup', org, { group: id });
-        await tx.remove('groupNetmaker', org, { group: id });
-        await tx.remove('group', org, id);
+        await changeMembers(tx, actor, group, { set: [] });
+        await removeGroupRows(tx, group);
         audit(tx, group, 'delete');
       });
     },
@@ -145,11 +156,16 @@ function requireManual(group: Group): void {
   throw invalid(`Group '${group.name}' ${why} and cannot be changed`, 'id');
 }
 
+async function requireFreeName(tx: Tx, org: number, name: string): Promise<void> {
+  const [holder] = await tx.find('group', org, { name }, 1);
+  if (holder !== undefined) throw new AppError('taken', 'group already exists', { field: 'name' });
+}
+
 async function checkPolicy(tx: Tx, org: number, id: number | undefined): Promise<void> {
   if (id !== undefined) await requireRow(tx, 'securityPolicy', org, id);
 }
 
-async function changeMembers(tx: Tx, group: Group, change: ListChange): Promise<void> {
+async function changeMembers(tx: Tx, actor: Actor, group: Group, change: ListChange): Promise<void> {
   const { org, id } = group;
   const present = await tx.find('groupMember', org, { group: id }, Number.MAX_SAFE_INTEGER);
   const { added, removed } = changesOf(
@@ -159,6 +175,7 @@ async function changeMembers(tx: Tx, group: Group, change: ListChange): Promise<
   // Also those named to be removed must exist: a mistyped id is told, not passed over.
   await requireRows(tx, 'membership', org, [...added, ...(change.remove ?? [])]);
   if (added.length === 0 && removed.length === 0) return;
+  if (added.length > 0) await requireMayFill(tx, actor, org, [id]);
   await tx.insertAll(
     'groupMember',
     added.map((membership) => ({ org, group: id, membership, source: 'manual' as const })),

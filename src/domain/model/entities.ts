@@ -21,6 +21,7 @@ export const entities = {
   groupNetmaker: people.groupNetmaker,
   groupMember: people.groupMember,
   networkRole: people.networkRole,
+  networkRoleNetmaker: people.networkRoleNetmaker,
   groupNetworkRole: people.groupNetworkRole,
   invitation: people.invitation,
   serviceAccount: people.serviceAccount,

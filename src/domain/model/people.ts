@@ -134,6 +134,47 @@ export const groupMember = entity(
 );
 export type GroupMember = RowOf<typeof groupMember.columns>;
 
+/** Kinds of things in a network that a network role may be about. */
+export const NETWORK_THINGS = [
+  'device',
+  'relay',
+  'gateway',
+  'ext-client',
+  'internet-gateway',
+  'resource',
+  'network',
+  'auth-key',
+  'member',
+  'policy',
+  'tag',
+  'dns',
+  'nameserver',
+  'fail-over',
+  'metric',
+  'posture',
+  'access-approval',
+  'access-request',
+  'activity',
+  'flow-log',
+] as const;
+export type NetworkThing = (typeof NETWORK_THINGS)[number];
+
+export interface AccessRights {
+  readonly create: boolean;
+  readonly read: boolean;
+  readonly update: boolean;
+  readonly delete: boolean;
+  /** Of gateways: reach the network through it. */
+  readonly connect: boolean;
+  /** Only what belongs to the holder. */
+  readonly ownOnly: boolean;
+}
+
+/** Rights by kind and id; the id `*` stands for all of the kind. Devices and gateways go by their integers. */
+export type RoleAccess = {
+  readonly [T in NetworkThing]?: Readonly<Record<string, AccessRights>>;
+};
+
 export const networkRole = entity(
   {
     id: integer(),
@@ -142,12 +183,17 @@ export const networkRole = entity(
     key: text(),
     name: text(),
     fullAccess: boolean(),
-    access: json<Readonly<Record<string, unknown>>>(),
+    access: json<RoleAccess>(),
     builtIn: boolean(),
   },
   { unique: [['key'], ['name']] },
 );
 export type NetworkRole = RowOf<typeof networkRole.columns>;
+
+export const networkRoleNetmaker = entity(
+  { networkRole: integer(), metaData: text() },
+  { key: ['networkRole'] },
+);
 
 /** `network` 0: on all networks. */
 export const groupNetworkRole = entity(

@@ -11,6 +11,7 @@ import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
+import { removeNetworkGroups } from '../groups/network-groups.ts';
 import type { Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
@@ -116,15 +117,7 @@ export function createNetworkService({ store }: { readonly store: Store }): Netw
         if (await inUse('proxy')) throw new AppError('conflict', 'the network has proxies');
         for (const gateway of await tx.find('gateway', org, { network: id }))
           await removeGateway(tx, gateway);
-        for (const role of await tx.find('networkRole', org, { network: id })) {
-          for (const held of await tx.find('groupNetworkRole', org, { networkRole: role.id })) {
-            await tx.remove('groupNetworkRole', org, held);
-          }
-          await tx.remove('networkRole', org, role.id);
-        }
-        for (const held of await tx.find('groupNetworkRole', org, { network: id })) {
-          await tx.remove('groupNetworkRole', org, held);
-        }
+        await removeNetworkGroups(tx, network);
         for (const primary of await tx.find('routePrimary', org, { network: id })) {
           await tx.remove('routePrimary', org, { network: id, prefix: primary.prefix });
         }

@@ -7,6 +7,7 @@ import { AppError, notFound } from '../../kernel/errors.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import type { Actor } from '../access/actor.ts';
 import { authorize, decide } from '../access/authorize.ts';
+import { requireSelf } from '../access/self.ts';
 import { chunksOf } from '../directory/directory.ts';
 import type { Group, Identity, Membership } from '../model/people.ts';
 import { type Condition, INSTALLATION, type Store } from '../ports/store.ts';
@@ -27,8 +28,10 @@ export interface SignInFacts {
 export interface PeopleReads {
   /** Errors: `not_found`; `forbidden` for whoever asks for another and may not, whether or not there is one. */
   byUsername(actor: Actor, username: string): Promise<Membership>;
-  /** The actor's own row; undefined for actors that are no people. */
-  self(actor: Actor): Promise<Membership | undefined>;
+  /** The ids of those who joined, by their user names; names that nobody has are passed over. Requires `members:read`. */
+  idsOf(actor: Actor, usernames: readonly string[]): Promise<readonly number[]>;
+  /** The actor's own row. Errors: `forbidden` for actors that are no people, and where the name is not their own. */
+  self(actor: Actor, username: string, need: 'self:read' | 'write'): Promise<Membership>;
   /** In order of user names, from after a row on. Requires `members:read`. */
   listByUsername(
     actor: Actor,
@@ -74,8 +77,22 @@ export function createPeopleReads({ store }: { readonly store: Store }): PeopleR
       if (found === undefined) throw notFound('user');
       return found;
     },
-    self: async (actor) =>
-      actor.kind === 'member' ? store.get('membership', actor.org, actor.membership) : undefined,
+    idsOf: async (actor, usernames) => {
+      authorize(actor, 'members:read');
+      const keys = [...new Set(usernames.map(normalizeKey))];
+      const found: number[] = [];
+      for (const chunk of chunksOf(keys, IDS_PER_QUERY)) {
+        const members = await store.find('membership', actor.org, { usernameKey: chunk }, UNBOUNDED);
+        found.push(...members.filter(({ joinedAt }) => joinedAt !== null).map(({ id }) => id));
+      }
+      return found;
+    },
+    self: async (actor, username, need) => {
+      const { org, membership } = requireSelf(actor, need);
+      const own = await store.get('membership', org, membership);
+      if (own?.usernameKey !== normalizeKey(username)) throw new AppError('forbidden', 'forbidden');
+      return own;
+    },
     listByUsername: async (actor, { condition, after, limit }) => {
       authorize(actor, 'members:read');
       return store.list('membership', actor.org, {

@@ -10,16 +10,17 @@ import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
+import { requireSelf } from '../access/self.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
+import { type GroupRef, resolveGroups } from '../groups/network-groups.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import { checkEmail, checkPersonName } from './member-rules.ts';
-import { requireManages } from './role-rules.ts';
+import { requireMayGive, requireMayManage } from './user-account-rules.ts';
 import {
   audit,
   changePassword,
@@ -40,7 +41,7 @@ export interface NewUser {
   readonly displayName?: string;
   readonly role: Role;
   readonly passwordHash: string;
-  readonly groups: readonly number[];
+  readonly groups: readonly GroupRef[];
 }
 
 export interface UserChange {
@@ -48,7 +49,7 @@ export interface UserChange {
   readonly role?: { readonly role: Role; readonly isSame: (present: Role) => boolean };
   readonly passwordHash?: string;
   /** All groups that people are put into by hand; those of the directory stay. */
-  readonly groups?: readonly number[];
+  readonly groups?: readonly GroupRef[];
   readonly withoutSecondFactor?: boolean;
 }
 
@@ -95,21 +96,6 @@ function checkUsername(username: string): string | null {
   }
   if (problems.length > 0) throw invalid(problems.join('\n'), 'username');
   return email;
-}
-
-const isOwner = (actor: Actor): boolean => actor.kind === 'member' && actor.role === 'owner';
-
-/** Whoever is no owner leaves administrators alone. */
-function requireMayManage(actor: Actor, member: Membership): void {
-  if (!actor.permissions.has('members:write')) throw refuse('not-self');
-  if (member.role === 'owner') throw refuse('owner');
-  if (ADMINISTRATIVE_ROLES.has(member.role) && !isOwner(actor)) throw refuse('administrator');
-  requireManages(actor, member.role);
-}
-
-function requireMayGive(actor: Actor, role: Role): void {
-  if (ADMINISTRATIVE_ROLES.has(role) && !isOwner(actor)) throw refuse('administrator-role');
-  requireManages(actor, role);
 }
 
 export function createUserAccountService({
@@ -171,7 +157,7 @@ export function createUserAccountService({
         });
         audit(tx, member, 'create', { after: { role: input.role } });
         await writePassword(tx, member, input.passwordHash);
-        await writeGroups(tx, member, input.groups);
+        await writeGroups(tx, actor, member, await resolveGroups(tx, actor, input.groups));
         return member;
       });
     },
@@ -183,21 +169,24 @@ export function createUserAccountService({
       return store.write(contextOf(actor, origin), async (tx) => {
         const member = await requireRow(tx, 'membership', actor.org, id);
         const self = isSelf(actor, id);
-        if (!self) requireMayManage(actor, member);
+        // One's own password opens everything: a credential that was narrowed does not change it.
+        if (self) requireSelf(actor, 'write');
+        else requireMayManage(actor, member);
         const role =
           change.role === undefined || change.role.isSame(member.role) ? undefined : change.role.role;
         if (role !== undefined) {
           if (self) throw refuse('self-role');
           requireMayGive(actor, role);
         }
-        const regrouped = change.groups !== undefined && (await differs(tx, member, change.groups));
+        const groups = await resolveGroups(tx, actor, change.groups ?? []);
+        const regrouped = change.groups !== undefined && (await differs(tx, member, groups));
         if (regrouped && self && !actor.permissions.has('groups:write')) throw refuse('self-groups');
         if (regrouped && !self) authorize(actor, 'groups:write');
         if (change.withoutSecondFactor === true && self && mfa_enforced)
           throw refuse('second-factor-enforced');
         if (change.passwordHash !== undefined) await changePassword(tx, actor, member, change.passwordHash);
         if (change.withoutSecondFactor === true) await dropSecondFactor(tx, member);
-        if (regrouped) await writeGroups(tx, member, change.groups ?? []);
+        if (regrouped) await writeGroups(tx, actor, member, groups);
         const wanted = {
           ...(displayName === undefined ? {} : { displayName: displayName || null }),
           ...(role === undefined ? {} : { role }),

@@ -2,6 +2,7 @@
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { requireRows } from '../directory/missing.ts';
+import { requireMayFill } from '../groups/group-network-roles.ts';
 import type { CredentialKind } from '../model/credentials.ts';
 import type { Identity, Membership } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
@@ -79,7 +80,12 @@ export async function differs(tx: Tx, member: Membership, wanted: readonly numbe
   return present.length !== new Set(wanted).size || !present.every((group) => wanted.includes(group));
 }
 
-export async function writeGroups(tx: Tx, member: Membership, wanted: readonly number[]): Promise<void> {
+export async function writeGroups(
+  tx: Tx,
+  actor: Actor,
+  member: Membership,
+  wanted: readonly number[],
+): Promise<void> {
   const { org, id } = member;
   const present = await handGroups(tx, member);
   const groups = await requireRows(tx, 'group', org, wanted);
@@ -88,6 +94,7 @@ export async function writeGroups(tx: Tx, member: Membership, wanted: readonly n
   }
   const added = groups.map((group) => group.id).filter((group) => !present.includes(group));
   const removed = present.filter((group) => !wanted.includes(group));
+  await requireMayFill(tx, actor, org, added);
   await tx.insertAll(
     'groupMember',
     added.map((group) => ({ org, group, membership: id, source: 'manual' as const })),

@@ -7,6 +7,12 @@ import { createPasswordSignIn } from '../../../src/auth/password-sign-in.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 import { seed } from '../../support/seeds.ts';
 
+/** An installation that has its organization. */
+const FIRST_RUN_OVER = {
+  isOffered: async () => false,
+  complete: () => Promise.reject(new Error('the first run is over')),
+};
+
 export const netmakerDialect = ({
   store,
   clock,
@@ -24,7 +30,14 @@ export const netmakerDialect = ({
   });
   return [
     createNetmakerApi({
-      services: createNetmakerServices({ store, clock, random, passwordSignIn, passwords }),
+      services: createNetmakerServices({
+        store,
+        clock,
+        random,
+        passwordSignIn,
+        passwords,
+        firstRun: FIRST_RUN_OVER,
+      }),
       authenticate: authenticator.authenticate,
       onError,
     }),

@@ -10,7 +10,7 @@ const uuidOfGroup = (id: number): string => {
   const hex = id.toString(16).padStart(14, '0');
   return `686f6c64-0003-8000-80${hex.slice(0, 2)}-${hex.slice(2)}`;
 };
-type Wire = Record<string, unknown> & { Message?: string; username?: string };
+type Wire = Record<string, unknown> & { Message?: string; username?: string; Response?: unknown };
 
 describe.each(ENGINES)('Netmaker users written on %s', (engine) => {
   let api: ApiServer;
@@ -501,7 +501,11 @@ describe.each(ENGINES)('Netmaker users written on %s', (engine) => {
         ['service-user', false, true],
         ['auditor', false, false],
       ]);
-      expect((await call('GET', '/api/v1/users/roles')).body).toMatchObject({ Response: [] });
+      const { Response: network } = (await call('GET', '/api/v1/users/roles')).body as { Response: Wire[] };
+      expect(network.map(({ id, name, full_access: full }) => [id, name, full])).toEqual([
+        ['global-network-admin', 'Network Admins', true],
+        ['global-network-user', 'Network Users', false],
+      ]);
     });
 
     test('groups, all of them and one', async () => {

@@ -1,0 +1,279 @@
+/**
+ * Invitations that are answered with a short code, for the dialect that shows one. A code is made from a key of the
+ * installation and never stored; it opens only invitations that were made in that dialect, is void after five wrong tries,
+ * and is shown only to whoever may invite. The invitation itself is that of every dialect.
+ *
+ * Errors of all that take an actor: `forbidden` (with the reason in `details.reason`), `invalid`, `not_found`.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../kernel/clock.ts';
+import { DAY } from '../../kernel/clock.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { Random } from '../../kernel/random.ts';
+import { normalizeKey } from '../../kernel/text.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
+import { type GroupRef, resolveGroups } from '../groups/network-groups.ts';
+import type { AuditOrigin } from '../model/operations.ts';
+import type { Group, Invitation, Membership, Role } from '../model/people.ts';
+import type { KeyedTexts } from '../ports/keyed-texts.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
+import { joinByInvitation, type OpenInvitation } from './invitation-acceptance.ts';
+import { insertInvited, requireManualUsers } from './invited-member.ts';
+import { checkEmail } from './member-rules.ts';
+import type { MemberService } from './member-service.ts';
+import { requireManages } from './role-rules.ts';
+import { requireMayGive } from './user-account-rules.ts';
+import { writeGroups } from './user-account-writes.ts';
+
+export interface CodeInvite {
+  readonly invitation: Invitation;
+  /** Undefined for a link that anybody may use: it has made no member yet. */
+  readonly member: Membership | undefined;
+  readonly role: Role;
+  readonly groups: readonly Group[];
+  /** '' where it is not the actor's to see, or opens nothing. */
+  readonly code: string;
+}
+
+export interface CodeInvites {
+  /** All or none; those who have joined are passed over, those invited before get the new role, groups and code. */
+  create(
+    actor: Actor,
+    emails: readonly string[],
+    input: { readonly role: Role; readonly groups: readonly GroupRef[] },
+    origin: AuditOrigin,
+  ): Promise<void>;
+  /** Open ones, whatever dialect they were made in. Requires `invitations:read`. */
+  list(actor: Actor): Promise<readonly CodeInvite[]>;
+  /** Whether the code opens an invitation of that address. Counts wrong tries. */
+  verify(org: number, email: string, code: string): Promise<boolean>;
+  /** Undefined when the code opens nothing. Uses the invitation up. */
+  accept(org: number, email: string, code: string, password: string): Promise<Membership | undefined>;
+  /** No change for an address that is not invited. */
+  revoke(actor: Actor, email: string, origin: AuditOrigin): Promise<void>;
+  revokeAll(actor: Actor, origin: AuditOrigin): Promise<void>;
+}
+
+export interface CodeInvitesParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly keyedTexts: KeyedTexts;
+  readonly members: Pick<MemberService, 'revokeInvitation'>;
+  readonly hashPassword: (password: string) => Promise<string>;
+}
+
+const CODE_LENGTH = 8;
+const MAX_TRIES = 5;
+const MAX_AT_ONCE = 100;
+const MAX_LISTED = 10_000;
+const IDS_A_PERSON = 8;
+const SPARE_IDS = 64;
+
+export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
+  const { store, clock, random, keyedTexts, members, hashPassword } = parts;
+  const codeOf = ({ org, id, epoch }: Invitation): string =>
+    keyedTexts.code('invitation', CODE_LENGTH, [org, id, epoch]);
+  const opens = (invitation: Invitation, now: number): boolean =>
+    invitation.madeBy === 'netmaker' &&
+    invitation.status === 'pending' &&
+    invitation.expiresAt > now &&
+    invitation.tries < MAX_TRIES;
+
+  /** The invitation of an address whose code this is. `wrong`: there is one, and this is not its code. */
+  const find = async (
+    reader: Pick<Reader, 'find' | 'get'>,
+    org: number,
+    email: string,
+    code: string,
+    now: number,
+  ): Promise<{ readonly open?: OpenInvitation; readonly wrong?: Invitation }> => {
+    const openKey = normalizeKey(email);
+    const [invitation] = openKey === '' ? [] : await reader.find('invitation', org, { openKey }, 1);
+    if (invitation === undefined || !opens(invitation, now) || invitation.membership === null) return {};
+    const [given, right] = [Buffer.from(code.toUpperCase()), Buffer.from(codeOf(invitation))];
+    if (given.length !== right.length || !timingSafeEqual(given, right)) return { wrong: invitation };
+    const member = await reader.get('membership', org, invitation.membership);
+    const waits = member !== undefined && member.joinedAt === null && member.suspendedAt === null;
+    return waits ? { open: { invitation, member } } : {};
+  };
+  const countTry = async ({ org, id, email }: Invitation): Promise<void> => {
+    const by = { kind: 'system', id: '', name: 'invitations' } as const;
+    await store.write({ orgs: [org], by, origin: 'system' }, async (tx) => {
+      const present = await tx.get('invitation', org, id);
+      if (present === undefined || present.tries >= MAX_TRIES) return;
+      await tx.update('invitation', org, id, { tries: present.tries + 1 });
+      tx.audit(org, {
+        verb: 'update',
+        objectKind: 'invitation',
+        objectId: id,
+        objectName: email ?? `link-${id}`,
+        field: 'tries',
+      });
+    });
+  };
+
+  const invite = async (
+    tx: Tx,
+    actor: Actor,
+    email: string,
+    role: Role,
+    groups: readonly number[],
+    days: number,
+  ): Promise<void> => {
+    const { org } = actor;
+    const key = normalizeKey(email);
+    const [named] = await tx.find('membership', org, { usernameKey: key }, 1);
+    const [mailed] = await tx.find('membership', org, { emailKey: key }, 1);
+    const known = mailed ?? named;
+    if (known === undefined) {
+      const made = await insertInvited(
+        tx,
+        random,
+        actor,
+        { email, role, madeBy: 'netmaker', send: true },
+        days,
+      );
+      await writeGroups(tx, actor, made.member, groups);
+      auditInvite(tx, made.invitation, 'create', { role });
+      return;
+    }
+    const [open] = await tx.find('invitation', org, { openKey: key }, 1);
+    if (known.joinedAt !== null || open === undefined) return;
+    requireManages(actor, known.role);
+    await tx.update('membership', org, known.id, { role });
+    await writeGroups(tx, actor, known, groups);
+    const renewed = await tx.update('invitation', org, open.id, {
+      madeBy: 'netmaker',
+      epoch: open.epoch + 1,
+      tries: 0,
+      tokenHash: null,
+      expiresAt: tx.now + days * DAY,
+      lastSentAt: tx.now,
+    });
+    tx.enqueue(org, {
+      kind: 'mail',
+      target: email,
+      payload: { template: 'invitation', invitation: open.id },
+    });
+    auditInvite(tx, renewed, 'resend', { role });
+  };
+
+  const listOpen = (org: number): Promise<Invitation[]> =>
+    store.list('invitation', org, {
+      where: { status: 'pending' },
+      filters: [{ column: 'expiresAt', operator: '>', value: clock.now() }],
+      limit: MAX_LISTED,
+    });
+
+  return {
+    create: async (actor, given, { role, groups }, origin) => {
+      authorize(actor, 'members:write');
+      authorize(actor, 'invitations:write');
+      if (given.length > MAX_AT_ONCE) {
+        throw new AppError('too_large', `at most ${MAX_AT_ONCE} people can be invited at once`);
+      }
+      requireMayGive(actor, role);
+      const emails = [...new Set(given.map((email) => checkEmail(email, 'user_emails').toLowerCase()))];
+      const { invitation_days: days, manual_users: manual } = await readSettings(store, actor.org);
+      const context = {
+        ...contextOf(actor, origin, emails.length * IDS_A_PERSON + SPARE_IDS),
+        orgs: [INSTALLATION, actor.org],
+      };
+      await store.write(context, async (tx) => {
+        await requireManualUsers(tx, actor.org, manual);
+        const ids = await resolveGroups(tx, actor, groups);
+        for (const email of emails) await invite(tx, actor, email, role, ids, days);
+      });
+    },
+
+    list: async (actor) => {
+      authorize(actor, 'invitations:read');
+      const { org } = actor;
+      const open = await listOpen(org);
+      const ids = open.flatMap(({ membership }) => membership ?? []);
+      const people = new Map((await store.find('membership', org, { id: ids })).map((one) => [one.id, one]));
+      const places = await store.find('groupMember', org, { membership: ids }, MAX_LISTED);
+      const groupIds = [...new Set(places.map(({ group }) => group))];
+      const groups = new Map((await store.find('group', org, { id: groupIds })).map((one) => [one.id, one]));
+      const byMember = Map.groupBy(places, ({ membership }) => membership);
+      const maySee = actor.permissions.has('invitations:write');
+      const now = clock.now();
+      return open.map((invitation) => {
+        const member = people.get(invitation.membership ?? 0);
+        const role = member?.role ?? invitation.role ?? 'member';
+        return {
+          invitation,
+          member,
+          role,
+          groups: (byMember.get(member?.id ?? 0) ?? []).flatMap(({ group }) => groups.get(group) ?? []),
+          code: maySee && opens(invitation, now) && mayUse(actor, role) ? codeOf(invitation) : '',
+        };
+      });
+    },
+
+    verify: async (org, email, code) => {
+      const { open, wrong } = await find(store, org, email, code, clock.now());
+      if (wrong !== undefined) await countTry(wrong);
+      return open !== undefined;
+    },
+
+    accept: async (org, email, code, password) => {
+      const { open, wrong } = await find(store, org, email, code, clock.now());
+      if (wrong !== undefined) await countTry(wrong);
+      // Hashing is dear: only whoever has a code may ask for it.
+      if (open === undefined) return undefined;
+      const secretHash = await hashPassword(password);
+      const by = { kind: 'membership', id: String(open.member.id), name: email } as const;
+      const context = { orgs: [INSTALLATION, org], by, origin: 'netmaker-api' } as const;
+      return store.write(context, async (tx) => {
+        const present = (await find(tx, org, email, code, tx.now)).open;
+        return present === undefined ? undefined : (await joinByInvitation(tx, present, secretHash)).member;
+      });
+    },
+
+    revoke: async (actor, email, origin) => {
+      authorize(actor, 'invitations:write');
+      const { org } = actor;
+      const [open] = await store.find('invitation', org, { openKey: normalizeKey(email) }, 1);
+      const id = open?.id ?? linkId(email);
+      const found = id === undefined ? undefined : await store.get('invitation', org, id);
+      if (found?.status === 'pending') await members.revokeInvitation(actor, found.id, origin);
+    },
+
+    revokeAll: async (actor, origin) => {
+      authorize(actor, 'invitations:write');
+      for (const { id } of await listOpen(actor.org)) await members.revokeInvitation(actor, id, origin);
+    },
+  };
+}
+
+/** A code makes its bearer what was invited: nobody sees one for more than they could give themselves. */
+function mayUse(actor: Actor, role: Role): boolean {
+  try {
+    requireMayGive(actor, role);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const LINK = /^link-([1-9]\d{0,15})@invite\.invalid$/u;
+/** How an invitation without an address is called; nothing is ever sent there. */
+export const linkAddress = (id: number): string => `link-${id}@invite.invalid`;
+const linkId = (email: string): number | undefined => {
+  const [, digits] = LINK.exec(email) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+function auditInvite(tx: Tx, invitation: Invitation, verb: 'create' | 'resend', after: unknown): void {
+  tx.audit(invitation.org, {
+    verb,
+    objectKind: 'invitation',
+    objectId: invitation.id,
+    objectName: invitation.email ?? linkAddress(invitation.id),
+    after,
+  });
+}
