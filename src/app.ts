@@ -21,6 +21,7 @@ import { loadServerKeys } from './app/server-keys.ts';
 import { createServices } from './app/services.ts';
 import { createTlsFiles, type TlsFiles } from './app/tls.ts';
 import { createWebhooks } from './app/webhooks.ts';
+import { createKeyedTexts } from './auth/keyed-texts.ts';
 import type { ServeConfig } from './config/config.ts';
 import { formatHostPort } from './config/values.ts';
 import { createMaintenance } from './jobs/maintenance.ts';
@@ -88,7 +89,9 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const server = createHttpServer({ log, tls, trustedProxies, control, relay: derp.relay });
   metrics?.watchServer(server);
   mountDerpRoutes(server, derp);
-  await mountRoutes({ server, services, config, sealer: keys.sealer, readiness, log });
+  const { sealer } = keys;
+  const keyedTexts = createKeyedTexts(keys.sealingKey);
+  await mountRoutes({ server, services, config, sealer, keyedTexts, readiness, log });
   await services.replica.start();
   cleanup.add('the replica lease', services.replica.close);
   await control.start();

@@ -7,6 +7,7 @@ import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/in
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
 import type { SsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createWorkloadTokens } from '../auth/workload-tokens.ts';
+import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
 import type { Services } from './services.ts';
@@ -16,6 +17,9 @@ export interface DialectParts {
   readonly sealer: Sealer;
   /** The origin that clients know; undefined: whatever each came by. */
   readonly publicUrl: string | undefined;
+  readonly keyedTexts: KeyedTexts;
+  /** The origin of Netmaker's dashboard, where it is served elsewhere. */
+  readonly dashboardUrl: string | undefined;
   readonly log: Logger;
   /** Browser sign-in by an organization's own provider; auth/sso/sso-sign-in.ts says how it is used. */
   readonly sso: SsoSignIn;
@@ -51,10 +55,23 @@ const twingate: Dialect = ({ services, log }) => {
   });
 };
 
-const netmaker: Dialect = ({ services, log }) => {
-  const { store, clock, random, passwordSignIn, passwords, firstRun, authenticator } = services;
+const netmaker: Dialect = ({ services, sealer, keyedTexts, dashboardUrl, log }) => {
+  const { store, clock, random, passwordSignIn, passwords, firstRun, attemptLimiter, authenticator } =
+    services;
   return createNetmakerApi({
-    services: createNetmakerServices({ store, clock, random, passwordSignIn, passwords, firstRun }),
+    services: createNetmakerServices({
+      store,
+      clock,
+      random,
+      passwordSignIn,
+      passwords,
+      firstRun,
+      sealer,
+      keyedTexts,
+      limiter: attemptLimiter,
+    }),
+    clock,
+    dashboardUrl,
     authenticate: authenticator.authenticate,
     onError: defectLog(log),
   });

@@ -13,6 +13,7 @@ import { createAccessRequestService } from '../domain/access-requests/access-req
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import { createTagRules } from '../domain/policy-file/tag-rules.ts';
+import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import { dialects } from './dialects.ts';
 import type { ReadinessProbe } from './readiness.ts';
@@ -24,6 +25,7 @@ export interface RoutesParts {
   readonly services: Services;
   readonly config: ServeConfig;
   readonly sealer: Sealer;
+  readonly keyedTexts: KeyedTexts;
   readonly readiness: ReadinessProbe;
   readonly log: Logger;
 }
@@ -57,7 +59,7 @@ function nativeApi(
 }
 
 export async function mountRoutes(parts: RoutesParts): Promise<void> {
-  const { server, services, sealer, log, config } = parts;
+  const { server, services, sealer, keyedTexts, log, config } = parts;
   const signIn = createSignIn({
     ...services,
     sealer,
@@ -74,8 +76,9 @@ export async function mountRoutes(parts: RoutesParts): Promise<void> {
       onDefect: (error, operation) => log.error({ err: error, operation }, 'a page failed'),
     }),
   );
-  const { publicUrl } = parts.config;
+  const { publicUrl, netmakerDashboardUrl: dashboardUrl } = parts.config;
+  const shared = { services, sealer, keyedTexts, publicUrl, dashboardUrl, log, sso: signIn.sso };
   for (const dialect of dialects) {
-    await server.register(dialect({ services, sealer, publicUrl, log, sso: signIn.sso }));
+    await server.register(dialect(shared));
   }
 }

@@ -31,8 +31,15 @@ export type PasswordOutcome =
   | {
       readonly kind: 'refused';
       /** All but `credentials` are told only to who knows the password. */
-      readonly reason: 'credentials' | 'suspended' | 'not-approved' | 'passwords-off' | 'second-factor';
-      /** With `second-factor`: whose password was right, for those who can go on to ask for it. */
+      readonly reason:
+        | 'credentials'
+        | 'suspended'
+        | 'not-approved'
+        | 'passwords-off'
+        | 'second-factor'
+        /** One is asked for, and the member has none. */
+        | 'no-second-factor';
+      /** With either of the last two: whose password was right, for those who can go on from there. */
       readonly pending?: { readonly member: Membership; readonly identity: Identity };
     };
 
@@ -97,6 +104,9 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
       }
       if (own.some(({ kind }) => kind === 'totp')) {
         return { kind: 'refused', reason: 'second-factor', pending: { member, identity } };
+      }
+      if (settings.mfa_enforced) {
+        return { kind: 'refused', reason: 'no-second-factor', pending: { member, identity } };
       }
       return { kind: 'verified', member, identity };
     },

@@ -32,8 +32,8 @@ export interface SecondFactors {
   of(member: Pick<Membership, 'org' | 'account'>): Promise<Identity | undefined>;
   /** Whether the code is right; uses it up. Errors: `rate_limited`. */
   verify(factor: Identity, member: Membership, code: string): Promise<boolean>;
-  /** A secret that nobody has yet. */
-  propose(issuer: string, member: Membership): NewFactor;
+  /** A secret that nobody has yet. `name`: what an app calls the account; default the login. */
+  propose(issuer: string, member: Membership, name?: string): NewFactor;
   /**
    * Sets a factor up, once the person has shown a right code of it. Undefined for a wrong code; else the recovery codes,
    * shown once. Errors: `conflict` (there is one), `rate_limited`.
@@ -157,9 +157,9 @@ export function createSecondFactors(parts: SecondFactorsParts): SecondFactors {
         await tx.update('identity', org, id, { data: { ...data }, lastUsed: tx.now });
         audit(tx, org, member, 'verify');
       })) === true,
-    propose: (issuer, member) => {
+    propose: (issuer, member, name = loginName(member)) => {
       const secret = Buffer.from(random.bytes(TOTP_SECRET_BYTES));
-      return { secret: secret.toString('base64'), uri: totpUri(secret, issuer, loginName(member)) };
+      return { secret: secret.toString('base64'), uri: totpUri(secret, issuer, name) };
     },
     enroll: (member, org, secret, code) =>
       attempt(member, async () => {

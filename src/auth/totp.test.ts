@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { base32, matchedStep, oneTimeCode, stepAt, totpUri } from './totp.ts';
+import { base32, fromBase32, matchedStep, oneTimeCode, stepAt, totpUri } from './totp.ts';
 
 const SECRET = Buffer.from('12345678901234567890');
 
@@ -50,8 +50,13 @@ describe('one-time codes', () => {
     ['foob', 'MZXW6YQ'],
     ['fooba', 'MZXW6YTB'],
     ['foobar', 'MZXW6YTBOI'],
-  ])('write %s in base32', (plain, text) => {
+  ])('write %s in base32, and read it', (plain, text) => {
     expect(base32(Buffer.from(plain))).toBe(text);
+    expect(Buffer.from(fromBase32(text) ?? [0]).toString()).toBe(plain);
+  });
+
+  it.each(['mzxw', 'M1', 'MZXW=', 'MZ XW'])('do not read %j as base32', (text) => {
+    expect(fromBase32(text)).toBeUndefined();
   });
 
   it('are described to an app by a link whose names are escaped', () => {

@@ -28,6 +28,25 @@ export function base32(bytes: Uint8Array): string {
   return bits > 0 ? text + BASE32[(held << (BITS - bits)) & 31] : text;
 }
 
+/** The bytes of a text that `base32` made, or undefined for any other. */
+export function fromBase32(text: string): Uint8Array | undefined {
+  const bytes: number[] = [];
+  let held = 0;
+  let bits = 0;
+  for (const char of text) {
+    const value = BASE32.indexOf(char);
+    if (value < 0) return undefined;
+    held = (held << BITS) | value;
+    bits += BITS;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes.push((held >> bits) & 0xff);
+      held &= (1 << bits) - 1;
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
 /** RFC 4226 §5.3. */
 export function oneTimeCode(secret: Uint8Array, step: number): string {
   const counter = Buffer.alloc(8);

@@ -35,6 +35,8 @@ export interface ServeConfig extends InstallationConfig {
   readonly ssoAllowPrivate: boolean;
   /** Undefined: no mail is sent. */
   readonly mail: MailConfig | undefined;
+  /** The origin of a dashboard of Netmaker's that uses this server. */
+  readonly netmakerDashboardUrl: string | undefined;
 }
 
 export interface MailConfig {
@@ -124,5 +126,6 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
     webhookAllowPrivate: read(settings, 'webhook-allow-private') ?? false,
     ssoAllowPrivate: read(settings, 'sso-allow-private') ?? false,
     mail: mailOf(settings),
+    netmakerDashboardUrl: read(settings, 'netmaker-dashboard-url'),
   };
 }

@@ -73,6 +73,11 @@ export const serveOptions = {
     parseSmtpUrl,
   ),
   'mail-from': option('ADDRESS', 'sender of mails, such as "Holdfast <net@example.com>"', parseMailFrom),
+  'netmaker-dashboard-url': option(
+    'URL',
+    'the origin of a Netmaker dashboard that uses this server: where invitations and sign-ins lead back to',
+    parseOrigin,
+  ),
   notify: flag('use LISTEN and NOTIFY of PostgreSQL; default true'),
 } as const;
 

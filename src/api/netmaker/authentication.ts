@@ -1,30 +1,35 @@
 /** Signing in with a password, and finding the actor of a request. */
 import type { FastifyRequest } from 'fastify';
 import type { PasswordOutcome } from '../../auth/password-sign-in.ts';
+import type { Verified } from '../../auth/sessions.ts';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { TenantHints } from '../../domain/directory/tenancy.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { envelope, NetmakerError } from './envelope.ts';
-import type { NetmakerApiParts } from './parts.ts';
+import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
+import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 import { headerText } from './request.ts';
 import { deniesDashboard, ROLE_NAMES } from './roles.ts';
-import { fromJwt, toJwt } from './session-token.ts';
+import { fromJwt, toJwt, toPreAuthJwt } from './session-token.ts';
 
 export const hintsOf = (request: FastifyRequest): TenantHints => ({
   tenantId: headerText(request, 'x-tenant-id'),
   host: request.headers.host,
 });
 
-/** The second word of the Authorization header is the token, whatever the first one is. */
+/** The second word of the Authorization header is the token, whatever the first one is. Errors: 401. */
+export function bearerOf(request: FastifyRequest): string {
+  const token = request.headers.authorization?.split(' ')[1];
+  if (token === undefined || token === '') throw new NetmakerError(401, 'unauthorized');
+  return token;
+}
+
 export function createIdentify({ authenticate, services }: NetmakerApiParts) {
   const unauthorized = (): NetmakerError => new NetmakerError(401, 'unauthorized');
   return async (request: FastifyRequest): Promise<Actor> => {
-    const token = request.headers.authorization?.split(' ')[1];
-    if (token === undefined || token === '') throw unauthorized();
     let actor: Actor;
     try {
-      actor = await authenticate(fromJwt(token));
+      actor = await authenticate(fromJwt(bearerOf(request)));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (error.code === 'unauthenticated') {
@@ -48,7 +53,10 @@ function refusal(reason: Extract<PasswordOutcome, { kind: 'refused' }>['reason']
     case 'passwords-off':
       return new NetmakerError(400, 'basic auth is disabled');
     case 'second-factor':
-      return new NetmakerError(501, 'signing in with a second factor is not implemented here');
+      return new NetmakerError(401, 'W1R3: TOTP required');
+    case 'no-second-factor':
+      // Whoever has none sets it up where signing in asks for it, before anything opens.
+      return new NetmakerError(400, 'mfa is enforced: sign in at the pages of this server to set it up');
   }
 }
 
@@ -61,7 +69,33 @@ const textOf = (body: unknown, name: string): string => {
 /** The dashboard asks for this with a header; the desktop client and nmctl do not. */
 const isDashboard = (request: FastifyRequest): boolean => headerText(request, 'from-ui') === 'true';
 
-export const authenticationOperations = ({ services }: NetmakerApiParts): Operation[] => [
+/** A session of somebody who was just verified, in the form that consoles want. */
+export async function openSession(
+  { passwordSignIn }: Pick<NetmakerServices, 'passwordSignIn'>,
+  request: FastifyRequest,
+  verified: Verified,
+  factor?: number,
+): Promise<string> {
+  const { member } = verified;
+  const session = await passwordSignIn.open(verified, {
+    name: headerText(request, 'x-application-name')?.slice(0, MAX_NAME) || DEFAULT_APPLICATION,
+    origin: ORIGIN,
+    address: request.ip,
+    agent: headerText(request, 'user-agent') ?? '',
+    ...(factor === undefined ? {} : { factor }),
+  });
+  return toJwt(session.token, {
+    username: member.username,
+    role: ROLE_NAMES[member.role],
+    issuedAt: session.issuedAt,
+    expiresAt: session.expiresAt,
+  });
+}
+
+const MAX_NAME = 100;
+const DEFAULT_APPLICATION = 'netmaker-desktop';
+
+export const authenticationOperations = ({ services, clock }: NetmakerApiParts): Operation[] => [
   {
     id: 'netmaker.authenticate',
     method: 'POST',
@@ -84,21 +118,22 @@ export const authenticationOperations = ({ services }: NetmakerApiParts): Operat
         password,
         address: request.ip,
       });
-      if (outcome.kind === 'refused') throw refusal(outcome.reason);
-      const { member } = outcome;
+      const pending =
+        outcome.kind === 'refused' && outcome.reason === 'second-factor' ? outcome.pending : undefined;
+      if (outcome.kind === 'refused' && pending === undefined) throw refusal(outcome.reason);
+      const verified = outcome.kind === 'verified' ? outcome : pending;
+      if (verified === undefined) throw refusal('credentials');
+      const { member } = verified;
       if (isDashboard(request) && deniesDashboard(member.role)) {
         throw new NetmakerError(401, 'access denied to dashboard');
       }
-      const session = await services.passwordSignIn.open(outcome, {
-        name: headerText(request, 'x-application-name')?.slice(0, 100) || 'netmaker-desktop',
-        origin: 'netmaker-api',
-      });
-      const jwt = toJwt(session.token, {
-        username: member.username,
-        role: ROLE_NAMES[member.role],
-        issuedAt: session.issuedAt,
-        expiresAt: session.expiresAt,
-      });
+      if (pending !== undefined) {
+        return envelope('W1R3: TOTP required', {
+          user_name: member.username,
+          pre_auth_token: toPreAuthJwt(services.secondStep.begin(pending), member.username, clock.now()),
+        });
+      }
+      const jwt = await openSession(services, request, verified);
       return envelope(`W1R3: Device ${member.username} Authorized`, {
         UserName: member.username,
         AuthToken: jwt,

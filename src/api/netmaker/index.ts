@@ -1,14 +1,19 @@
 /** The Netmaker users API. A plugin with its own bodies and errors, for the paths of that API and no other. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import { mountOperations, type Operation } from '../shared/operation.ts';
+import { type Identify, mountOperations, type Operation } from '../shared/operation.ts';
+import { accessTokenOperations } from './access-tokens.ts';
+import { accountOperations } from './account.ts';
 import { authenticationOperations, createIdentify } from './authentication.ts';
 import { sendError } from './envelope.ts';
 import { mountFallback } from './fallback.ts';
 import { groupOperations } from './groups.ts';
+import { inviteOperations } from './invites.ts';
 import type { NetmakerApiParts } from './parts.ts';
+import { pendingOperations } from './pending.ts';
 import { roleOperations } from './roles-operations.ts';
 import { serverOperations } from './server.ts';
 import { superAdminOperations } from './super-admin.ts';
+import { totpOperations } from './totp.ts';
 import { userWriteOperations } from './user-writes.ts';
 import { userOperations } from './users.ts';
 
@@ -16,8 +21,16 @@ export type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 export { createNetmakerServices, type NetmakerServicesParts } from './services.ts';
 
 /** Every operation of the dialect. */
-export const netmakerOperations = (parts: NetmakerApiParts): Operation[] => [
+export const netmakerOperations = (
+  parts: NetmakerApiParts,
+  identify: Identify = createIdentify(parts),
+): Operation[] => [
   ...authenticationOperations(parts),
+  ...totpOperations(parts, identify),
+  ...accountOperations(parts),
+  ...accessTokenOperations(parts),
+  ...pendingOperations(parts),
+  ...inviteOperations(parts),
   ...userOperations(parts),
   ...userWriteOperations(parts),
   ...roleOperations(parts),
@@ -51,7 +64,7 @@ export function createNetmakerApi(parts: NetmakerApiParts): FastifyPluginAsync {
     server.setErrorHandler((thrown: unknown, request, reply) => {
       if (sendError(reply, thrown)) parts.onError?.(thrown, request);
     });
-    const operations = netmakerOperations(parts);
+    const operations = netmakerOperations(parts, identify);
     mountOperations(server, operations, identify);
     mountFallback(server, operations);
   };

@@ -1,7 +1,12 @@
 import type { FastifyRequest } from 'fastify';
+import type { AttemptLimiter } from '../../auth/attempt-limiter.ts';
 import type { Passwords } from '../../auth/password.ts';
 import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
+import type { SecondFactors } from '../../auth/second-factor.ts';
+import type { SecondStep } from '../../auth/second-step.ts';
+import type { Sessions } from '../../auth/sessions.ts';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { PersonalTokenService } from '../../domain/credentials/personal-token-service.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
 import type { UsageReads } from '../../domain/directory/usage.ts';
 import type { FirstRun } from '../../domain/first-run/first-run-service.ts';
@@ -9,10 +14,15 @@ import type { GroupLookup } from '../../domain/groups/group-lookup.ts';
 import type { GroupService } from '../../domain/groups/group-service.ts';
 import type { NetworkRoleReads } from '../../domain/groups/network-role-reads.ts';
 import type { NetworkRoleService } from '../../domain/groups/network-role-service.ts';
+import type { CodeInvites } from '../../domain/people/code-invites.ts';
 import type { MemberAdmin } from '../../domain/people/member-admin.ts';
+import type { PendingUsers } from '../../domain/people/pending-users.ts';
 import type { PeopleReads } from '../../domain/people/people-reads.ts';
 import type { UserAccountService } from '../../domain/people/user-account-service.ts';
+import type { UserSettingsService } from '../../domain/people/user-settings.ts';
+import type { KeyedTexts } from '../../domain/ports/keyed-texts.ts';
 import type { SettingsService } from '../../domain/settings/settings-service.ts';
+import type { Clock } from '../../kernel/clock.ts';
 
 /** What the dialect needs of the program. */
 export interface NetmakerServices {
@@ -29,10 +39,22 @@ export interface NetmakerServices {
   readonly settings: SettingsService;
   readonly usage: UsageReads;
   readonly passwordSignIn: PasswordSignIn;
+  readonly factors: SecondFactors;
+  readonly secondStep: SecondStep;
+  readonly sessions: Sessions;
+  readonly keyedTexts: KeyedTexts;
+  readonly limiter: AttemptLimiter;
+  readonly personalTokens: PersonalTokenService;
+  readonly userSettings: UserSettingsService;
+  readonly pendingUsers: PendingUsers;
+  readonly invites: CodeInvites;
 }
 
 export interface NetmakerApiParts {
   readonly services: NetmakerServices;
+  readonly clock: Clock;
+  /** The origin of the vendor's dashboard, where it is served apart from this server. */
+  readonly dashboardUrl?: string | undefined;
   /** From the text of a token to its actor; throws `unauthenticated`. */
   readonly authenticate: (token: string) => Promise<Actor>;
   /** Told of what was answered as our own fault. */

@@ -8,14 +8,13 @@ import type { NetmakerApiParts } from './parts.ts';
 import { bodyOf, headerText, pathText } from './request.ts';
 import { isAdministrator } from './roles.ts';
 import { toUser } from './users.ts';
-import { toReturnUser } from './wire.ts';
+import { MIN_PASSWORD, toReturnUser } from './wire.ts';
 
 const Body = z.object({ username: z.string().nullish(), password: z.string().nullish() });
 
 /** Where the secret of the link stands that the server printed when it first started. */
 const FIRST_RUN_HEADER = 'x-first-run-secret';
 const DEFAULT_LABEL = 'main';
-const MIN_PASSWORD = 5;
 
 export const superAdminOperations = ({ services }: NetmakerApiParts): Operation[] => {
   const { firstRun, people, memberAdmin, settings } = services;

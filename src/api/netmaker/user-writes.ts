@@ -13,9 +13,8 @@ import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 import { bodyOf, pathText, queryFlag } from './request.ts';
 import { isPlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
 import { checkUser, toUser } from './users.ts';
-import { ALL_NETWORKS_ADMINS } from './wire.ts';
+import { ALL_NETWORKS_ADMINS, MIN_PASSWORD } from './wire.ts';
 
-const MIN_PASSWORD = 5;
 const MAX_GROUPS = 1_000;
 
 /** What of a user's body means anything here; whatever else clients send along is not looked at. */
@@ -64,13 +63,12 @@ function writtenRole(name: string, superAdmin: string): Role {
 }
 
 /** The groups of a body by their ids; undefined where none are given. Derived ones are what they are. */
-async function groupIds(
+export async function groupRefs(
   { groupLookup }: NetmakerServices,
   actor: Actor,
-  body: UserBody,
+  given: UserBody['user_group_ids'],
   onUnknown: (id: string) => void,
 ): Promise<GroupRef[] | undefined> {
-  const given = body.user_group_ids;
   if (given === undefined || given === null) return undefined;
   const names = Object.keys(given).filter((name) => name !== ALL_NETWORKS_ADMINS);
   if (names.length > MAX_GROUPS) throw new NetmakerError(400, `more than ${MAX_GROUPS} groups`);
@@ -129,7 +127,7 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
         if (password.length < MIN_PASSWORD) {
           throw new NetmakerError(400, `password must have a minimum of ${MIN_PASSWORD} characters`);
         }
-        const groups = await groupIds(services, actor, body, (id) => {
+        const groups = await groupRefs(services, actor, body.user_group_ids, (id) => {
           throw new NetmakerError(400, `invalid groups: user group \`${id}\` not found`);
         });
         const member = await inWords(
@@ -174,7 +172,7 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
         if (password !== undefined && password.length < MIN_PASSWORD) {
           throw new NetmakerError(400, `password requires min ${MIN_PASSWORD} characters`);
         }
-        const groups = await groupIds(services, actor, body, () => undefined);
+        const groups = await groupRefs(services, actor, body.user_group_ids, () => undefined);
         const after = await inWords(
           403,
           {

@@ -15,7 +15,7 @@ import { ALL_NETWORKS_ADMINS, type ReturnUser, toReturnUser } from './wire.ts';
 const CHUNK = 500;
 
 /** Users with the facts of a list, all asked for together. */
-async function toUsers(
+export async function toUsers(
   { people }: NetmakerServices,
   actor: Actor,
   members: readonly Membership[],

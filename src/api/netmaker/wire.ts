@@ -5,6 +5,9 @@ import { displayName } from '../../domain/organizations/names.ts';
 import type { SignInFacts } from '../../domain/people/people-reads.ts';
 import { isAdministrator, type PlatformRole, ROLE_NAMES } from './roles.ts';
 
+/** What this API takes for a password at least. */
+export const MIN_PASSWORD = 5;
+
 /** Times that were never set. */
 const NEVER = '0001-01-01T00:00:00Z';
 export const timeText = (time: number | null): string =>

@@ -19,10 +19,11 @@ import type { Group, Invitation, Membership, Role } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
-import { joinByInvitation, type OpenInvitation } from './invitation-acceptance.ts';
+import { acceptInvitation, type OpenInvitation } from './invitation-acceptance.ts';
 import { insertInvited, requireManualUsers } from './invited-member.ts';
 import { checkEmail } from './member-rules.ts';
 import type { MemberService } from './member-service.ts';
+import { setOrganizationPassword } from './organization-password.ts';
 import { requireManages } from './role-rules.ts';
 import { requireMayGive } from './user-account-rules.ts';
 import { writeGroups } from './user-account-writes.ts';
@@ -230,7 +231,10 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
       const context = { orgs: [INSTALLATION, org], by, origin: 'netmaker-api' } as const;
       return store.write(context, async (tx) => {
         const present = (await find(tx, org, email, code, tx.now)).open;
-        return present === undefined ? undefined : (await joinByInvitation(tx, present, secretHash)).member;
+        if (present === undefined) return undefined;
+        const member = await acceptInvitation(tx, present.member, present.invitation);
+        await setOrganizationPassword(tx, member, secretHash);
+        return member;
       });
     },
 

@@ -2,8 +2,10 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { createNetmakerApi, createNetmakerServices } from '../../../src/api/netmaker/index.ts';
 import { createAttemptLimiter } from '../../../src/auth/attempt-limiter.ts';
+import { createKeyedTexts } from '../../../src/auth/keyed-texts.ts';
 import { createPasswords } from '../../../src/auth/password.ts';
 import { createPasswordSignIn } from '../../../src/auth/password-sign-in.ts';
+import { createSealer } from '../../../src/auth/sealing.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 import { seed } from '../../support/seeds.ts';
 
@@ -21,12 +23,14 @@ export const netmakerDialect = ({
   onError,
 }: ApiParts): FastifyPluginAsync[] => {
   const passwords = createPasswords({ random, cores: 2 });
+  const limiter = createAttemptLimiter({ clock });
+  const key = random.bytes(32);
   const passwordSignIn = createPasswordSignIn({
     store,
     clock,
     random,
     passwords,
-    limiter: createAttemptLimiter({ clock }),
+    limiter,
   });
   return [
     createNetmakerApi({
@@ -37,7 +41,11 @@ export const netmakerDialect = ({
         passwordSignIn,
         passwords,
         firstRun: FIRST_RUN_OVER,
+        sealer: createSealer({ key, random }),
+        keyedTexts: createKeyedTexts(key),
+        limiter,
       }),
+      clock,
       authenticate: authenticator.authenticate,
       onError,
     }),

@@ -28,6 +28,7 @@ function words(reason: Reason): string {
     case 'passwords-off':
       return 'This organization does not let people sign in with a password.';
     case 'second-factor':
+    case 'no-second-factor':
       return 'This account needs a second factor to sign in.';
   }
 }
