@@ -1,5 +1,6 @@
 /** The services behind the pages for people. */
 import type { SignInServices } from '../api/native/sign-in/parts.ts';
+import { createOwnLogins } from '../auth/own-logins.ts';
 import { createPersonSignIn } from '../auth/person-sign-in.ts';
 import { createSecondFactors } from '../auth/second-factor.ts';
 import { createSessions } from '../auth/sessions.ts';
@@ -49,6 +50,7 @@ export function createSignIn(parts: SignInParts): SignIn {
       allowPrivate,
       ...(onProblem === undefined ? {} : { onProblem }),
     }),
+    logins: createOwnLogins({ store }),
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
     invitations: createInvitationAcceptance({ store, clock, random, hashPassword: passwords.hash }),

@@ -5,11 +5,11 @@
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
-import { readSettings } from '../domain/settings/settings.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptKey, AttemptLimiter } from './attempt-limiter.ts';
+import { takesLogin } from './login-rules.ts';
 import type { Passwords } from './password.ts';
 import { createSessions, type NewSession, type Session, type Verified } from './sessions.ts';
 
@@ -97,11 +97,7 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
       const state = memberState(member);
       if (state === 'suspended') return { kind: 'refused', reason: 'suspended' };
       if (state !== 'active') return { kind: 'refused', reason: 'not-approved' };
-      const settings = await readSettings(store, org);
-      // The owner always gets in: else an organization could lock itself out.
-      if (!settings.password_login && member.role !== 'owner') {
-        return { kind: 'refused', reason: 'passwords-off' };
-      }
+      if (!(await takesLogin(store, member, 'password'))) return { kind: 'refused', reason: 'passwords-off' };
       if (own.some(({ kind }) => kind === 'totp')) {
         return { kind: 'refused', reason: 'second-factor', pending: { member, identity } };
       }

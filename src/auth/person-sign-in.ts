@@ -3,11 +3,12 @@
  * there alone or everywhere; without one, only a password that is good everywhere: names are never searched across
  * organizations. Whoever fails learns nothing of which of these it was.
  */
-import type { Identity, Membership } from '../domain/model/people.ts';
+import type { Identity, Membership, Organization } from '../domain/model/people.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
+import { takesLogin } from './login-rules.ts';
 import type { Passwords } from './password.ts';
 import {
   FAILURES_PER_ADDRESS,
@@ -45,6 +46,8 @@ export type PersonOutcome =
 export interface PersonSignIn {
   /** Whether the installation has more organizations than one, so that one has to be named. */
   needsOrganization(): Promise<boolean>;
+  /** The organization of a label, or without one the only one there is. */
+  organizationOf(label: string): Promise<Organization | undefined>;
   /** Errors: `rate_limited`. */
   byPassword(attempt: PersonAttempt): Promise<PersonOutcome>;
 }
@@ -90,8 +93,7 @@ export function createPersonSignIn(parts: PersonSignInParts): PersonSignIn {
     for (const { org, membership } of memberships) {
       const member = await store.get('membership', org, membership);
       if (member === undefined) continue;
-      const { password_login: allowed } = await readSettings(store, org);
-      if (allowed || member.role === 'owner')
+      if (await takesLogin(store, member, identity.kind))
         return settled({ member, identity, choice: memberships.length > 1 });
     }
     return { kind: 'refused', reason: 'not-approved' };
@@ -107,6 +109,12 @@ export function createPersonSignIn(parts: PersonSignInParts): PersonSignIn {
 
   return {
     needsOrganization: async () => (await firstTwo()).length > 1,
+    organizationOf: async (text) => {
+      const label = normalizeKey(text);
+      if (label !== '') return store.organizationBy('label', label);
+      const [only, second] = await firstTwo();
+      return second === undefined ? only : undefined;
+    },
     byPassword: async (attempt) => {
       const { organization, login, password, address } = attempt;
       const label = normalizeKey(organization);

@@ -14,6 +14,7 @@ import { readSettings } from '../domain/settings/settings.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { AppError, notFound } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
+import { takesLogin } from './login-rules.ts';
 import { factorOf } from './second-factor.ts';
 
 /** Of one member, at once; the oldest gives way to another. */
@@ -67,8 +68,8 @@ export interface Sessions {
   openedWith(actor: Member): Promise<{ readonly account: number; readonly everywhere: boolean } | undefined>;
   /**
    * Ends the actor's session and opens one in another organization of the same account. Errors: `forbidden` (the session is
-   * bound to its organization, or lacks a
-   * second factor that is asked for there), `not_found` (no active membership there).
+   * bound to its organization, or lacks a second factor that is asked for there, or that organization takes another way to
+   * sign in), `not_found` (no active membership there).
    */
   change(actor: Member, org: number, session: NewSession): Promise<Session>;
 }
@@ -257,6 +258,12 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       const identity = await store.get('identity', INSTALLATION, row.identity);
       if (member === undefined || identity === undefined || memberState(member) !== 'active') {
         throw notFound('organization');
+      }
+      if (!(await takesLogin(store, member, identity.kind))) {
+        throw new AppError(
+          'forbidden',
+          'that organization takes another way to sign in: sign in to it by its name',
+        );
       }
       const { factor } = row;
       const needed = await factorOf(store, member);

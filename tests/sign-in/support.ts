@@ -8,6 +8,8 @@ import { createAttemptLimiter } from '../../src/auth/attempt-limiter.ts';
 import { createPasswords } from '../../src/auth/password.ts';
 import { createPasswordSignIn } from '../../src/auth/password-sign-in.ts';
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
+import type { Sealer } from '../../src/domain/ports/sealer.ts';
+import { systemRandom } from '../../src/kernel/random.ts';
 import { type ApiServer, createApiServer, type EngineName } from '../support/api-server.ts';
 import { seed } from '../support/seeds.ts';
 import { createVisitor, type Visit, type Visitor } from '../support/visitor.ts';
@@ -18,6 +20,7 @@ export interface SignInServer {
   readonly api: ApiServer;
   readonly url: string;
   readonly signIn: SignIn;
+  readonly sealer: Sealer;
   visitor(): Visitor;
   /** Sets a member's password; in organization 0 it is good everywhere. */
   setPassword(
@@ -41,11 +44,11 @@ export async function signInWith(
 
 export async function startSignInServer(engine: EngineName, publicUrl?: string): Promise<SignInServer> {
   let signIn: SignIn | undefined;
+  const sealer = createSealer({ key: systemRandom.bytes(SEALING_KEY_BYTES), random: systemRandom });
   const api = await createApiServer(engine, ({ store, clock, random, authenticator, onError }) => {
     const passwords = createPasswords({ random, cores: 2 });
     const attemptLimiter = createAttemptLimiter({ clock });
     const passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
-    const sealer = createSealer({ key: random.bytes(SEALING_KEY_BYTES), random });
     signIn = createSignIn({
       ...{ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer },
       ssoAllowPrivate: true,
@@ -73,6 +76,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     api,
     url,
     signIn,
+    sealer,
     visitor,
     setPassword: async ({ account, email }, org, password) => {
       const hash =

@@ -43,5 +43,5 @@ export function settingsOf(rows: Iterable<{ readonly name: string; readonly valu
   return values as Settings;
 }
 
-export const readSettings = async (reader: Reader, org: number): Promise<Settings> =>
+export const readSettings = async (reader: Pick<Reader, 'find'>, org: number): Promise<Settings> =>
   settingsOf(await reader.find('setting', org, {}));

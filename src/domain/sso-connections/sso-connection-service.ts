@@ -11,6 +11,7 @@ import { authorize } from '../access/authorize.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { SsoConnection } from '../model/people.ts';
+import { endSsoSessions } from '../people/session-end.ts';
 import type { SealedPlace, Sealer } from '../ports/sealer.ts';
 import type { Reader, Store, Tx } from '../ports/store.ts';
 import { mergeProtocols, type ProtocolsPatch } from './protocols.ts';
@@ -142,7 +143,10 @@ export function createSsoConnections({ store, random, sealer }: SsoConnectionPar
         const before = await required(tx, org);
         const after = { ...before, ...wanted, protocols: mergeProtocols(before.protocols, patch.protocols) };
         await requireTrust(tx, actor, before, after);
-        if (after.identifier !== before.identifier) await requireOtherLogin(tx, before);
+        if (after.identifier !== before.identifier) {
+          await requireOtherLogin(tx, before);
+          await endSsoSessions(tx, before);
+        }
         const keyed =
           secret === undefined || secret === ssoClientSecret(sealer, before)
             ? {}
@@ -167,6 +171,7 @@ export function createSsoConnections({ store, random, sealer }: SsoConnectionPar
         const found = await required(tx, actor.org);
         await requireOtherLogin(tx, found);
         await tx.remove('ssoConnection', actor.org, found.id);
+        await endSsoSessions(tx, found);
         audit(tx, found, 'disable', { before: shown(found) });
       });
     },

@@ -52,6 +52,7 @@ export function accountOperations({ services, cookies, forms }: PageParts): read
         <dt>Role</dt><dd>${actor.role}</dd>
       </dl>
       ${others.length > 1 ? html`<p><a href="/account/organization">Choose another organization</a></p>` : undefined}
+      <p><a href="/account/sign-in">How you sign in</a></p>
       <p><a href="/account/second-factor">Second factor</a></p>
       <form method="post" action="/logout">${token}<button type="submit">Sign out</button></form>
       <h2>Sessions</h2>

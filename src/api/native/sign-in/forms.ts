@@ -18,8 +18,10 @@ export type Fields = Readonly<Record<string, string>>;
 export interface Forms {
   /** The hidden field that every form holds; makes the cookie that it is bound to, if there is none. */
   tokenField(request: FastifyRequest, reply: FastifyReply): Html;
-  /** Something that this browser alone has, and that says nothing of its session. */
+  /** Something that this browser alone has, and that says nothing of its session. Throws `forbidden` without any. */
   browserOf(request: FastifyRequest): string;
+  /** The same, made now if there is none. */
+  ensureBrowser(request: FastifyRequest, reply: FastifyReply): string;
   /** Throws `forbidden` unless the request comes from a form of ours in this browser. */
   require(request: FastifyRequest): void;
 }
@@ -66,20 +68,27 @@ export function createForms({ cookies, random, publicUrl }: FormsParts): Forms {
     return from !== undefined && (from === host || (publicUrl !== undefined && from === hostOf(publicUrl)));
   };
 
+  /** One page may ask several times, and must put one cookie. */
+  const made = new WeakMap<FastifyRequest, string>();
+  const ensure = (request: FastifyRequest, reply: FastifyReply): string => {
+    const present = secretOf(request) ?? made.get(request);
+    if (present !== undefined) return present;
+    const secret = randomSecret(random);
+    made.set(request, secret);
+    cookies.write(request, reply, 'form', secret);
+    return secret;
+  };
+  const browser = (secret: string): string => sha256Hex(`browser ${secret}`);
+
   return {
-    tokenField: (request, reply) => {
-      let secret = secretOf(request);
-      if (secret === undefined) {
-        secret = randomSecret(random);
-        cookies.write(request, reply, 'form', secret);
-      }
-      return html`<input type="hidden" name="${TOKEN_FIELD}" value="${tokenOf(secret)}">`;
-    },
+    tokenField: (request, reply) =>
+      html`<input type="hidden" name="${TOKEN_FIELD}" value="${tokenOf(ensure(request, reply))}">`,
+    ensureBrowser: (request, reply) => browser(ensure(request, reply)),
     browserOf: (request) => {
       const secret = secretOf(request);
       // Forms are not looked at without one, and pages with a form make it first.
       if (secret === undefined) throw new AppError('forbidden', REFUSED);
-      return sha256Hex(`browser ${secret}`);
+      return browser(secret);
     },
     require: (request) => {
       const secret = secretOf(request);

@@ -9,6 +9,7 @@ import type { Random } from '../../../kernel/random.ts';
 import { mountOperations, type Operation } from '../../shared/operation.ts';
 import { statusOf, translated } from '../errors.ts';
 import { html } from '../html.ts';
+import { originOf } from '../origin.ts';
 import { sendPage } from '../page.ts';
 import { accountOperations } from './account-pages.ts';
 import { createCookies } from './cookies.ts';
@@ -20,6 +21,8 @@ import { nextPage, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passwordOperations } from './password-pages.ts';
 import { signInOperations } from './sign-in-pages.ts';
+import { ssoOperations } from './sso-pages.ts';
+import { wayOperations } from './ways-pages.ts';
 
 export interface SignInPagesParts {
   readonly services: SignInServices;
@@ -36,7 +39,9 @@ const SEE_OTHER = 303;
 /** The operations of all pages, for the mount and for the tests that walk over them. */
 export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...signInOperations(parts),
+  ...ssoOperations(parts),
   ...accountOperations(parts),
+  ...wayOperations(parts),
   ...factorOperations(parts),
   ...deviceOperations(parts),
   ...invitationOperations(parts),
@@ -93,6 +98,13 @@ export function createSignInPages(parts: SignInPagesParts): FastifyPluginAsync {
     server.addHook('preHandler', async (request) => {
       if (request.method === 'POST') forms.require(request);
     });
-    mountOperations(server, pageOperations({ services, cookies, forms, person }), identify);
+    mountOperations(
+      server,
+      pageOperations({
+        ...{ services, cookies, forms, person },
+        originOf: (request) => originOf(request, publicUrl),
+      }),
+      identify,
+    );
   };
 }

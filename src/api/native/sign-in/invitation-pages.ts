@@ -40,9 +40,21 @@ export function invitationOperations({ services, cookies, forms }: PageParts): r
   ): Promise<FastifyReply> => {
     const organization = await store.get('organization', INSTALLATION, member.org);
     const name = organization?.name ?? '';
+    const connections = await services.sso.connections(member.org);
+    const path = `${INVITATION_PATH}${linkOf(request)}`;
     const body = html`
       <h1>Join ${name}</h1>
-      <p>${invitation.byName} invited ${invitation.email ?? ''}. Choose a password; it is good for this organization.</p>
+      <p>${invitation.byName} invited ${invitation.email ?? ''}.</p>
+      ${
+        connections.length === 0
+          ? undefined
+          : html`<div class="actions">${connections.map(
+              (connection) =>
+                html`<a class="button" href="${path}/sso?connection=${connection.id}">Join with ${connection.name}</a>`,
+            )}</div>
+      <p class="or">or with a password</p>`
+      }
+      <p>Choose a password; it is good for this organization.</p>
       <form method="post" action="${INVITATION_PATH}${linkOf(request)}">
         ${forms.tokenField(request, reply)}
         <input type="hidden" name="username" autocomplete="username" value="${invitation.email ?? ''}">

@@ -1,5 +1,6 @@
 /** What the pages for people are made of. */
 import type { FastifyRequest } from 'fastify';
+import type { OwnLogins } from '../../../auth/own-logins.ts';
 import type { PersonSignIn } from '../../../auth/person-sign-in.ts';
 import type { SecondFactors } from '../../../auth/second-factor.ts';
 import type { Sessions } from '../../../auth/sessions.ts';
@@ -17,12 +18,13 @@ import type { Forms } from './forms.ts';
 export type MemberActor = Extract<Actor, { readonly kind: 'member' }>;
 
 export interface SignInServices {
-  readonly store: Pick<Store, 'get' | 'queries'>;
+  readonly store: Pick<Store, 'get' | 'list' | 'find' | 'queries' | 'organizationBy'>;
   readonly signIn: PersonSignIn;
   readonly factors: SecondFactors;
   readonly steps: SignInSteps;
   readonly sessions: Sessions;
   readonly sso: SsoSignIn;
+  readonly logins: OwnLogins;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
@@ -32,6 +34,8 @@ export interface PageParts {
   readonly services: SignInServices;
   readonly cookies: Cookies;
   readonly forms: Forms;
+  /** The origin under which the caller reached us. */
+  readonly originOf: (request: FastifyRequest) => string;
   /** The person whose session the request's cookie holds; undefined when there is none. */
   readonly person: (request: FastifyRequest) => Promise<MemberActor | undefined>;
 }

@@ -9,6 +9,7 @@ import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
 import { browserSession, putSession } from './session-cookie.ts';
+import { ssoLinks } from './sso-pages.ts';
 
 type Reason = Extract<PasswordOutcome, { readonly kind: 'refused' }>['reason'];
 
@@ -52,9 +53,17 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
     status?: number,
   ): Promise<FastifyReply> => {
     const named = (await services.signIn.needsOrganization()) || organization !== '';
+    const place = await services.signIn.organizationOf(organization);
+    const connections = place === undefined ? [] : await services.sso.connections(place.id);
     const body = html`
       <h1>Sign in</h1>
       ${next.startsWith('/login/device/') ? html`<p class="notice">Sign in to connect a device.</p>` : undefined}
+      ${
+        place === undefined || connections.length === 0
+          ? undefined
+          : html`${ssoLinks(place, connections, next)}
+      <p class="or">or with a password</p>`
+      }
       <form method="post" action="/login">
         ${forms.tokenField(request, reply)}
         <input type="hidden" name="next" value="${next}">
@@ -79,7 +88,12 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
           <input id="password" name="password" type="password" autocomplete="current-password" required>
         </div>
         <div class="actions"><button type="submit">Sign in</button></div>
-      </form>`;
+      </form>
+      ${
+        named && connections.length === 0
+          ? html`<p><a href="${withNext('/login/sso', next)}">Sign in with your organization’s provider</a></p>`
+          : undefined
+      }`;
     return sendPage(reply, { title: 'Sign in', body }, status);
   };
 

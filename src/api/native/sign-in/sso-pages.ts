@@ -1,0 +1,235 @@
+/**
+ * Signing in by an organization's own identity provider. The way there is a link and not a form: browsers do not let a
+ * form's answer lead to another site. The way back names the organization, so that no provider's answer reaches another's.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ShownConnection, SsoOutcome } from '../../../auth/sso/sso-sign-in.ts';
+import type { SsoPurpose } from '../../../auth/sso/sso-state.ts';
+import type { Organization } from '../../../domain/model/people.ts';
+import { INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts';
+import { AppError, notFound } from '../../../kernel/errors.ts';
+import { normalizeKey } from '../../../kernel/text.ts';
+import type { Operation } from '../../shared/operation.ts';
+import { type Html, html } from '../html.ts';
+import { sendPage } from '../page.ts';
+import { fieldsOf } from './forms.ts';
+import { DEFAULT_PAGE, nextPage } from './next-page.ts';
+import { memberOf, type PageParts } from './parts.ts';
+import { browserSession, putSession } from './session-cookie.ts';
+import { ssoWords } from './sso-words.ts';
+
+const SEE_OTHER = 303;
+const FORBIDDEN = 403;
+const NOT_FOUND = 404;
+const MAX_LABEL = 63;
+
+const queryOf = (request: FastifyRequest, name: string): string => {
+  const value = (request.query as Readonly<Record<string, unknown>>)[name];
+  return typeof value === 'string' ? value : '';
+};
+
+/** The page where a sign-in by an organization's provider begins. */
+export const ssoPath = (label: string, connection: number, next: string): string =>
+  `/login/sso?${new URLSearchParams({
+    organization: label,
+    connection: String(connection),
+    ...(next === DEFAULT_PAGE ? {} : { next }),
+  })}`;
+
+/** Links to the providers of an organization. */
+export const ssoLinks = (
+  { label }: Pick<Organization, 'label'>,
+  connections: readonly ShownConnection[],
+  next: string,
+): Html =>
+  html`<div class="actions">${connections.map(
+    ({ id, name }) => html`<a class="button" href="${ssoPath(label, id, next)}">Sign in with ${name}</a>`,
+  )}</div>`;
+
+export function ssoOperations(parts: PageParts): readonly Operation[] {
+  const { services, cookies, forms, originOf } = parts;
+  const { sso, sessions, store } = services;
+  const callbackOf = (request: FastifyRequest, label: string): string =>
+    `${originOf(request)}/login/sso/${label}/callback`;
+
+  const organizationOf = async (label: string): Promise<Organization | undefined> => {
+    const key = normalizeKey(label);
+    return key === '' || key.length > MAX_LABEL ? undefined : store.organizationBy('label', key);
+  };
+
+  const askName = (request: FastifyRequest, reply: FastifyReply, problem?: string): FastifyReply => {
+    const next = nextPage(queryOf(request, 'next'));
+    const body = html`
+      <h1>Sign in with your organization</h1>
+      <p>Many organizations have a sign-in of their own. Say which is yours.</p>
+      <form method="get" action="/login/sso">
+        <input type="hidden" name="next" value="${next}">
+        <div class="field">
+          <label for="organization">Organization</label>
+          <input id="organization" name="organization" type="text" autocomplete="organization" autocapitalize="none"
+            spellcheck="false" required maxlength="${MAX_LABEL}" value="${queryOf(request, 'organization').slice(0, MAX_LABEL)}"
+            aria-describedby="organization-hint organization-error">
+          <p class="hint" id="organization-hint">Its short name.</p>
+          <p class="error" id="organization-error" role="alert">${problem}</p>
+        </div>
+        <div class="actions"><button type="submit">Go on</button></div>
+      </form>
+      <p><a href="/login">Sign in another way</a></p>`;
+    const title = 'Sign in with your organization';
+    return sendPage(reply, { title, body }, problem === undefined ? undefined : NOT_FOUND);
+  };
+
+  /** The address of the provider, or a page that says why there is none. */
+  const begin = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    organization: Organization,
+    purpose: SsoPurpose,
+    returnTo: string,
+  ): Promise<string> => {
+    const chosen = Number(queryOf(request, 'connection') || fieldsOf(request).connection);
+    return sso.start({
+      org: organization.id,
+      ...(Number.isSafeInteger(chosen) && chosen > 0 ? { connection: chosen } : {}),
+      browser: forms.ensureBrowser(request, reply),
+      redirectUri: callbackOf(request, organization.label),
+      purpose,
+      returnTo,
+    });
+  };
+
+  const refusedPage = (
+    reply: FastifyReply,
+    outcome: Extract<SsoOutcome, { kind: 'refused' }>,
+    label: string,
+  ): FastifyReply => {
+    const { reason, began } = outcome;
+    const waits = reason === 'not-approved';
+    const title = waits ? 'Waiting for approval' : 'You are not signed in';
+    const linking = began?.purpose.kind === 'link';
+    const body = html`
+      <h1>${title}</h1>
+      <p>${ssoWords(reason)}</p>
+      <p class="actions">${
+        linking
+          ? html`<a class="button" href="/account/sign-in">Back to your account</a>`
+          : html`<a class="button" href="/login?organization=${encodeURIComponent(label)}">Sign in</a>`
+      }</p>`;
+    return sendPage(reply, { title, body }, FORBIDDEN);
+  };
+
+  const finish = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const label = String((request.params as Readonly<Record<string, unknown>>).organization);
+    const redirectUri = callbackOf(request, label);
+    const url = `${redirectUri}?${request.url.split('?')[1] ?? ''}`;
+    const browser = forms.ensureBrowser(request, reply);
+    const outcome = await sso.finish({ url, browser, redirectUri });
+    if (outcome.kind === 'refused') return refusedPage(reply, outcome, label);
+    const { member, purpose, identity } = outcome;
+    if (purpose.kind === 'link') {
+      const body = html`
+      <h1>Added</h1>
+      <p>From now on you can also sign in${identity.email === null ? '' : ` as ${identity.email}`} with your organization’s provider.</p>
+      <p class="actions"><a class="button" href="/account/sign-in">Back to your account</a></p>`;
+      return sendPage(reply, { title: 'Added', body });
+    }
+    // Always a new session: one that somebody else put into this browser must not become this person's.
+    putSession(cookies, request, reply, await sessions.open({ member, identity }, browserSession(request)));
+    return reply.redirect(nextPage(outcome.returnTo), SEE_OTHER);
+  };
+
+  return [
+    {
+      id: 'native.sso.start',
+      method: 'GET',
+      path: '/login/sso',
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const label = queryOf(request, 'organization');
+        if (label === '') return askName(request, reply);
+        const organization = await organizationOf(label);
+        const connections = organization === undefined ? [] : await sso.connections(organization.id);
+        if (organization === undefined || connections.length === 0) {
+          return askName(
+            request,
+            reply,
+            'There is no organization of this name that has a sign-in of its own.',
+          );
+        }
+        const next = nextPage(queryOf(request, 'next'));
+        if (connections.length > 1 && queryOf(request, 'connection') === '') {
+          const body = html`
+      <h1>Sign in to ${organization.name}</h1>
+      ${ssoLinks(organization, connections, next)}`;
+          return sendPage(reply, { title: 'Sign in', body });
+        }
+        return reply.redirect(
+          await begin(request, reply, organization, { kind: 'sign-in' }, next),
+          SEE_OTHER,
+        );
+      },
+    },
+    {
+      id: 'native.sso.invitation',
+      method: 'GET',
+      path: `${INVITATION_PATH}:link/sso`,
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const link = String((request.params as Readonly<Record<string, unknown>>).link);
+        const open = await services.invitations.find(link);
+        const organization = open && (await store.get('organization', 0, open.member.org));
+        if (organization === undefined) throw notFound('invitation');
+        const purpose = { kind: 'invitation', link } as const;
+        return reply.redirect(await begin(request, reply, organization, purpose, DEFAULT_PAGE), SEE_OTHER);
+      },
+    },
+    {
+      id: 'native.sso.link',
+      method: 'POST',
+      path: '/account/sign-in/provider',
+      requires: 'self:write',
+      handle: async ({ request, reply, actor }) => {
+        const { org, membership } = memberOf(actor);
+        const organization = await store.get('organization', 0, org);
+        if (organization === undefined) throw new AppError('unauthenticated', 'sign in again');
+        const purpose = { kind: 'link', membership } as const;
+        const url = await begin(request, reply, organization, purpose, '/account/sign-in');
+        // A page in between: a form's answer may not lead to another site, and its sender is to see where it leads.
+        const body = html`
+      <h1>Add this provider?</h1>
+      <p>Whoever is signed in at ${new URL(url).host} will be able to sign in as you here. Go on if that is you.</p>
+      <p class="actions"><a class="button" href="${url}">Go to ${new URL(url).host}</a></p>
+      <p><a href="/account/sign-in">Back</a></p>`;
+        return sendPage(reply, { title: 'Add a provider', body });
+      },
+    },
+    {
+      id: 'native.sso.callback',
+      method: 'GET',
+      path: '/login/sso/:organization/callback',
+      requires: 'public',
+      handle: ({ request, reply }) => finish(request, reply),
+    },
+    {
+      // OpenID Connect Core §4: sign-in that begins at the provider, or anywhere else.
+      id: 'native.sso.initiate',
+      method: 'GET',
+      path: '/openid/connect/login',
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const tenant = queryOf(request, 'tenant');
+        const organization = (await store.organizationBy('nano', tenant)) ?? (await organizationOf(tenant));
+        const issuer = queryOf(request, 'iss');
+        const [connection] =
+          organization === undefined
+            ? []
+            : await store.find('ssoConnection', organization.id, { identifier: issuer }, 1);
+        if (organization === undefined || connection === undefined) return askName(request, reply);
+        const target = queryOf(request, 'target_link_uri');
+        const origin = originOf(request);
+        const next = target.startsWith(`${origin}/`) ? target.slice(origin.length) : DEFAULT_PAGE;
+        return reply.redirect(ssoPath(organization.label, connection.id, nextPage(next)), SEE_OTHER);
+      },
+    },
+  ];
+}
