@@ -5,6 +5,7 @@
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
+import { readSettings } from '../domain/settings/settings.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { normalizeKey } from '../kernel/text.ts';
@@ -101,7 +102,7 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
       if (own.some(({ kind }) => kind === 'totp')) {
         return { kind: 'refused', reason: 'second-factor', pending: { member, identity } };
       }
-      if (settings.mfa_enforced) {
+      if ((await readSettings(store, org)).mfa_enforced) {
         return { kind: 'refused', reason: 'no-second-factor', pending: { member, identity } };
       }
       return { kind: 'verified', member, identity };
