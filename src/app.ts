@@ -12,6 +12,7 @@ import { firstRunLinkOf } from './app/first-run-link.ts';
 import { closeHttpServer, createHttpServer } from './app/http-server.ts';
 import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
+import { createLogUploads } from './app/log-uploads.ts';
 import { createMail } from './app/mail.ts';
 import { createMetrics, type Metrics } from './app/metrics.ts';
 import { startMetricsListener } from './app/metrics-listener.ts';
@@ -21,6 +22,7 @@ import { loadServerKeys } from './app/server-keys.ts';
 import { createServices } from './app/services.ts';
 import { createTlsFiles, type TlsFiles } from './app/tls.ts';
 import { createWebhooks } from './app/webhooks.ts';
+import { createFlowLogIds } from './auth/flow-log-ids.ts';
 import { createKeyedTexts } from './auth/keyed-texts.ts';
 import type { ServeConfig } from './config/config.ts';
 import { formatHostPort } from './config/values.ts';
@@ -82,7 +84,10 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const derp = await createDerp({ config, services, keys, tls, log });
   cleanup.add('the relay', derp.close);
   const { publicUrl } = config;
-  const control = createControl({ derpMap: derp.map, installation, services, keys, publicUrl, log });
+  const flowLogIds = createFlowLogIds(keys.sealingKey);
+  const control = createControl({
+    ...{ derpMap: derp.map, installation, services, keys, publicUrl, flowLogIds, log },
+  });
   const readiness = createReadiness({ clock, pingDatabase: () => installation.engine.run('SELECT 1', []) });
 
   const { trustedProxies } = config;
@@ -92,6 +97,13 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const { sealer } = keys;
   const keyedTexts = createKeyedTexts(keys.sealingKey);
   await mountRoutes({ server, services, config, sealer, keyedTexts, readiness, log });
+  await server.register(
+    createLogUploads({
+      ids: flowLogIds,
+      flowLogs: services.flowLogs,
+      onDefect: (error) => log.error({ err: error }, 'an upload of logs failed'),
+    }),
+  );
   await services.replica.start();
   cleanup.add('the replica lease', services.replica.close);
   await control.start();

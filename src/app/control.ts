@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { type ControlPlane, createControlPlane } from '../control/control-plane.ts';
 import type { DerpMap } from '../control/wire/index.ts';
+import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
 import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import { createEphemeralQuery } from '../store/queries/ephemeral-query.ts';
 import { createPresenceQuery } from '../store/queries/presence-query.ts';
@@ -17,6 +18,7 @@ export interface ControlParts {
   readonly keys: ServerKeys;
   /** The origin that people open; undefined: the one that a device called. */
   readonly publicUrl: string | undefined;
+  readonly flowLogIds: FlowLogIds;
   readonly log: Logger;
 }
 
@@ -26,6 +28,7 @@ export function createControl({
   services,
   keys,
   publicUrl,
+  flowLogIds,
   log,
 }: ControlParts): ControlPlane {
   const { store, follower, clock, random, replica } = services;
@@ -41,6 +44,7 @@ export function createControl({
     derpMap,
     policy: createJoinPolicy({ store }),
     publicUrl,
+    flowLogIds,
     log,
     onError: (error) => log.warn({ err: error }, 'the control plane failed at a background task'),
   });

@@ -37,6 +37,7 @@ const tailscale: Dialect = ({ services, sealer, log }) => {
       checker: createPolicyChecker({ store, clock }),
       sealer,
       workloadTokens: createWorkloadTokens({ clock }),
+      flowLogs: services.flowLogs,
     }),
     authenticate: authenticator.authenticate,
     clock,

@@ -8,6 +8,7 @@ import { createSignedTokens } from '../auth/signed-tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../auth/usage-recorder.ts';
 import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
+import { createFlowLogService, type FlowLogService } from '../domain/flow-logs/flow-log-service.ts';
 import {
   createOrganizationService,
   type OrganizationService,
@@ -19,6 +20,7 @@ import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
+import { createFlowLogs } from '../store/flow-logs.ts';
 import { createFollower } from '../store/follower.ts';
 import { createReplicaLeases } from '../store/replica-leases.ts';
 import type { Installation } from './installation.ts';
@@ -40,6 +42,7 @@ export interface Services {
   readonly attemptLimiter: AttemptLimiter;
   readonly firstRun: FirstRun;
   readonly replica: Replica;
+  readonly flowLogs: FlowLogService;
   close(): Promise<void>;
 }
 
@@ -97,6 +100,7 @@ export function createServices(parts: ServicesParts): Services {
       alone: engine.name === 'sqlite',
       onError,
     }),
+    flowLogs: createFlowLogService({ store, flowLogs: createFlowLogs({ engine }), clock }),
     close: async () => {
       await usage.close();
       authenticator.close();

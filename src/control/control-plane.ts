@@ -9,6 +9,8 @@ import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { createPostureIdentity } from '../domain/devices/posture-identity.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
+import { createToldClients } from '../domain/flow-logs/flow-log-consent.ts';
+import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
 import type { EphemeralQuery } from '../domain/ports/ephemeral-query.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
@@ -67,6 +69,7 @@ export interface ControlPlaneParts {
   /** `localAddress`: the server's address as the device reached it. */
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly policy: JoinPolicy;
+  readonly flowLogIds: FlowLogIds;
   /** The origin that people open in a browser; undefined: the one that the device called. */
   readonly publicUrl?: string | undefined;
   readonly log: ControlTransportLog;
@@ -104,6 +107,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ],
     onError,
   });
+  const told = createToldClients();
   const hubs = createHubs({
     store,
     follower,
@@ -113,6 +117,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     onReturned: presence.claim,
     derpMap: parts.derpMap,
     clientFacts,
+    flowLogIds: parts.flowLogIds,
+    told,
     onError,
   });
   const joins = createJoinService({ store, clock, random, policy });
@@ -123,6 +129,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     reports: createReportService({ store, random, policy }),
     writer,
     clock,
+    told,
   });
   const memory = createMemoryRelease({ clock, collect: createCollector() });
   const map = createMapHandler({

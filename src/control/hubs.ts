@@ -1,4 +1,6 @@
 /** The organizations that have devices connected to this process, and the way from a node key to its organization. */
+import type { ToldClients } from '../domain/flow-logs/flow-log-consent.ts';
+import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { type DeviceFacts, loadSnapshot } from '../domain/snapshot/snapshot.ts';
@@ -38,6 +40,8 @@ export interface HubsParts {
   readonly onReturned: (org: number, device: number) => void;
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly clientFacts: Pick<ClientFacts, 'applied'>;
+  readonly flowLogIds: FlowLogIds;
+  readonly told: ToldClients;
   readonly onError: (error: unknown) => void;
 }
 
@@ -49,6 +53,7 @@ interface Entry {
 
 export function createHubs(parts: HubsParts): Hubs {
   const { store, follower, clock, writer, replica, onReturned, derpMap, clientFacts, onError } = parts;
+  const { flowLogIds, told } = parts;
   const entries = new Map<number, Promise<Entry | undefined>>();
   const ready = new Map<number, Entry>();
   const nodes = new Map<string, { readonly org: number; readonly device: number }>();
@@ -101,6 +106,8 @@ export function createHubs(parts: HubsParts): Hubs {
       network: createPolicyView({ snapshot, now: clock.now, onError }),
       clock,
       derpMap,
+      flowLogIds,
+      told,
       onBroken: () => letGo(org, entry),
       onApplied: (changes, touched) => {
         install(org, elections.after(changes, touched));

@@ -10,6 +10,7 @@ const RETENTION: RetentionWindows = {
   volatileMs: HOUR,
   historyMs: 90 * DAY,
   deadMs: 14 * DAY,
+  flowLogMs: 30 * DAY,
 };
 
 const EVERY_MS = HOUR;

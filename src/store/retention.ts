@@ -4,6 +4,7 @@ import type { Pruned, Retention } from '../domain/ports/retention.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { invalid } from '../kernel/errors.ts';
 import type { Engine } from './engine.ts';
+import { pruneFlowLogs } from './flow-logs.ts';
 import type { StoredValue } from './rows.ts';
 import { withPlaceholders } from './statements.ts';
 
@@ -68,7 +69,7 @@ export function createRetention({ engine, clock, chunk = CHUNK }: RetentionParts
   };
 
   return {
-    prune: async ({ volatileMs, historyMs, deadMs }) => {
+    prune: async ({ volatileMs, historyMs, deadMs, flowLogMs }) => {
       if (!(volatileMs >= MIN_FEED_MS)) {
         throw invalid(`changes must be kept for ${MIN_FEED_MS / MINUTE} minutes at least`, 'volatileMs');
       }
@@ -86,6 +87,7 @@ export function createRetention({ engine, clock, chunk = CHUNK }: RetentionParts
         changes,
         outbox: await removeAll(pruneDead('outbox'), [now - deadMs, chunk]),
         jobs: await removeAll(pruneDead('job'), [now - deadMs, chunk]),
+        flowLogs: await pruneFlowLogs(engine, now - flowLogMs, chunk),
       };
       return removed;
     },

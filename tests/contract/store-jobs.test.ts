@@ -139,7 +139,7 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
   });
 
   describe('retention', () => {
-    const windows = { volatileMs: 10 * MINUTE, historyMs: HOUR, deadMs: HOUR };
+    const windows = { volatileMs: 10 * MINUTE, historyMs: HOUR, deadMs: HOUR, flowLogMs: HOUR };
     const prune = (chunk: number) => createRetention({ engine: opened.engine, clock, chunk }).prune(windows);
     const see = (device: number): Promise<void> =>
       opened.store.write({ orgs: [2], by: { kind: 'system', id: '', name: '' }, origin: 'system' }, (tx) =>

@@ -50,6 +50,7 @@ describe('the writer of live facts', () => {
     hostinfo: {},
     netInfo: null,
     shieldsUp: false,
+    flowLogs: false,
     updatedAt,
   });
   const presence = (replica: string, online: boolean, since = 1): Presence => ({

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'vitest';
+import { createFlowLogIds } from '../../src/auth/flow-log-ids.ts';
 import { createControlPlane } from '../../src/control/control-plane.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
 import type { Membership, Role } from '../../src/domain/model/people.ts';
@@ -52,6 +53,7 @@ export async function createWorld(engine: EngineName): Promise<World> {
     replica: { id: REPLICA, onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
     policy: createJoinPolicy({ store }),
+    flowLogIds: createFlowLogIds(random.bytes(32)),
     log: { debug: () => undefined, warn: onError },
     onError,
     graceMs: SHORT_GRACE_MS,

@@ -14,9 +14,9 @@ import { type RealClients, realClients } from '../support/real-clients.ts';
 import { startRelay } from '../support/real-clients-relay.ts';
 import { createRest, type Rest } from '../support/rest.ts';
 
-const AGENT = path.resolve(import.meta.dirname, '..', 'support', 'namespace-agent.ts');
-const SERVER_ADDRESS = '10.99.0.1';
-const SERVER_PORT = 8080;
+export const AGENT = path.resolve(import.meta.dirname, '..', 'support', 'namespace-agent.ts');
+export const SERVER_ADDRESS = '10.99.0.1';
+export const SERVER_PORT = 8080;
 const ECHO_PORT = '7';
 const POLL_MS = 20;
 

@@ -13,6 +13,7 @@ import { createSignedTokens } from '../../src/auth/signed-tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../../src/auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../../src/auth/usage-recorder.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
+import { createFlowLogService, type FlowLogService } from '../../src/domain/flow-logs/flow-log-service.ts';
 import type { Membership, Organization, Role } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Follower } from '../../src/domain/ports/follower.ts';
@@ -21,6 +22,7 @@ import type { SignedTokens } from '../../src/domain/ports/signed-tokens.ts';
 import { INSTALLATION, type Store } from '../../src/domain/ports/store.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { type Random, randomNanoId, systemRandom } from '../../src/kernel/random.ts';
+import { createFlowLogs } from '../../src/store/flow-logs.ts';
 import { createFollower } from '../../src/store/follower.ts';
 import { migrate } from '../../src/store/migrator.ts';
 import { openEngine, type StoreLocation } from '../../src/store/open-store.ts';
@@ -52,6 +54,7 @@ export interface ApiParts {
   readonly follower: Follower;
   readonly leases: ReplicaLeases;
   readonly authenticator: Authenticator;
+  readonly flowLogs: FlowLogService;
   readonly sealer: Sealer;
   readonly signingKeys: SigningKeys;
   readonly signedTokens: SignedTokens;
@@ -130,6 +133,7 @@ export async function createApiServer(
   const signedTokens = createSignedTokens({ keys: signingKeys, clock, random });
   const usage = createUsageRecorder({ store, clock, onError });
   const authenticator = createAuthenticator({ store, follower, clock, signedTokens, onUse: usage.record });
+  const flowLogs = createFlowLogService({ store, flowLogs: createFlowLogs({ engine: database }), clock });
   const secrets = { sealer, signingKeys, signedTokens };
   const parts: ApiParts = {
     store,
@@ -139,6 +143,7 @@ export async function createApiServer(
     leases,
     authenticator,
     usage,
+    flowLogs,
     ...secrets,
     onError,
   };

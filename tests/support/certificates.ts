@@ -19,11 +19,15 @@ export interface CertificateFiles {
   readonly keyFile: string;
 }
 
-/** A self-signed certificate for localhost, good for a month. */
-export async function createCertificate(directory: string, name: string): Promise<CertificateFiles> {
+/** A self-signed certificate, good for a month. */
+export async function createCertificate(
+  directory: string,
+  name: string,
+  names = 'DNS:localhost,IP:127.0.0.1',
+): Promise<CertificateFiles> {
   const certFile = path.join(directory, `${name}.crt`);
   const keyFile = path.join(directory, `${name}.key`);
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
   await execute('openssl', ['req', '-x509', ...key, '-out', certFile, ...subject, '-days', '30']);
   return { certFile, keyFile };

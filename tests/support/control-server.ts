@@ -1,6 +1,7 @@
 // A control plane on a real socket over a fresh installation, for tests that hold devices on it.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createFlowLogIds } from '../../src/auth/flow-log-ids.ts';
 import { createControlPlane } from '../../src/control/control-plane.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
@@ -68,6 +69,7 @@ export async function startControlServer(
     replica: { id: 'replica-under-test', onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
     policy: createJoinPolicy({ store }),
+    flowLogIds: createFlowLogIds(systemRandom.bytes(32)),
     log: { debug: () => undefined, warn: (fields) => void failures.push(fields) },
     onError,
     graceMs: options.graceMs ?? SHORT_GRACE_MS,

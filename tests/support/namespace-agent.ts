@@ -1,8 +1,11 @@
 // A small program that tests start inside a network namespace, where they are not themselves:
 //   echo PORT                answers each TCP connection with what it gets
 //   dial HOST PORT TEXT      sends TEXT to an echo server and prints the answer
+//   unwrap CERT KEY FROM-HOST FROM-PORT HOST PORT  takes TLS connections and hands what is in them on to TCP
 //   forward SOCKET HOST PORT lets through connections from a Unix socket, which namespaces do not separate, to TCP
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 
 const DIAL_TIMEOUT_MS = 10_000;
 
@@ -16,6 +19,9 @@ switch (mode) {
     break;
   case 'forward':
     forward(args[0] ?? '', args[1] ?? '', Number(args[2]));
+    break;
+  case 'unwrap':
+    unwrap(args[0] ?? '', args[1] ?? '', [args[2] ?? '', Number(args[3])], [args[4] ?? '', Number(args[5])]);
     break;
   default:
     console.error(`there is no mode ${mode}`);
@@ -35,6 +41,21 @@ function dial(host: string, port: number, text: string): void {
     console.error(`${host}:${port}: ${error.message}`);
     process.exitCode = 1;
   });
+}
+
+function unwrap(
+  certFile: string,
+  keyFile: string,
+  [fromHost, fromPort]: readonly [string, number],
+  [host, port]: readonly [string, number],
+): void {
+  const files = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  createTlsServer({ ...files, ALPNProtocols: ['http/1.1'] }, (near) => {
+    const far = connect({ host, port });
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+    near.pipe(far).pipe(near);
+  }).listen(fromPort, fromHost);
 }
 
 function forward(path: string, host: string, port: number): void {

@@ -67,8 +67,18 @@ export interface RealDevice {
   readonly start: () => Promise<void>;
 }
 
+export interface DeviceOptions {
+  /** The client may send logs; then it trusts the certificates in that file alone. */
+  readonly logs?: { readonly trust: string };
+}
+
 /** Starts tailscaled in a host that exists; it joins nothing yet. */
-export async function startDevice(world: World, clients: RealClients, host: string): Promise<RealDevice> {
+export async function startDevice(
+  world: World,
+  clients: RealClients,
+  host: string,
+  { logs }: DeviceOptions = {},
+): Promise<RealDevice> {
   const directory = path.join(world.directory, `device-${host}`);
   mkdirSync(directory, { recursive: true });
   const socket = path.join(directory, 'socket');
@@ -109,10 +119,17 @@ export async function startDevice(world: World, clients: RealClients, host: stri
       ];
       daemon = await world.start(
         host,
-        [clients.tailscaled, ...state, '--tun=tailscale0', '--no-logs-no-support'],
+        [
+          ...[clients.tailscaled, ...state, '--tun=tailscale0'],
+          ...(logs === undefined ? ['--no-logs-no-support'] : []),
+        ],
         {
           // A test that loses its login server must not end up at the vendor's.
-          env: { TS_PANIC_IF_HIT_MAIN_CONTROL: '1', TS_LOGS_DIR: directory },
+          env: {
+            TS_PANIC_IF_HIT_MAIN_CONTROL: '1',
+            TS_LOGS_DIR: directory,
+            ...(logs === undefined ? {} : { SSL_CERT_FILE: logs.trust }),
+          },
         },
       );
       await untilAnswering(socket, cli, daemon);

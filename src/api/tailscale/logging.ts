@@ -1,3 +1,6 @@
+import { Readable } from 'node:stream';
+import { encodeExternalId } from '../../domain/ids/external-id.ts';
+import type { StoredFlowLog } from '../../domain/ports/flow-logs.ts';
 import { invalid } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { auditWire, type LogEntry } from './audit-wire.ts';
@@ -30,8 +33,26 @@ const eventNames = ({ target, action }: LogEntry): string[] => {
   return target.property === undefined ? [name] : [name, `${name}.${target.property}`];
 };
 
+/** As JSON. What the device reported is stored as it is shown. */
+export function flowLogWire({ device, loggedAt, startAt, endAt, traffic }: StoredFlowLog): string {
+  const [logged, start, end] = [loggedAt, startAt, endAt].map((ms) => new Date(ms).toISOString());
+  const head = JSON.stringify({ logged, nodeId: encodeExternalId('device', device), start, end });
+  return traffic === '{}' ? head : `${head.slice(0, -1)},${traffic.slice(1)}`;
+}
+
+/** Clients read the answer as it comes: the list is the object's only member. */
+async function* networkLogs(pages: AsyncIterable<readonly StoredFlowLog[]>): AsyncGenerator<string> {
+  yield '{"logs":[';
+  let separator = '';
+  for await (const page of pages) {
+    yield separator + page.map(flowLogWire).join(',');
+    separator = ',';
+  }
+  yield ']}';
+}
+
 export function loggingOperations({ services }: TailscaleApiParts): Operation[] {
-  const { organizations, auditLog } = services;
+  const { organizations, auditLog, flowLogs } = services;
   return [
     {
       id: 'tailscale.logging.configuration',
@@ -55,6 +76,17 @@ export function loggingOperations({ services }: TailscaleApiParts): Operation[] 
               (events.length === 0 || eventNames(entry).some((name) => events.includes(name))),
           );
         return { version: '1.1', tailnet: organization.tailnetName, logs };
+      }),
+    },
+    {
+      id: 'tailscale.logging.network',
+      method: 'GET',
+      path: `${TAILNET}/logging/network`,
+      requires: 'flow-logs:read',
+      handle: inTailnet(organizations, async ({ actor, request, reply }) => {
+        const query = queryOf(request);
+        const pages = flowLogs.list(actor, { from: timeOf(query, 'start'), to: timeOf(query, 'end') });
+        return reply.type('application/json').send(Readable.from(networkLogs(pages)));
       }),
     },
   ];

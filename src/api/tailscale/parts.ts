@@ -11,6 +11,7 @@ import type { AttributeService } from '../../domain/devices/attribute-service.ts
 import type { DeviceAdmin } from '../../domain/devices/device-admin.ts';
 import type { DeviceList } from '../../domain/devices/device-list.ts';
 import type { DnsService } from '../../domain/dns/dns-service.ts';
+import type { FlowLogService } from '../../domain/flow-logs/flow-log-service.ts';
 import type { AwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import type { LogStreams } from '../../domain/log-streams/log-stream-service.ts';
 import type { AuditOrigin } from '../../domain/model/operations.ts';
@@ -52,6 +53,7 @@ export interface TailscaleServices {
   readonly webhooks: WebhookService;
   readonly postureIntegrations: PostureIntegrations;
   readonly auditLog: AuditLog;
+  readonly flowLogs: Pick<FlowLogService, 'list'>;
   readonly awsExternalIds: AwsExternalIds;
   readonly logStreams: LogStreams;
 }

@@ -10,6 +10,7 @@ import { createAttributeService } from '../../domain/devices/attribute-service.t
 import { createDeviceAdmin } from '../../domain/devices/device-admin.ts';
 import { createDeviceList } from '../../domain/devices/device-list.ts';
 import { createDnsService } from '../../domain/dns/dns-service.ts';
+import type { FlowLogService } from '../../domain/flow-logs/flow-log-service.ts';
 import { createAwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import { createLogStreams } from '../../domain/log-streams/log-stream-service.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
@@ -38,6 +39,7 @@ export interface TailscaleServicesParts {
   readonly checker: PolicyChecker;
   readonly sealer: Sealer;
   readonly workloadTokens: WorkloadTokens;
+  readonly flowLogs: FlowLogService;
 }
 
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
@@ -69,6 +71,7 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     webhooks: createWebhookService(parts),
     postureIntegrations: createPostureIntegrations(parts),
     auditLog: createAuditLog(parts),
+    flowLogs: parts.flowLogs,
     awsExternalIds: createAwsExternalIds(parts),
     logStreams: createLogStreams(parts),
   };

@@ -21,7 +21,6 @@ const LINES: readonly Line[] = [
   ['device-invites.delete', 'DELETE', DEVICE_INVITE, 'shares:write'],
   ['device-invites.resend', 'POST', `${DEVICE_INVITE}/resend`, 'shares:write'],
   ['device-invites.accept', 'POST', `${BASE}/device-invites/-/accept`, 'shares:write'],
-  ['logging.network', 'GET', `${TAILNET}/logging/network`, 'flow-logs:read'],
   ['logging.stream.status', 'GET', `${STREAM}/status`, 'log-streams:read'],
   ['aws.validate', 'POST', `${AWS}/:externalId/validate-aws-trust-policy`, 'log-streams:write'],
   ['oauth-apps.list', 'GET', APPS, 'oauth-apps:read'],

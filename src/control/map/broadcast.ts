@@ -1,4 +1,5 @@
 /** Tells the streams of an organization what has changed: each class of viewers in one message, made and compressed once. */
+import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Compression, encodeMessage } from '../wire/index.ts';
@@ -28,6 +29,7 @@ export interface BroadcastParts {
   readonly renders: ReadonlyMap<number, DeviceRender>;
   readonly told: Map<number, DeviceRender>;
   readonly clock: Clock;
+  readonly flowLogIds: FlowLogIds;
 }
 
 export interface Broadcast {
@@ -41,7 +43,7 @@ export interface Broadcast {
 }
 
 export function createBroadcast(parts: BroadcastParts): Broadcast {
-  const { snapshot, network, registry, renders, told, clock } = parts;
+  const { snapshot, network, registry, renders, told, clock, flowLogIds } = parts;
 
   const profiles = (users: Iterable<number>): string =>
     [...users].map((user) => renderProfile(snapshot, user)).join(',');
@@ -63,7 +65,7 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
       return;
     }
     const own = network.own(stream.device);
-    const node = renderOwnNode(snapshot, facts, own, clock.now());
+    const node = renderOwnNode({ snapshot, flowLogIds }, facts, own, clock.now());
     const members: string[] = [];
     if (node.text !== stream.ownText) members.push(`"Node":${node.json}`);
     if (own.filter !== stream.own?.filter) members.push(filterMember(own));
@@ -76,7 +78,10 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
   /** Ends the stream of a device that is gone, after telling its client that its key is no more. */
   const dismiss = (stream: MapStream, facts: DeviceFacts | undefined): void => {
     if (facts !== undefined && stream.own !== undefined) {
-      sendMembers(stream, `"Node":${renderExpiredNode(snapshot, facts, stream.own, clock.now())}`);
+      sendMembers(
+        stream,
+        `"Node":${renderExpiredNode({ snapshot, flowLogIds }, facts, stream.own, clock.now())}`,
+      );
     }
     registry.remove(stream);
     stream.sink.end();

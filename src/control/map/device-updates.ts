@@ -1,21 +1,24 @@
 /** What a device tells with a map request, against what is known of it. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ReportService } from '../../domain/devices/report-service.ts';
+import { FLOW_LOG_SETTING, mayLogFlows, type ToldClients } from '../../domain/flow-logs/flow-log-consent.ts';
 import type { DeviceLive } from '../../domain/model/devices.ts';
-import type { DeviceFacts } from '../../domain/snapshot/snapshot.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Found } from '../hubs.ts';
 import { hostFactsOf, type MapInput } from '../requests.ts';
 import type { LiveWriter } from '../state/live-writer.ts';
 
 export interface DeviceUpdates {
   /** Writes what is new. Resolves when what others rely on (name, routes) is stored; endpoints follow in a batch. */
-  take(facts: DeviceFacts, request: MapInput, capver: number): Promise<void>;
+  take(found: Found, request: MapInput, capver: number): Promise<void>;
 }
 
 export interface DeviceUpdatesParts {
   readonly reports: ReportService;
   readonly writer: LiveWriter;
   readonly clock: Clock;
+  readonly told: ToldClients;
 }
 
 const sameSet = (a: Iterable<string>, b: Iterable<string>): boolean => {
@@ -24,9 +27,20 @@ const sameSet = (a: Iterable<string>, b: Iterable<string>): boolean => {
   return left.size === right.size && [...left].every((value) => right.has(value));
 };
 
-export function createDeviceUpdates({ reports, writer, clock }: DeviceUpdatesParts): DeviceUpdates {
+export function createDeviceUpdates({ reports, writer, clock, told }: DeviceUpdatesParts): DeviceUpdates {
+  /** What was decided when its process began; a process that begins now is decided about. */
+  const logsFlows = (snapshot: Snapshot, known: DeviceLive | undefined, request: MapInput): boolean => {
+    const key = request.DiscoKey ?? '';
+    const begins = key !== '' && known !== undefined && known.discoKey !== '' && known.discoKey !== key;
+    const before = known?.flowLogs ?? false;
+    const may = begins
+      ? mayLogFlows(snapshot.setting(FLOW_LOG_SETTING), request.Hostinfo ?? known.hostinfo, clock.now())
+      : before;
+    return may && !told.has(key);
+  };
+
   return {
-    take: async (facts, request, capver) => {
+    take: async ({ facts, hub }, request, capver) => {
       const { device } = facts;
       const known = writer.pendingLive(device.org, device.id) ?? facts.live;
       const host = request.Hostinfo == null ? undefined : hostFactsOf(request.Hostinfo);
@@ -40,6 +54,7 @@ export function createDeviceUpdates({ reports, writer, clock }: DeviceUpdatesPar
         hostinfo: host?.hostinfo ?? known?.hostinfo ?? {},
         netInfo: host?.netInfo ?? known?.netInfo ?? null,
         shieldsUp: host?.shieldsUp ?? known?.shieldsUp ?? false,
+        flowLogs: logsFlows(hub.snapshot, known, request),
         updatedAt: known?.updatedAt ?? 0,
       };
       if (known === undefined || !isDeepStrictEqual(next, known))

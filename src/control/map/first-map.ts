@@ -18,6 +18,9 @@ export interface FirstMapParts {
   /** The viewer's own user, which may own none of its peers. */
   readonly user: number;
   readonly derpMap: DerpMap;
+  readonly flowLogId: string;
+  /** The client is to send its logs nowhere. */
+  readonly keepLogs: boolean;
   readonly now: number;
 }
 
@@ -39,8 +42,8 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
     filterMember(own),
     `"SSHPolicy":${JSON.stringify(own.ssh)}`,
     `"UserProfiles":[${[...users].map((user) => renderProfile(snapshot, user)).join(',')}]`,
-    // Clients would send their logs to the vendor otherwise.
-    '"Debug":{"DisableLogTail":true}',
+    `"DomainDataPlaneAuditLogID":"${parts.flowLogId}"`,
+    ...(parts.keepLogs ? ['"Debug":{"DisableLogTail":true}'] : []),
   ];
   // The class is as its streams were told. A device deleted since is in its list, and no longer known: the next message
   // takes it from all of them.

@@ -95,7 +95,7 @@ export function createMapHandler({
     if (found === undefined || found.facts.device.machineKey !== context.machineKey) {
       return { status: 404, text: 'node not found' };
     }
-    await updates.take(found.facts, request, context.capver);
+    await updates.take(found, request, context.capver);
     if (!request.Stream && request.OmitPeers) return 'empty';
     openStream(
       found,
@@ -103,6 +103,7 @@ export function createMapHandler({
       {
         device: found.facts.device.id,
         localAddress: context.localAddress,
+        discoKey: request.DiscoKey ?? '',
         compression,
         sink: sinkOf(stream),
         ready: false,

@@ -15,6 +15,8 @@ export interface MapStream {
   /** The server's address as this device reached it. */
   readonly localAddress: string;
   readonly compression: Compression;
+  /** Every process of a client has another. '' where it did not say. */
+  readonly discoKey: string;
   readonly sink: MessageSink;
   /** Until its first map is written a stream gets nothing else. */
   ready: boolean;

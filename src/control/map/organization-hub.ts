@@ -5,6 +5,8 @@
  */
 
 import { isExpired } from '../../domain/devices/key-expiry.ts';
+import { FLOW_LOG_SETTING, type ToldClients } from '../../domain/flow-logs/flow-log-consent.ts';
+import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -63,6 +65,9 @@ export interface OrganizationHubParts {
   readonly network: PolicyView;
   readonly clock: Clock;
   readonly derpMap: (localAddress: string) => DerpMap;
+  readonly flowLogIds: FlowLogIds;
+  /** Clients that were told to keep their logs. */
+  readonly told: ToldClients;
   /** Told of changes, and of the devices whose facts they touched, when they are in the snapshot. */
   readonly onApplied: (changes: readonly Change[], touched: ReadonlySet<number>) => void;
   readonly onError: (error: unknown) => void;
@@ -79,12 +84,12 @@ function namesService(change: Change): boolean {
 }
 
 export function createOrganizationHub(parts: OrganizationHubParts): OrganizationHub {
-  const { snapshot, network, clock, derpMap, onApplied, onError } = parts;
+  const { snapshot, network, clock, derpMap, flowLogIds, onApplied, onError } = parts;
   const renders = new Map<number, DeviceRender>();
   for (const [id, facts] of snapshot.devices) renders.set(id, renderDevice(snapshot, facts, clock.now()));
   const told = new Map(renders);
   const registry = createStreamRegistry(network);
-  const broadcast = createBroadcast({ snapshot, network, registry, renders, told, clock });
+  const broadcast = createBroadcast({ snapshot, network, registry, renders, told, clock, flowLogIds });
   const lost = new Map<number, DeviceFacts>();
   let pending = noPendingChanges();
   let timer: NodeJS.Timeout | undefined;
@@ -113,9 +118,12 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
   };
   const firstMap = (stream: MapStream, state: ClassState, facts: DeviceFacts): Buffer => {
     const own = network.own(stream.device);
-    const node = renderOwnNode(snapshot, facts, own, clock.now());
+    const node = renderOwnNode({ snapshot, flowLogIds }, facts, own, clock.now());
     stream.ownText = node.text;
     stream.own = own;
+    // Clients would send their logs to the vendor otherwise. Those that may be asked for flow logs must not be told.
+    const keepLogs = !snapshot.settings().network_flow_logging && facts.live?.flowLogs !== true;
+    if (keepLogs) parts.told.add(stream.discoKey);
     return buildFirstMap({
       snapshot,
       node,
@@ -125,6 +133,8 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       stream,
       user: ownerUser(facts),
       derpMap: derpMap(stream.localAddress),
+      flowLogId: flowLogIds.ofOrganization(snapshot.organization.id),
+      keepLogs,
       now: clock.now(),
     });
   };
@@ -160,6 +170,9 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     if (id !== undefined) touched.add(id);
     if (namesService(change)) pending.dns = true;
     if (change.kind === 'dnsConfig') pending.dns = true;
+    // Told to each device in its own node.
+    if (change.kind === 'setting' && change.key === FLOW_LOG_SETTING)
+      for (const { device } of registry.streams()) pending.own.add(device);
     if (change.kind === 'membership') pending.profiles.add(Number(change.key));
   };
 

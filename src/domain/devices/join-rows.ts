@@ -1,6 +1,7 @@
 /** The rows of a device that comes in or comes back. */
 import { DAY } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
+import { FLOW_LOG_SETTING, mayLogFlows } from '../flow-logs/flow-log-consent.ts';
 import type { Device } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
@@ -152,6 +153,7 @@ export async function setTags(
 }
 
 export async function putLive(tx: Tx, device: Device, request: JoinRequest, returns: boolean): Promise<void> {
+  const setting = await tx.get('setting', device.org, { name: FLOW_LOG_SETTING });
   const before = returns ? await tx.get('deviceLive', device.org, { device: device.id }) : undefined;
   await tx.put('deviceLive', {
     org: device.org,
@@ -163,6 +165,7 @@ export async function putLive(tx: Tx, device: Device, request: JoinRequest, retu
     hostinfo: request.hostinfo,
     netInfo: request.netInfo ?? before?.netInfo ?? null,
     shieldsUp: request.shieldsUp,
+    flowLogs: before?.flowLogs ?? mayLogFlows(setting, request.hostinfo, tx.now),
     updatedAt: tx.now,
   });
 }

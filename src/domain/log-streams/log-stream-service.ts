@@ -111,7 +111,7 @@ export function createLogStreams({ store, sealer }: LogStreamParts): LogStreams 
           destination,
           config: { ...config },
           secretsSealed: sealer.seal(JSON.stringify(secrets), logStreamSecretPlace({ org, logType })),
-          status: {},
+          createdAt: before?.createdAt ?? tx.now,
           updatedAt: tx.now,
           ...byColumnsOf(actor),
         };

@@ -109,7 +109,8 @@ export const logStream = entity(
     destination: text(),
     config: json<Readonly<Record<string, unknown>>>(),
     secretsSealed: nullable(text()),
-    status: json<Readonly<Record<string, unknown>>>(),
+    /** When a stream was set where none was: what was logged from then on is sent. */
+    createdAt: time(),
     updatedAt: time(),
     ...byColumns,
   },
@@ -132,15 +133,3 @@ export const oauthApp = entity({
   createdAt: time(),
   updatedAt: time(),
 });
-
-export const flowLog = entity(
-  {
-    id: integer(),
-    device: integer(),
-    loggedAt: time(),
-    startAt: time(),
-    endAt: time(),
-    traffic: json<unknown>(),
-  },
-  { indexes: [['startAt']], volatile: true },
-);

@@ -96,6 +96,8 @@ export const deviceLive = entity(
     hostinfo: json<HostFacts>(),
     netInfo: nullable(json<HostFacts>()),
     shieldsUp: boolean(),
+    /** The running client was never told to keep its logs to itself: it may be asked for flow logs. */
+    flowLogs: boolean(),
     updatedAt: time(),
   },
   { key: ['device'], volatile: true },

@@ -76,7 +76,6 @@ export const entities = {
   logStream: configuration.logStream,
   awsExternalId: configuration.awsExternalId,
   oauthApp: configuration.oauthApp,
-  flowLog: configuration.flowLog,
 } as const satisfies Readonly<Record<string, EntitySpec<Columns>>>;
 
 type Entities = typeof entities;

@@ -113,6 +113,47 @@ export const webhookCursor = entity(
   { key: ['webhook'], volatile: true },
 );
 
+/**
+ * Flows of packets, as devices report them. Too many for the change feed, and nobody follows them: written and read by
+ * plain statements. `seq` rises with the order of commits.
+ */
+export const flowLog = entity(
+  {
+    seq: integer(),
+    device: integer(),
+    loggedAt: time(),
+    startAt: time(),
+    endAt: time(),
+    /** Of `traffic`, as text. */
+    bytes: integer(),
+    traffic: json<unknown>(),
+  },
+  { key: ['seq'], indexes: [['loggedAt', 'seq']], volatile: true },
+);
+
+/** What an organization's flow logs take, and how many were sent in another device's name. */
+export const flowLogHead = entity(
+  { seq: integer(), bytes: integer(), spoofed: integer() },
+  { key: [], volatile: true },
+);
+
+/** How far a log stream has come, and what became of it. `since` is the stream's `createdAt`: another stream, another place. */
+export const logStreamCursor = entity(
+  {
+    logType: text<'configuration' | 'network'>(),
+    since: time(),
+    seq: integer(),
+    attempt: integer(),
+    runAt: time(),
+    /** The stream's `updatedAt` when it was last tried: what was changed since is tried at once. */
+    triedAt: time(),
+    counts: json<Readonly<Record<string, number>>>(),
+    lastActivity: nullable(time()),
+    lastError: text(),
+  },
+  { key: ['logType'], volatile: true },
+);
+
 export const job = entity(
   {
     id: integer(),

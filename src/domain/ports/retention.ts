@@ -6,12 +6,14 @@ export interface RetentionWindows {
   readonly historyMs: number;
   /** Outbox rows and jobs that were given up. */
   readonly deadMs: number;
+  readonly flowLogMs: number;
 }
 
 export interface Pruned {
   readonly changes: number;
   readonly outbox: number;
   readonly jobs: number;
+  readonly flowLogs: number;
 }
 
 export interface Retention {

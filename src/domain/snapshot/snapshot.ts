@@ -4,7 +4,7 @@
  * held, changes nothing.
  */
 
-import type { DnsConfig, PolicyVersion } from '../model/configuration.ts';
+import type { DnsConfig, PolicyVersion, Setting } from '../model/configuration.ts';
 import type {
   Address,
   Device,
@@ -17,7 +17,7 @@ import type {
 import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
-import { type Settings, settingsOf } from '../settings/settings.ts';
+import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
 
 /** Everything about one device. The parts are replaced, never changed. */
 export interface DeviceFacts {
@@ -37,6 +37,8 @@ export interface Snapshot {
   /** By `network/prefix`. */
   readonly primaries: ReadonlyMap<string, RoutePrimary>;
   settings(): Settings;
+  /** The row of a setting, if it was ever written. */
+  setting(name: SettingName): Setting | undefined;
   dns(): DnsConfig | undefined;
   policy(): PolicyVersion | undefined;
   /** The rows of a kind by their key. */
@@ -99,7 +101,7 @@ export function createSnapshot(organization: Organization): Snapshot {
   const devices = new Map<number, MutableFacts>();
   const memberships = new Map<number, Membership>();
   const primaries = new Map<string, RoutePrimary>();
-  const settingRows = new Map<string, { name: string; value: unknown }>();
+  const settingRows = new Map<string, Setting>();
   const tables = new Map<TableKind, Map<string, Row<TableKind>>>(
     TABLE_KINDS.map((kind) => [kind, new Map()]),
   );
@@ -173,6 +175,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     memberships,
     primaries,
     settings: () => settings,
+    setting: (name) => settingRows.get(name),
     dns: () => dns,
     policy: () => policy,
     serviceAddresses: (service) => serviceIps.get(service) ?? [],

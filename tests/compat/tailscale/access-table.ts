@@ -161,6 +161,7 @@ export const ACCESS: readonly AccessLine[] = [
     scopes: ['all', 'all:read', 'logs:configuration:read'],
   },
 
+  { operation: `GET ${T}/logging/network`, roles: READERS, scopes: read('logs:network') },
   { operation: `GET ${T}/logging/:logType/stream`, roles: READERS, scopes: read('log_streaming') },
   { operation: `PUT ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
   { operation: `DELETE ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },

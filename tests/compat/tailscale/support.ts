@@ -16,7 +16,7 @@ import { type ApiParts, type ApiServer, createApiServer, type EngineName } from 
 export type Internet = Map<string, string>;
 
 export const tailscaleParts = (
-  { store, clock, random, authenticator, onError }: ApiParts,
+  { store, clock, random, authenticator, flowLogs, onError }: ApiParts,
   checker: PolicyChecker = createPolicyChecker({ store, clock }),
   internet: Internet = new Map(),
 ): TailscaleApiParts => ({
@@ -25,6 +25,7 @@ export const tailscaleParts = (
     clock,
     random,
     checker,
+    flowLogs,
     workloadTokens: createWorkloadTokens({
       clock,
       fetchText: async (url) => {
@@ -158,6 +159,7 @@ export async function addDevices(
         hostinfo: HOST_FACTS,
         netInfo: NET_FACTS,
         shieldsUp: false,
+        flowLogs: false,
         updatedAt: tx.now,
       })),
     );
