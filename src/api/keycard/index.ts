@@ -5,6 +5,7 @@ import { mountOperations, type Operation } from '../shared/operation.ts';
 import { discoveryOperations } from './discovery.ts';
 import { sendError } from './errors.ts';
 import { identityOperations } from './identities.ts';
+import { invitationLinkOperations } from './invitation-links.ts';
 import { invitationOperations } from './invitations.ts';
 import { BASE, organizationOperations } from './organizations.ts';
 import type { KeycardApiParts } from './parts.ts';
@@ -21,6 +22,7 @@ export const keycardOperations = (parts: KeycardApiParts): Operation[] => [
   ...organizationOperations(parts),
   ...userOperations(parts),
   ...invitationOperations(parts),
+  ...invitationLinkOperations(parts),
   ...identityOperations(parts),
   ...serviceAccountOperations(parts),
   ...ssoConnectionOperations(parts),
@@ -81,7 +83,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 
 /** Everything else below the API's path does not exist, and says so as JSON. */
 function mountFallback(server: FastifyInstance, operations: readonly Operation[]): void {
-  for (const url of [BASE, `${BASE}/*`]) {
+  for (const url of [BASE, `${BASE}/*`, '/invitations', '/invitations/*']) {
     const taken = operations
       .filter(({ path }) => path === url)
       .flatMap(({ method }): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]));

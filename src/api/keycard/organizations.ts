@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Organization } from '../../domain/model/people.ts';
-import { AppError, notFound } from '../../kernel/errors.ts';
+import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { parseBody } from './body.ts';
 import { listPage } from './paging.ts';
@@ -38,9 +38,10 @@ export const organizationOperations = ({ services }: KeycardApiParts): Operation
     method: 'POST',
     path: BASE,
     requires: 'authenticated',
-    handle: async () => {
-      // A credential is good for one organization; new ones are made by whoever runs the installation.
-      throw new AppError('forbidden', 'organizations are made by the operator of this installation');
+    handle: async ({ actor, request, reply }) => {
+      const { name } = parseBody(request, Change);
+      const made = await services.ownOrganizations.create(actor, name, 'keycard-api');
+      return reply.code(201).send(toOrganization(made, false, { actor, permissions: false }));
     },
   },
   {

@@ -1,6 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Directory } from '../../domain/directory/directory.ts';
+import type { OwnOrganizations } from '../../domain/organizations/own-organizations.ts';
+import type { InvitationsByAccount } from '../../domain/people/invitation-by-account.ts';
+import type { MemberChanges } from '../../domain/people/member-change.ts';
 import type { MemberService } from '../../domain/people/member-service.ts';
 import type { OrganizationAdmin } from '../../domain/people/organization-admin.ts';
 import type { OrganizationReads } from '../../domain/people/organization-reads.ts';
@@ -16,7 +19,10 @@ export interface KeycardServices {
   readonly organizations: OrganizationReads;
   readonly people: PeopleReads;
   readonly organizationAdmin: OrganizationAdmin;
+  readonly ownOrganizations: OwnOrganizations;
+  readonly invitationLinks: InvitationsByAccount;
   readonly members: MemberService;
+  readonly memberChanges: MemberChanges;
   readonly serviceAccounts: ServiceAccountService;
   readonly serviceCredentials: ServiceCredentialService;
   readonly ssoConnections: SsoConnectionService;

@@ -1,7 +1,11 @@
 /** The domain services behind this dialect, put together. */
 import { createDirectory } from '../../domain/directory/directory.ts';
 import { createAccessService } from '../../domain/networks/access-service.ts';
+import { createOrganizationService } from '../../domain/organizations/organization-service.ts';
+import { createOwnOrganizations } from '../../domain/organizations/own-organizations.ts';
+import { createInvitationsByAccount } from '../../domain/people/invitation-by-account.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
+import { createMemberChanges } from '../../domain/people/member-change.ts';
 import { createMemberService } from '../../domain/people/member-service.ts';
 import { createOrganizationAdmin } from '../../domain/people/organization-admin.ts';
 import { createOrganizationReads } from '../../domain/people/organization-reads.ts';
@@ -36,6 +40,13 @@ export function createKeycardServices(parts: KeycardServicesParts): KeycardServi
     people: createPeopleReads({ store }),
     organizationAdmin: createOrganizationAdmin({ store }),
     members: createMemberService({ store, random, admin: createMemberAdmin({ store }) }),
+    memberChanges: createMemberChanges({ store }),
+    ownOrganizations: createOwnOrganizations({
+      store,
+      random,
+      organizations: createOrganizationService({ store, clock, random }),
+    }),
+    invitationLinks: createInvitationsByAccount({ store }),
     serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
     ssoConnections: createSsoConnections({ store, random, sealer }),
     serviceCredentials: createServiceCredentialService({

@@ -109,16 +109,19 @@ export function userOperations(parts: KeycardApiParts): Operation[] {
       handle: async ({ actor, request }) => {
         const member = await memberOf(services, actor, request);
         const { role, status } = parseBody(request, Change);
-        if (role !== undefined) {
-          const isSame = (present: Role): boolean => ROLE_NAMES[present] === role;
-          await keepingAnAdmin(
-            services.members.setRole(actor, member.id, ROLES_WRITTEN[role], ORIGIN, isSame),
-          );
-        }
-        if (status !== undefined) {
-          await keepingAnAdmin(services.members.setActive(actor, member.id, status === 'active', ORIGIN));
-        }
-        return toOne(parts, actor, request, await memberOf(services, actor, request));
+        const after = await keepingAnAdmin(
+          services.memberChanges.change(
+            actor,
+            member.id,
+            {
+              role: role === undefined ? undefined : ROLES_WRITTEN[role],
+              isSame: (present: Role) => ROLE_NAMES[present] === role,
+              active: status === undefined ? undefined : status === 'active',
+            },
+            ORIGIN,
+          ),
+        );
+        return toOne(parts, actor, request, after);
       },
     },
     {
@@ -128,7 +131,7 @@ export function userOperations(parts: KeycardApiParts): Operation[] {
       requires: 'members:write',
       handle: async ({ actor, request, reply }) => {
         const { id } = await memberOf(services, actor, request);
-        await keepingAnAdmin(services.members.remove(actor, id, ORIGIN));
+        await keepingAnAdmin(services.memberChanges.remove(actor, id, ORIGIN));
         return reply.code(204).send();
       },
     },

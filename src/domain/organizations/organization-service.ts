@@ -25,7 +25,12 @@ export interface NewOrganization {
   readonly name?: string;
   /** A mail domain of the organization; the tailnet is named for it when no other has that name. */
   readonly domain?: string;
-  readonly owner: { readonly email: string; readonly passwordHash?: string };
+  readonly owner: {
+    readonly email: string;
+    readonly passwordHash?: string;
+    /** Somebody who has an account already: no other is made, and no first token. */
+    readonly account?: number;
+  };
   /** Refuses with `conflict` when the installation has an organization already. */
   readonly onlyAsFirst?: boolean;
 }
@@ -33,7 +38,7 @@ export interface NewOrganization {
 export interface CreatedOrganization {
   readonly organization: Organization;
   readonly owner: Membership;
-  /** The owner's first API token, shown once. */
+  /** The owner's first API token, shown once; '' for an owner who had an account before. */
   readonly apiToken: string;
 }
 
@@ -100,7 +105,10 @@ export function createOrganizationService({ store, random }: OrganizationService
           objectName: input.label,
         });
         const owner = await insertOwner(tx, random, organization, input.owner, stamp);
-        const apiToken = await insertFirstToken(tx, random, organization, owner, stamp);
+        const apiToken =
+          input.owner.account === undefined
+            ? await insertFirstToken(tx, random, organization, owner, stamp)
+            : '';
         await insertDefaults(tx, random, organization, stamp);
         tx.audit(id, { verb: 'create', objectKind: 'organization', objectId: id, objectName: input.label });
         return { organization, owner, apiToken };
@@ -118,18 +126,22 @@ async function insertOwner(
   input: NewOrganization['owner'],
   stamp: Stamp,
 ): Promise<Membership> {
-  const account = await tx.insert('account', {
-    org: INSTALLATION,
-    id: tx.newId(),
-    claimed: input.passwordHash !== undefined,
-    createdAt: tx.now,
-  });
+  const account =
+    input.account ??
+    (
+      await tx.insert('account', {
+        org: INSTALLATION,
+        id: tx.newId(),
+        claimed: input.passwordHash !== undefined,
+        createdAt: tx.now,
+      })
+    ).id;
   const email = input.email.trim();
   const owner = await tx.insert('membership', {
     org: organization.id,
     id: tx.newId(),
     nano: randomNanoId(random),
-    account: account.id,
+    account,
     username: email,
     usernameKey: normalizeKey(email),
     email,
@@ -153,10 +165,10 @@ async function insertOwner(
     await tx.insert('identity', {
       org: organization.id,
       id: tx.newId(),
-      account: account.id,
+      account,
       kind: 'password',
       issuer: 'password',
-      subject: String(account.id),
+      subject: String(account),
       email,
       emailVerified: false,
       secretHash: input.passwordHash,

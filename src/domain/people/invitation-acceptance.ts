@@ -54,16 +54,24 @@ export interface InvitationAcceptanceParts {
   readonly hashPassword: (password: string) => Promise<string>;
 }
 
+/** What a link is made of; undefined for a text that is none. */
+export function invitationSecretOf(
+  link: string,
+): { readonly org: number; readonly secret: string } | undefined {
+  const [, org, secret] = LINK.exec(link) ?? [];
+  return secret === undefined ? undefined : { org: Number(org), secret };
+}
+
 /** The invitation that a link opens, and who it makes a member; undefined when it is not open. */
 export async function openInvitationOf(
   reader: Reader,
   link: string,
   now: number,
 ): Promise<OpenInvitation | undefined> {
-  const [, org, secret] = LINK.exec(link) ?? [];
-  if (secret === undefined) return undefined;
-  const invitation = await reader.lookup('invitation', 'tokenHash', sha256Hex(secret));
-  if (invitation?.org !== Number(org) || invitation.status !== 'pending') return undefined;
+  const found = invitationSecretOf(link);
+  if (found === undefined) return undefined;
+  const invitation = await reader.lookup('invitation', 'tokenHash', sha256Hex(found.secret));
+  if (invitation?.org !== found.org || invitation.status !== 'pending') return undefined;
   if (invitation.expiresAt <= now) return undefined;
   // A link that anybody may use makes its member when it is used: not here.
   if (invitation.membership === null) return undefined;

@@ -7,12 +7,17 @@
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import type { Credential } from '../model/credentials.ts';
-import type { AuditOrigin, AuditVerb } from '../model/operations.ts';
+import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
-import { loginName } from '../organizations/names.ts';
 import type { Store, Tx } from '../ports/store.ts';
-import { removeMember } from './member-removal.ts';
+import {
+  approveMember,
+  deleteMember,
+  notTheOwner,
+  restoreMember,
+  suspendMember,
+  writeRole,
+} from './member-writes.ts';
 import { requireManages } from './role-rules.ts';
 
 export interface MemberAdmin {
@@ -42,8 +47,6 @@ export interface MemberAdmin {
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
 }
 
-const OWNER_STAYS = 'the owner of the organization must hand it over first';
-
 export function createMemberAdmin({ store }: { readonly store: Store }): MemberAdmin {
   const change = <T>(
     actor: Actor,
@@ -62,12 +65,6 @@ export function createMemberAdmin({ store }: { readonly store: Store }): MemberA
       return work(tx, member);
     });
   };
-  const notTheOwner = (member: Membership): void => {
-    if (member.role === 'owner') {
-      // Some dialects have a word of their own for an organization's last administrator.
-      throw new AppError('forbidden', OWNER_STAYS, { details: { reason: 'owner' } });
-    }
-  };
 
   return {
     setRole: (actor, id, role, origin, isSame = (present) => present === role) =>
@@ -84,9 +81,7 @@ export function createMemberAdmin({ store }: { readonly store: Store }): MemberA
       change(actor, id, origin, 'approve oneself', async (tx, member) => {
         if (member.approvedAt !== null) return member;
         requireManages(actor, member.role);
-        const after = await tx.update('membership', actor.org, id, { approvedAt: tx.now });
-        audit(tx, member, 'approve');
-        return after;
+        return approveMember(tx, member);
       }),
 
     suspend: (actor, id, origin, { keepClients } = { keepClients: false }) =>
@@ -94,27 +89,21 @@ export function createMemberAdmin({ store }: { readonly store: Store }): MemberA
         notTheOwner(member);
         requireManages(actor, member.role);
         if (member.suspendedAt !== null) return member;
-        const after = await tx.update('membership', actor.org, id, { suspendedAt: tx.now, keepClients });
-        await revoke(tx, member, ['session']);
-        audit(tx, member, 'suspend');
-        return after;
+        return suspendMember(tx, member, keepClients);
       }),
 
     restore: (actor, id, origin) =>
       change(actor, id, origin, 'restore oneself', async (tx, member) => {
         requireManages(actor, member.role);
         if (member.suspendedAt === null) return member;
-        const after = await tx.update('membership', actor.org, id, { suspendedAt: null, keepClients: false });
-        audit(tx, member, 'restore');
-        return after;
+        return restoreMember(tx, member);
       }),
 
     remove: (actor, id, origin) =>
       change(actor, id, origin, 'delete oneself', async (tx, member) => {
         notTheOwner(member);
         requireManages(actor, member.role);
-        await removeMember(tx, member);
-        audit(tx, member, 'delete');
+        await deleteMember(tx, member);
       }),
   };
 }
@@ -132,37 +121,4 @@ async function handOver(tx: Tx, actor: Actor, member: Membership): Promise<Membe
   }
   await writeRole(tx, owner, 'admin');
   return writeRole(tx, member, 'owner');
-}
-
-async function writeRole(tx: Tx, member: Membership, role: Role): Promise<Membership> {
-  const after = await tx.update('membership', member.org, member.id, { role });
-  // Personal access tokens were given for what their owner was then; API tokens follow the present role.
-  await revoke(tx, member, ['pat']);
-  audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
-  return after;
-}
-
-async function revoke(tx: Tx, member: Membership, kinds: readonly Credential['kind'][]): Promise<void> {
-  const held = await tx.find('credential', member.org, {
-    ownerKind: 'membership',
-    owner: member.id,
-    kind: kinds,
-    revokedAt: null,
-  });
-  for (const { id } of held) await tx.update('credential', member.org, id, { revokedAt: tx.now });
-}
-
-function audit(
-  tx: Tx,
-  member: Membership,
-  verb: AuditVerb,
-  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
-): void {
-  tx.audit(member.org, {
-    verb,
-    objectKind: 'membership',
-    objectId: member.id,
-    objectName: loginName(member),
-    ...change,
-  });
 }

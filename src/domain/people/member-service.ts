@@ -21,6 +21,7 @@ import type { MemberAdmin } from './member-admin.ts';
 import { removeMember } from './member-removal.ts';
 import { checkEmail, checkPersonName } from './member-rules.ts';
 import { memberState } from './member-state.ts';
+import { requireManual } from './member-writes.ts';
 import { requireManages } from './role-rules.ts';
 
 export type { NewMember } from './invited-member.ts';
@@ -253,12 +254,6 @@ function checkNames(names: MemberNames): MemberNames {
       ? {}
       : { familyName: checkPersonName(names.familyName, 'familyName') }),
   };
-}
-
-function requireManual(member: Membership, what: string): void {
-  if (member.managedBy === 'directory') {
-    throw invalid(`cannot ${what} a user that the identity provider manages`, 'id');
-  }
 }
 
 function audit(

@@ -1,9 +1,10 @@
 /** What administrators change about their organization itself. Its label and the names made of it never change. */
-import { invalid, notFound } from '../../kernel/errors.ts';
+import { notFound } from '../../kernel/errors.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Organization } from '../model/people.ts';
+import { checkOrganizationName } from '../organizations/own-organizations.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 
 export interface OrganizationAdmin {
@@ -11,16 +12,11 @@ export interface OrganizationAdmin {
   rename(actor: Actor, name: string, origin: AuditOrigin): Promise<Organization>;
 }
 
-const MAX_NAME = 255;
-
 export function createOrganizationAdmin({ store }: { readonly store: Store }): OrganizationAdmin {
   return {
     rename: async (actor, text, origin) => {
       authorize(actor, 'organization:write');
-      const name = text.trim();
-      if (name === '' || name.length > MAX_NAME || /[\p{Cc}<>]/u.test(name)) {
-        throw invalid(`name must have 1 to ${MAX_NAME} characters without < and >`, 'name');
-      }
+      const name = checkOrganizationName(text);
       const context = { ...contextOf(actor, origin), orgs: [INSTALLATION, actor.org] };
       return store.write(context, async (tx) => {
         const before = await tx.get('organization', INSTALLATION, actor.org);

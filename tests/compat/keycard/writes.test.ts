@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keycardOperations } from '../../../src/api/keycard/index.ts';
 import type { KeycardApiParts } from '../../../src/api/keycard/parts.ts';
 import type { Role } from '../../../src/domain/model/people.ts';
+import { sha256Hex } from '../../../src/kernel/hash.ts';
+import { randomSecret } from '../../../src/kernel/random.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { insertServiceAccount, seed } from '../../support/seeds.ts';
-import { createKeycardServer } from './support.ts';
+import { createKeycardServer, signInAs } from './support.ts';
 
 const ORG = '/organizations/acme';
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/u;
@@ -37,7 +39,11 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
     expect(status).toBe(200);
     return (body as unknown as { items: Item[] }).items;
   };
-  const head = async () => (await api.store.feed.heads([acme.organization.id])).get(acme.organization.id);
+  const head = async () => {
+    // Uses are written in the background.
+    await api.usage.flush();
+    return (await api.store.feed.heads([acme.organization.id])).get(acme.organization.id);
+  };
 
   describe('organizations', () => {
     test('are renamed, and keep their label', async () => {
@@ -63,11 +69,45 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
         body: { code: 'invalid_request', details: [{ field: 'name' }] },
       });
     });
-    test('are not made over this API', async () => {
-      expect(await call('POST', '/organizations', {})).toMatchObject({
+    test.each([
+      ['an API token', async () => api.token],
+      [
+        'a session that the organization’s own administrators can open',
+        () => signInAs(api, api.owner, { everywhere: false }),
+      ],
+    ])('are not made with %s', async (_name, credential) => {
+      expect(await call('POST', '/organizations', {}, await credential())).toMatchObject({
         status: 403,
         body: { code: 'forbidden' },
       });
+    });
+    test('are made by people who are signed in everywhere, who own them', async () => {
+      const token = await signInAs(api, api.owner);
+      const made = await call('POST', '/organizations', { name: 'Ünder Dog' }, token);
+      expect([made.status, made.body]).toEqual([
+        201,
+        {
+          id: expect.stringMatching(NANO),
+          created_at: expect.stringMatching(TIME),
+          label: 'under-dog',
+          name: 'Ünder Dog',
+          sso_enabled: false,
+          updated_at: expect.stringMatching(TIME),
+          zone_id: expect.stringMatching(NANO),
+        },
+      ]);
+      expect((await call('POST', '/organizations', { name: 'under dog' }, token)).body?.label).toMatch(
+        /^under-dog-[a-z0-9]{5}$/u,
+      );
+      expect((await call('POST', '/organizations', {}, token)).body).toMatchObject({
+        name: 'My organization',
+        label: 'my-organization',
+      });
+      const found = await api.store.organizationBy('label', 'under-dog');
+      const [owner] = await api.store.find('membership', found?.id ?? 0, { role: 'owner' });
+      expect(owner).toMatchObject({ account: api.owner.account, email: api.owner.email });
+      for (const name of ['', '<x>', 7, null])
+        expect((await call('POST', '/organizations', { name }, token)).status).toBe(400);
     });
   });
 
@@ -141,6 +181,40 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
         expect(answer.headers['x-should-retry']).toBe('false');
       }
       expect((await call('PATCH', path, { role: 'org_admin', status: 'active' }, token)).status).toBe(200);
+    });
+
+    test('may step down or leave, being administrators, while the owner is there', async () => {
+      const { path, token } = await person('admin', 'tired');
+      expect((await call('PATCH', path, { role: 'org_viewer' }, token)).body).toMatchObject({
+        role: 'org_viewer',
+      });
+      expect((await call('PATCH', path, { role: 'org_admin' }, token)).status).toBe(403);
+      const leaving = await person('admin', 'leaving');
+      expect((await call('DELETE', leaving.path, undefined, leaving.token)).status).toBe(204);
+    });
+
+    test('two administrators who demote each other at once leave the owner in charge, and exactly one owner', async () => {
+      const [one, two] = [await person('admin', 'duel-1'), await person('admin', 'duel-2')];
+      const [first, second] = await Promise.all([
+        call('PATCH', two.path, { role: 'org_member' }, one.token),
+        call('PATCH', one.path, { role: 'org_member' }, two.token),
+      ]);
+      expect([200, 403]).toContain(first.status);
+      expect([200, 403]).toContain(second.status);
+      const owners = await api.store.find('membership', acme.organization.id, { role: 'owner' });
+      expect(owners).toMatchObject([{ suspendedAt: null }]);
+    });
+
+    test('change in role and state at once, or not at all', async () => {
+      const { path, member, token } = await person('auditor', 'halved');
+      const scoped = await api.createToken(acme, api.owner, ['users']);
+      expect((await call('PATCH', path, { role: 'org_admin', status: 'disabled' }, scoped)).status).toBe(403);
+      expect((await call('PATCH', path, { role: 'org_member', status: 'gone' })).status).toBe(400);
+      const stored = () => api.store.get('membership', acme.organization.id, member.id);
+      expect(await stored()).toEqual(member);
+      expect((await call('PATCH', path, { role: 'org_member', status: 'disabled' })).status).toBe(200);
+      expect(await stored()).toMatchObject({ role: 'member', suspendedAt: api.clock.now() });
+      expect((await call('GET', ORG, undefined, token)).status).toBe(401);
     });
 
     test('are deleted, and then are not there', async () => {
@@ -220,6 +294,96 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
       api.clock.advance(8 * 86_400_000);
       const [found] = (await items(`${ORG}/invitations`)).filter(({ id }) => id === made.body?.id);
       expect(found).toMatchObject({ status: 'expired' });
+    });
+
+    describe('by their link', () => {
+      const link = async (email: string, role = 'org_viewer') => {
+        const made = await invite(email, role);
+        expect(made.status, JSON.stringify(made.body)).toBe(201);
+        const org = acme.organization.id;
+        const [row] = await api.store.find('invitation', org, { nano: String(made.body?.id) });
+        const secret = randomSecret(api.random, 43);
+        await seed(api.store, org, (tx) =>
+          tx.update('invitation', org, row?.id ?? 0, { tokenHash: sha256Hex(secret) }),
+        );
+        return { path: `/invitations/${org}-${secret}`, made: made.body as Item };
+      };
+
+      test('are shown to anybody who has it, and not used up by that', async () => {
+        const { path, made } = await link('looker@acme.test');
+        for (let turn = 0; turn < 2; turn += 1) {
+          expect(await call('GET', path, undefined, null)).toMatchObject({
+            status: 200,
+            body: {
+              created_by_name: 'owner@acme.test',
+              email: 'looker@acme.test',
+              expires_at: made.expires_at,
+              organization_name: 'Acme Inc',
+              role: 'org_viewer',
+              status: 'pending',
+            },
+          });
+        }
+        for (const other of [
+          'token',
+          `${acme.organization.id}-${'x'.repeat(43)}`,
+          `${path.slice(13)}x`,
+          '%00',
+          'a%2Fb',
+        ])
+          expect((await call('GET', `/invitations/${other}`, undefined, null)).status).toBe(404);
+      });
+
+      test('are accepted once, by the person of the address, signed in everywhere', async () => {
+        const guest = await api.createOrganization('guest-home');
+        const { path, made } = await link('owner@guest-home.test', 'org_admin');
+        const stranger = await signInAs(api, other.owner);
+        expect((await call('POST', `${path}/accept`, undefined, null)).status).toBe(401);
+        expect((await call('POST', `${path}/accept`, undefined, guest.token)).status).toBe(403);
+        const bound = await signInAs(api, guest.owner, { everywhere: false });
+        expect((await call('POST', `${path}/accept`, undefined, bound)).status).toBe(403);
+        expect((await call('POST', `${path}/accept`, undefined, stranger)).status).toBe(403);
+        const token = await signInAs(api, guest.owner);
+        const answers = await Promise.all([
+          call('POST', `${path}/accept`, undefined, token),
+          call('POST', `${path}/accept`, undefined, token),
+        ]);
+        expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+        const accepted = answers.find(({ status }) => status === 200)?.body;
+        expect(accepted).toEqual({
+          organization_id: acme.organization.nano,
+          organization_name: 'Acme Inc',
+          success: true,
+          user_id: expect.stringMatching(NANO),
+        });
+        expect(answers.find(({ status }) => status === 409)?.headers['x-should-retry']).toBe('false');
+        expect((await call('GET', `${ORG}/users/${String(accepted?.user_id)}`)).body).toMatchObject({
+          email: 'owner@guest-home.test',
+          role: 'org_admin',
+          status: 'active',
+        });
+        expect((await items(`${ORG}/invitations`)).find(({ id }) => id === made.id)).toMatchObject({
+          status: 'accepted',
+        });
+        expect((await items(`${ORG}/identities?query[email]=guest-home`)).map(({ type }) => type)).toEqual([
+          'user',
+        ]);
+        expect((await call('DELETE', `${ORG}/invitations/${made.id}`)).status).toBe(409);
+        // The account that was kept for them is gone: one person, one account.
+        const member = await api.store.find('membership', acme.organization.id, {
+          account: guest.owner.account,
+        });
+        expect(member).toHaveLength(1);
+      });
+
+      test('that have run out say so, and are not accepted', async () => {
+        const guest = await api.createOrganization('late-home');
+        const { path } = await link('owner@late-home.test');
+        api.clock.advance(8 * 86_400_000);
+        const token = await signInAs(api, guest.owner);
+        expect((await call('GET', path, undefined, null)).body).toMatchObject({ status: 'expired' });
+        expect((await call('POST', `${path}/accept`, undefined, token)).status).toBe(409);
+      });
     });
 
     test('are identities beside users, with counts, cursors and filters', async () => {
@@ -497,7 +661,7 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
       async (id, method, path) => {
         const operation = operations.find((one) => one.id === id && one.path === path);
         expect(operation?.requires).toBeTruthy();
-        if (operation?.requires === 'public') return;
+        if (operation?.requires === 'public' || path.startsWith('/invitations/')) return;
         expect((await call(method, fill(path, 'acme'), undefined, null)).status).toBe(401);
         if (path.includes(':organizationId')) {
           for (const name of ['other', other.organization.nano]) {

@@ -1,0 +1,86 @@
+/** What is written when something is done to a member, with its audit event. Whether it may be is the caller's to check. */
+import { AppError, invalid } from '../../kernel/errors.ts';
+import type { Credential } from '../model/credentials.ts';
+import type { AuditVerb } from '../model/operations.ts';
+import type { Membership, Role } from '../model/people.ts';
+import { loginName } from '../organizations/names.ts';
+import type { Tx } from '../ports/store.ts';
+import { removeMember } from './member-removal.ts';
+
+/** Errors: `forbidden` with reason `owner`: some dialects have a word of their own for an organization's last administrator. */
+export function notTheOwner({ role }: Membership): void {
+  if (role === 'owner') {
+    throw new AppError('forbidden', 'the owner of the organization must hand it over first', {
+      details: { reason: 'owner' },
+    });
+  }
+}
+
+/** Errors: `invalid` for whom a directory manages. */
+export function requireManual(member: Membership, what: string): void {
+  if (member.managedBy === 'directory') {
+    throw invalid(`cannot ${what} a user that the identity provider manages`, 'id');
+  }
+}
+
+export async function approveMember(tx: Tx, member: Membership): Promise<Membership> {
+  const after = await tx.update('membership', member.org, member.id, { approvedAt: tx.now });
+  audit(tx, member, 'approve');
+  return after;
+}
+
+/** Cuts off their devices, tokens and keys, and ends their sessions. `keepClients`: not their external clients. */
+export async function suspendMember(tx: Tx, member: Membership, keepClients = false): Promise<Membership> {
+  const after = await tx.update('membership', member.org, member.id, { suspendedAt: tx.now, keepClients });
+  await revoke(tx, member, ['session']);
+  audit(tx, member, 'suspend');
+  return after;
+}
+
+/** All is back but the sessions. */
+export async function restoreMember(tx: Tx, member: Membership): Promise<Membership> {
+  const after = await tx.update('membership', member.org, member.id, {
+    suspendedAt: null,
+    keepClients: false,
+  });
+  audit(tx, member, 'restore');
+  return after;
+}
+
+export async function deleteMember(tx: Tx, member: Membership): Promise<void> {
+  await removeMember(tx, member);
+  audit(tx, member, 'delete');
+}
+
+export async function writeRole(tx: Tx, member: Membership, role: Role): Promise<Membership> {
+  const after = await tx.update('membership', member.org, member.id, { role });
+  // Personal access tokens were given for what their owner was then; API tokens follow the present role.
+  await revoke(tx, member, ['pat']);
+  audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
+  return after;
+}
+
+async function revoke(tx: Tx, member: Membership, kinds: readonly Credential['kind'][]): Promise<void> {
+  const held = await tx.find('credential', member.org, {
+    ownerKind: 'membership',
+    owner: member.id,
+    kind: kinds,
+    revokedAt: null,
+  });
+  for (const { id } of held) await tx.update('credential', member.org, id, { revokedAt: tx.now });
+}
+
+function audit(
+  tx: Tx,
+  member: Membership,
+  verb: AuditVerb,
+  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
+): void {
+  tx.audit(member.org, {
+    verb,
+    objectKind: 'membership',
+    objectId: member.id,
+    objectName: loginName(member),
+    ...change,
+  });
+}
