@@ -31,6 +31,8 @@ export interface Network {
   /** `holdfast init`, for an organization of that label. */
   readonly initialise: (label: string) => ReturnType<typeof initialise>;
   readonly startServer: () => Promise<Server>;
+  /** One more host beside laptop and router, with an echo server. `network`: the first three numbers of its addresses. */
+  readonly addHost: (host: string, network: string) => Promise<void>;
   readonly rest: (token: string) => Rest;
   /** Sends TCP from a host to an echo server and resolves with the answer; throws when none comes. */
   readonly dial: (from: string, address: string) => Promise<string>;
@@ -50,9 +52,9 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
     await attach(world, 'laptop', 'inet', '10.99.1');
     await attach(world, 'router', 'inet', '10.99.2');
     await attach(world, 'printer', 'router', '10.77.0');
-    for (const host of ['laptop', 'router', 'printer']) {
-      await world.start(host, [process.execPath, AGENT, 'echo', ECHO_PORT], { name: 'echo' });
-    }
+    const echo = (host: string): Promise<unknown> =>
+      world.start(host, [process.execPath, AGENT, 'echo', ECHO_PORT], { name: 'echo' });
+    for (const host of ['laptop', 'router', 'printer']) await echo(host);
     const { derpMap } = await startRelay(world, clients, 'inet', SERVER_ADDRESS);
     const derpFile = path.join(world.directory, 'derp-map.json');
     await writeFile(derpFile, JSON.stringify(derpMap));
@@ -77,6 +79,11 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
       clients,
       databaseFlags,
       initialise: (label) => initialise(databaseFlags, label),
+      addHost: async (host, net) => {
+        await world.addHost(host);
+        await attach(world, host, 'inet', net);
+        await echo(host);
+      },
       startServer: () =>
         serve(
           (command) => world.start('inet', command, { name: 'holdfast' }),
