@@ -4,6 +4,7 @@ import { loginName } from '../domain/organizations/names.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import {
   type Actor,
+  addressPools,
   autoApproved,
   autoApprovedService,
   mayUseTags,
@@ -64,6 +65,11 @@ export function createJoinPolicy({ store }: { readonly store: Store }): JoinPoli
       if (policy === undefined) return new Set();
       const actor = { ...(await personOf(org, device.membership)), tags: device.tags };
       return new Set(autoApproved(policy, actor, prefixes));
+    },
+    addressPools: async (org, device) => {
+      const policy = await currentPolicy(org);
+      if (policy === undefined || policy.nodeAttrs.every(({ ipPool }) => ipPool.length === 0)) return [];
+      return addressPools(policy, { ...(await personOf(org, device.membership)), tags: device.tags });
     },
     autoApprovedService: async (org, device, service) => {
       const policy = await currentPolicy(org);

@@ -1,6 +1,7 @@
 /** Who may approve routes and use tags: pure questions about a policy, asked by the domain services. */
 import {
   EMPTY_SET,
+  formatPrefix,
   isDefaultRoute,
   parseAddr,
   parseAddrOrPrefix,
@@ -87,6 +88,14 @@ export function autoApprovedService(
   return [service, ...tags].some((name) =>
     policy.autoApprovers.services.get(name)?.some((approver) => matches(policy, approver, device)),
   );
+}
+
+/** The prefixes that a new device gets its IPv4 address from: of the first node attribute with a pool that means it. */
+export function addressPools(policy: Policy, device: Actor): string[] {
+  const found = policy.nodeAttrs.find(
+    ({ ipPool, target }) => ipPool.length > 0 && target.some((selector) => matches(policy, selector, device)),
+  );
+  return found?.ipPool.map(formatPrefix) ?? [];
 }
 
 /** Roles that may assign every tag, whoever owns it. */

@@ -40,7 +40,14 @@
  * change). Approved routes of a device are manual and automatic ones together; see autoApproved.
  */
 
-export { type Actor, autoApproved, autoApprovedService, forbiddenTags, mayUseTags } from './approve.ts';
+export {
+  type Actor,
+  addressPools,
+  autoApproved,
+  autoApprovedService,
+  forbiddenTags,
+  mayUseTags,
+} from './approve.ts';
 export type { Policy } from './ast.ts';
 export type { Origin } from './compile/unit.ts';
 export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/change.ts';

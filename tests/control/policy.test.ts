@@ -149,4 +149,42 @@ describe('a policy that is saved', () => {
     expect(server.failures).toHaveLength(1);
     (server.failures as unknown[]).length = 0;
   });
+
+  describe('with pools of addresses', () => {
+    const pools = {
+      tagOwners: { 'tag:web': [], 'tag:db': [], 'tag:full': [] },
+      nodeAttrs: [
+        { target: ['tag:web'], ipPool: ['100.80.0.0/30', '100.81.0.8/31'] },
+        { target: ['tag:full'], ipPool: ['100.82.0.1/32'] },
+        { target: ['ada@acme.test', 'tag:web'], ipPool: ['100.90.0.0/16'] },
+      ],
+    };
+    const ipv4 = (map: Netmap): string => map.self?.Addresses[0]?.replace('/32', '') ?? '';
+
+    it('gives a new device an address of the first pool that means it, and any other device one of all', async () => {
+      await save(pools);
+      const web: string[] = [];
+      for (const name of ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'])
+        web.push(ipv4((await tagged(name, 'tag:web')).netmap()));
+      expect(web.sort()).toEqual([
+        '100.80.0.0',
+        '100.80.0.1',
+        '100.80.0.2',
+        '100.80.0.3',
+        '100.81.0.8',
+        '100.81.0.9',
+      ]);
+      expect(ipv4((await server.joined('laptop')).netmap())).toMatch(/^100\.90\./);
+      expect(ipv4((await tagged('db', 'tag:db')).netmap())).not.toMatch(/^100\.(80|81|82|90)\./);
+    });
+
+    it('refuses a device when its pool is full, and says so to the person at it', async () => {
+      await save(pools);
+      await tagged('first', 'tag:full');
+      const authKey = await server.authKey({ tags: ['tag:full'], reusable: true });
+      const second = server.device({ hostname: 'second', authKey });
+      expect((await second.register()).Error).toBe('no address is free in the pool 100.82.0.1/32');
+      expect(await server.store.find('device', server.organization.id, { label: 'second' })).toEqual([]);
+    });
+  });
 });

@@ -8,6 +8,7 @@
  */
 
 import { AppError } from '../../kernel/errors.ts';
+import { formatAddr, masked, parsePrefix } from '../../kernel/netip/index.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Device } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
@@ -41,41 +42,89 @@ function ipv6Text(value: number): string {
 const isReserved = (value: number): boolean =>
   RESERVED.some(([first, last]) => value >= first && value <= last);
 
-function draw(random: Random, deviceClass: Device['class']): number {
-  const bytes = random.bytes(4);
-  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-  return deviceClass === 'edge-only'
-    ? EDGE_START + (value % 2 ** EDGE_BITS)
-    : POOL_START + (value % (POOL_END - POOL_START));
+/** First and last address. */
+type Span = readonly [first: number, last: number];
+
+const EDGE_SPAN: Span = [EDGE_START, EDGE_START + 2 ** EDGE_BITS - 1];
+const NORMAL_SPAN: Span = [POOL_START, POOL_END - 1];
+
+const sizeOf = ([first, last]: Span): number => last - first + 1;
+
+/** The part of a prefix that devices of this class may have; undefined where there is none. */
+function spanWithin(text: string, [lowest, highest]: Span): Span | undefined {
+  const prefix = parsePrefix(text);
+  const start = prefix?.addr.family === 4 ? formatAddr(masked(prefix).addr) : undefined;
+  if (prefix === undefined || start === undefined) return undefined;
+  const first = numberOf(start);
+  const span: Span = [Math.max(first, lowest), Math.min(first + 2 ** (IPV4_BITS - prefix.bits) - 1, highest)];
+  return sizeOf(span) > 0 ? span : undefined;
 }
 
+const numberOf = (ipv4: string): number => ipv4.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+
+function nth(spans: readonly Span[], index: number): number {
+  let left = index;
+  for (const span of spans) {
+    if (left < sizeOf(span)) return span[0] + left;
+    left -= sizeOf(span);
+  }
+  throw new RangeError('beyond the last address');
+}
+
+/** Addresses to try: all of a small pool from some point on, some of a large one at random. */
+function* candidates(random: Random, spans: readonly Span[]): Generator<number> {
+  const size = spans.reduce((sum, span) => sum + sizeOf(span), 0);
+  if (size === 0) return;
+  const draw = (): number => random.bytes(6).reduce((sum, byte) => sum * 256 + byte, 0) % size;
+  if (size > MAX_SCANNED) {
+    for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) yield nth(spans, draw());
+    return;
+  }
+  const start = draw();
+  for (let step = 0; step < size; step += 1) yield nth(spans, (start + step) % size);
+}
+
+const IPV4_BITS = 32;
 const MAX_TRIES = 200;
+/** Pools of so many addresses are looked through to the last. */
+const MAX_SCANNED = 4_096;
 
 export interface AddressPair {
   readonly ipv4: string;
   readonly ipv6: string;
 }
 
-/** Two free addresses. `conflict` when the pool is as good as full. */
+export interface AddressWish {
+  readonly deviceClass: Device['class'];
+  /** Prefixes to take the IPv4 address from; without any, all that devices may have. */
+  readonly pools?: readonly string[] | undefined;
+}
+
+/** Two free addresses. `conflict` when the pool is full, or as good as full. */
 export async function allocateAddresses(
   tx: Tx,
   random: Random,
   org: number,
-  deviceClass: Device['class'],
+  { deviceClass, pools = [] }: AddressWish,
 ): Promise<AddressPair> {
-  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
-    const value = draw(random, deviceClass);
+  const all = deviceClass === 'edge-only' ? EDGE_SPAN : NORMAL_SPAN;
+  const spans =
+    pools.length === 0
+      ? [all]
+      : pools.map((pool) => spanWithin(pool, all)).filter((span) => span !== undefined);
+  for (const value of candidates(random, spans)) {
     if (isReserved(value)) continue;
     const pair = { ipv4: ipv4Text(value), ipv6: ipv6Text(value) };
     const used = await tx.find('address', org, { ip: [pair.ipv4, pair.ipv6] });
     if (used.length === 0) return pair;
   }
-  throw new AppError('conflict', 'no address is free in the pool');
+  const which = pools.length === 0 ? '' : ` ${pools.join(', ')}`;
+  throw new AppError('conflict', `no address is free in the pool${which}`);
 }
 
 /** The pair of an IPv4 address of the pool, which the caller has checked. */
 export function addressPairOf(ipv4: string): AddressPair {
-  const value = ipv4.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  const value = numberOf(ipv4);
   return { ipv4: ipv4Text(value), ipv6: ipv6Text(value) };
 }
 

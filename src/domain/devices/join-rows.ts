@@ -46,14 +46,16 @@ export interface Entry {
   readonly owner: JoinOwner;
 }
 
+/** `pools`: where its IPv4 address is taken from; without any, anywhere. */
 export async function addDevice(
   tx: Tx,
   random: Random,
   request: JoinRequest,
   { admission: { org, by }, grant, owner }: Entry,
+  pools: readonly string[],
 ): Promise<Device> {
   const settings = await readSettings(tx, org);
-  const addresses = await allocateAddresses(tx, random, org, owner.deviceClass);
+  const addresses = await allocateAddresses(tx, random, org, { deviceClass: owner.deviceClass, pools });
   const needsApproval = settings.device_approval && !grant.preauthorized && owner.deviceClass === 'normal';
   const device = await tx.insert('device', {
     org,

@@ -78,16 +78,16 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
       await requireTags(request, org, grant);
 
       const entry = { admission, grant, owner };
+      const tags = grant.tags.length > 0 ? grant.tags : request.requestTags;
+      const membership = owner.ownerKind === 'membership' ? owner.owner : null;
       const device =
         existing === undefined
-          ? await addDevice(tx, random, request, entry)
+          ? await addDevice(tx, random, request, entry, await policy.addressPools(org, { membership, tags }))
           : await renewDevice(tx, existing, request, entry);
       await grant.use(tx);
-      const tags = grant.tags.length > 0 ? grant.tags : request.requestTags;
       await setTags(tx, device, tags, grant.tags.length > 0 ? 'key' : 'client');
       await putLive(tx, device, request, existing !== undefined);
       if (request.advertised.length > 0 || existing !== undefined) {
-        const membership = owner.ownerKind === 'membership' ? owner.owner : null;
         const approved = await policy.autoApproved(org, { membership, tags }, request.advertised);
         await syncAdvertised(tx, org, device.id, request.advertised, () => approved);
       }
@@ -102,6 +102,8 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
       if (error instanceof Refusal) return refused(error.reason);
       if (error instanceof AppError && error.code === 'taken' && error.field === 'nodeKey')
         return refused(FOREIGN_KEY);
+      // Nothing else of a join is one: the addresses have run out.
+      if (error instanceof AppError && error.code === 'conflict') return refused(error.message);
       throw error;
     }
   };

@@ -14,20 +14,24 @@ export type JoinOutcome =
   /** Final; `reason` is shown to the person at the client. */
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** A device as the policy sees it when it joins. */
+export interface JoiningDevice {
+  readonly membership: number | null;
+  readonly tags: readonly string[];
+}
+
 /** What the policy has to say when a device joins. */
 export interface JoinPolicy {
   /** Whether a device of this owner may ask for these tags. */
   mayRequestTags(org: number, membership: number, tags: readonly string[]): Promise<boolean>;
   /** Which prefixes the policy approves by itself for a device with this owner and tags. */
-  autoApproved(
-    org: number,
-    device: { readonly membership: number | null; readonly tags: readonly string[] },
-    prefixes: readonly string[],
-  ): Promise<ReadonlySet<string>>;
+  autoApproved(org: number, device: JoiningDevice, prefixes: readonly string[]): Promise<ReadonlySet<string>>;
+  /** The prefixes that a device with this owner and tags gets its IPv4 address from; none: any. */
+  addressPools(org: number, device: JoiningDevice): Promise<readonly string[]>;
   /** Whether the policy lets a device with these tags serve a service, by the service's name or one of its tags. */
   autoApprovedService(
     org: number,
-    device: { readonly membership: number | null; readonly tags: readonly string[] },
+    device: JoiningDevice,
     service: { readonly name: string; readonly tags: readonly string[] },
   ): Promise<boolean>;
 }

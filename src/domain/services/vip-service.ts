@@ -199,7 +199,7 @@ async function create(
   }
   const pair =
     wanted === undefined
-      ? await allocateAddresses(tx, random, org, 'normal')
+      ? await allocateAddresses(tx, random, org, { deviceClass: 'normal' })
       : addressPairOf(checkDeviceAddress(wanted, 'normal'));
   const service = await tx.insert('service', {
     org,
