@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { type ControlPlane, createControlPlane } from '../control/control-plane.ts';
 import type { DerpMap } from '../control/wire/index.ts';
 import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
-import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import { createEphemeralQuery } from '../store/queries/ephemeral-query.ts';
 import { createPresenceQuery } from '../store/queries/presence-query.ts';
 import type { Installation } from './installation.ts';
@@ -31,7 +30,7 @@ export function createControl({
   flowLogIds,
   log,
 }: ControlParts): ControlPlane {
-  const { store, follower, clock, random, replica } = services;
+  const { store, follower, clock, random, replica, joinPolicy } = services;
   return createControlPlane({
     store,
     follower,
@@ -42,7 +41,7 @@ export function createControl({
     noisePrivateKey: keys.noisePrivateKey,
     replica,
     derpMap,
-    policy: createJoinPolicy({ store }),
+    policy: joinPolicy,
     publicUrl,
     flowLogIds,
     log,

@@ -34,6 +34,7 @@ const tailscale: Dialect = ({ services, sealer, log }) => {
       store,
       clock,
       random,
+      tagRules: services.tagRules,
       checker: createPolicyChecker({ store, clock }),
       sealer,
       workloadTokens: createWorkloadTokens({ clock }),

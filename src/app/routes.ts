@@ -12,7 +12,6 @@ import type { ServeConfig } from '../config/config.ts';
 import { createAccessRequestService } from '../domain/access-requests/access-request-service.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
-import { createTagRules } from '../domain/policy-file/tag-rules.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import { dialects } from './dialects.ts';
@@ -44,7 +43,7 @@ function nativeApi(
   });
   const { authenticate } = authenticator;
   const { publicUrl } = config;
-  const keys = createKeyService({ store, random, tagRules: createTagRules({ queries: store.queries }) });
+  const keys = createKeyService({ store, random, tagRules: services.tagRules });
   return createNativeApi({
     operations: [
       ...healthOperations(readiness.check),

@@ -7,17 +7,20 @@ import { createPasswordSignIn, type PasswordSignIn } from '../auth/password-sign
 import { createSignedTokens } from '../auth/signed-tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../auth/usage-recorder.ts';
+import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
 import { createFlowLogService, type FlowLogService } from '../domain/flow-logs/flow-log-service.ts';
 import {
   createOrganizationService,
   type OrganizationService,
 } from '../domain/organizations/organization-service.ts';
+import { createTagRules, type TagRules } from '../domain/policy-file/tag-rules.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { InstallationFacts } from '../domain/ports/installation-facts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
 import type { Store } from '../domain/ports/store.ts';
+import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createFlowLogs } from '../store/flow-logs.ts';
@@ -37,6 +40,9 @@ export interface Services {
   readonly signedTokens: SignedTokens;
   readonly onUse: UsageRecorder['record'];
   readonly organizations: OrganizationService;
+  /** What the policy file says of devices that join, and of who may give tags. */
+  readonly joinPolicy: JoinPolicy;
+  readonly tagRules: TagRules;
   readonly passwordSignIn: PasswordSignIn;
   readonly passwords: Passwords;
   readonly attemptLimiter: AttemptLimiter;
@@ -73,6 +79,7 @@ export function createServices(parts: ServicesParts): Services {
   const passwords = createPasswords({ random, cores: availableParallelism() });
   const hashPassword = passwords.hash;
   const attemptLimiter = createAttemptLimiter({ clock });
+  const joinPolicy = createJoinPolicy({ store });
   return {
     clock,
     random,
@@ -84,6 +91,8 @@ export function createServices(parts: ServicesParts): Services {
     signedTokens,
     onUse: usage.record,
     organizations,
+    joinPolicy,
+    tagRules: createTagRules({ ownership: joinPolicy }),
     passwords,
     attemptLimiter,
     passwordSignIn: createPasswordSignIn({

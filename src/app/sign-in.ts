@@ -14,7 +14,6 @@ import {
 } from '../domain/people/invitation-acceptance.ts';
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
-import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import type { Services } from './services.ts';
 
 export interface SignIn extends SignInServices {
@@ -25,7 +24,7 @@ export interface SignIn extends SignInServices {
 
 type SignInParts = Pick<
   Services,
-  'store' | 'clock' | 'random' | 'passwords' | 'passwordSignIn' | 'attemptLimiter'
+  'store' | 'clock' | 'random' | 'passwords' | 'passwordSignIn' | 'attemptLimiter' | 'joinPolicy'
 > & {
   readonly sealer: Sealer;
   readonly ssoAllowPrivate: boolean;
@@ -36,7 +35,7 @@ type SignInParts = Pick<
 export function createSignIn(parts: SignInParts): SignIn {
   const { store, clock, random, passwords, passwordSignIn, sealer, attemptLimiter: limiter } = parts;
   const { ssoAllowPrivate: allowPrivate, onSsoProblem: onProblem } = parts;
-  const joins = createJoinService({ store, clock, random, policy: createJoinPolicy({ store }) });
+  const joins = createJoinService({ store, clock, random, policy: parts.joinPolicy });
   return {
     store,
     signIn: createPersonSignIn({ store, passwords, limiter, passwordSignIn }),

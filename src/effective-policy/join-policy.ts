@@ -1,13 +1,14 @@
 /** What the policy file says of devices that join or offer routes: whose tags they may carry, which routes need no approval. */
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { loginName } from '../domain/organizations/names.ts';
+import type { TagOwnership } from '../domain/policy-file/tag-rules.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import {
   type Actor,
   addressPools,
   autoApproved,
   autoApprovedService,
-  mayUseTags,
+  forbiddenTags,
   type Policy,
   parsePolicy,
 } from '../policy/index.ts';
@@ -15,7 +16,7 @@ import {
 /** Parsed files kept; an organization has one. */
 const MAX_CACHED = 200;
 
-export function createJoinPolicy({ store }: { readonly store: Store }): JoinPolicy {
+export function createJoinPolicy({ store }: { readonly store: Store }): JoinPolicy & TagOwnership {
   const parsed = new Map<number, { readonly version: number; readonly policy: Policy }>();
 
   const currentPolicy = async (org: number): Promise<Policy | undefined> => {
@@ -54,10 +55,19 @@ export function createJoinPolicy({ store }: { readonly store: Store }): JoinPoli
     };
   };
 
+  const forbidden: TagOwnership['forbiddenTags'] = async (org, user, tags) => {
+    const policy = await currentPolicy(org);
+    if (policy === undefined) return tags;
+    return forbiddenTags(policy, { ...(await personOf(org, user.membership)), tags: user.tags }, tags);
+  };
+
   return {
-    mayRequestTags: async (org, membership, tags) => {
+    mayRequestTags: async (org, membership, tags) =>
+      (await forbidden(org, { membership, tags: [] }, tags)).length === 0,
+    forbiddenTags: forbidden,
+    unknownTags: async (org, tags) => {
       const policy = await currentPolicy(org);
-      return policy !== undefined && mayUseTags(policy, await personOf(org, membership), tags);
+      return tags.filter((tag) => policy?.tagOwners.has(tag) !== true);
     },
     autoApproved: async (org, device, prefixes) => {
       if (prefixes.length === 0) return new Set();

@@ -122,7 +122,3 @@ function ownsTag(policy: Policy, actor: Actor, tag: string): boolean {
   }
   return false;
 }
-
-/** Whether an actor may put all of these tags on a device. */
-export const mayUseTags = (policy: Policy, actor: Actor, tags: readonly string[]): boolean =>
-  forbiddenTags(policy, actor, tags).length === 0;

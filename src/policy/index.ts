@@ -46,7 +46,6 @@ export {
   autoApproved,
   autoApprovedService,
   forbiddenTags,
-  mayUseTags,
 } from './approve.ts';
 export type { Policy } from './ast.ts';
 export type { Origin } from './compile/unit.ts';

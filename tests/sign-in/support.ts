@@ -9,6 +9,7 @@ import { createPasswords } from '../../src/auth/password.ts';
 import { createPasswordSignIn } from '../../src/auth/password-sign-in.ts';
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
 import type { Sealer } from '../../src/domain/ports/sealer.ts';
+import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { type ApiServer, createApiServer, type EngineName } from '../support/api-server.ts';
 import { seed } from '../support/seeds.ts';
@@ -50,6 +51,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     const attemptLimiter = createAttemptLimiter({ clock });
     const passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
     signIn = createSignIn({
+      joinPolicy: createJoinPolicy({ store }),
       ...{ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer },
       ssoAllowPrivate: true,
     });

@@ -19,7 +19,7 @@ import { createMemberService } from '../../domain/people/member-service.ts';
 import { createUserInvites } from '../../domain/people/user-invites.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
-import { createTagRules } from '../../domain/policy-file/tag-rules.ts';
+import type { TagRules } from '../../domain/policy-file/tag-rules.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { WorkloadTokens } from '../../domain/ports/workload-tokens.ts';
@@ -35,6 +35,7 @@ export interface TailscaleServicesParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly tagRules: TagRules;
   /** Decides which policy files may be saved. */
   readonly checker: PolicyChecker;
   readonly sealer: Sealer;
@@ -44,15 +45,14 @@ export interface TailscaleServicesParts {
 
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
   const { store } = parts;
-  const tagRules = createTagRules({ queries: store.queries });
   const memberAdmin = createMemberAdmin(parts);
-  const clientTokens = createClientTokenService({ ...parts, tagRules });
+  const clientTokens = createClientTokenService(parts);
   return {
     organizations: store,
     settings: store,
     deviceList: createDeviceList(parts),
-    deviceAdmin: createDeviceAdmin({ ...parts, tagRules }),
-    keys: createKeyService({ ...parts, tagRules }),
+    deviceAdmin: createDeviceAdmin(parts),
+    keys: createKeyService(parts),
     keyList: createKeyList(parts),
     clientTokens,
     federation: createFederationService({ ...parts, tokens: parts.workloadTokens, clientTokens }),
@@ -67,7 +67,7 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     settingsService: createSettingsService(parts),
     contacts: createContactService(parts),
     attributes: createAttributeService(parts),
-    vipServices: createVipServices({ ...parts, tagRules }),
+    vipServices: createVipServices(parts),
     webhooks: createWebhookService(parts),
     postureIntegrations: createPostureIntegrations(parts),
     auditLog: createAuditLog(parts),

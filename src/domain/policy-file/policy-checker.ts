@@ -1,5 +1,4 @@
 /** What decides whether a policy file may be saved, and what it would do. The policy engine stands behind it. */
-import { parseValue } from '../../kernel/hujson/index.ts';
 
 /** The tests of a file that failed, or hints, by the source that a test names. */
 export interface PolicyFinding {
@@ -44,14 +43,4 @@ export interface PolicyChecker {
     subject: { readonly type: 'user' | 'ipport'; readonly of: string },
     context: { readonly org: number },
   ): Promise<PolicyPreview>;
-}
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
-
-/** The file's sections by lower-case name. */
-export function sectionsOf(text: string): ReadonlyMap<string, unknown> {
-  const value: unknown = parseValue(text);
-  if (!isObject(value)) return new Map();
-  return new Map(Object.entries(value).map(([name, section]) => [name.toLowerCase(), section]));
 }

@@ -9,6 +9,8 @@ import { createSealer } from '../../../src/auth/sealing.ts';
 import { createWorkloadTokens } from '../../../src/auth/workload-tokens.ts';
 import type { Device } from '../../../src/domain/model/devices.ts';
 import type { PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
+import { createTagRules } from '../../../src/domain/policy-file/tag-rules.ts';
+import { createJoinPolicy } from '../../../src/effective-policy/join-policy.ts';
 import { createPolicyChecker } from '../../../src/effective-policy/policy-checker.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 
@@ -24,6 +26,7 @@ export const tailscaleParts = (
     store,
     clock,
     random,
+    tagRules: createTagRules({ ownership: createJoinPolicy({ store }) }),
     checker,
     flowLogs,
     workloadTokens: createWorkloadTokens({
