@@ -48,8 +48,8 @@ async function joinDevice(store: Store, org: number, host: number): Promise<void
       byName: 'bench',
     });
     await tx.insertAll('address', [
-      { org, ip: `100.64.${host}.${id}`, family: 4, holderKind: 'device', holder: id },
-      { org, ip: `fd7a::${host}:${id}`, family: 6, holderKind: 'device', holder: id },
+      { org, ip: `100.64.${host}.${id}`, family: 4, holderKind: 'device', holder: id, claim: null },
+      { org, ip: `fd7a::${host}:${id}`, family: 6, holderKind: 'device', holder: id, claim: null },
     ]);
     tx.audit(org, { verb: 'join', objectKind: 'device', objectId: id, objectName: `host-${id}` });
   });

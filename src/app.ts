@@ -24,6 +24,7 @@ import { createTlsFiles, type TlsFiles } from './app/tls.ts';
 import { createWebhooks } from './app/webhooks.ts';
 import { createFlowLogIds } from './auth/flow-log-ids.ts';
 import { createKeyedTexts } from './auth/keyed-texts.ts';
+import { createMailSecrets } from './auth/mail-secrets.ts';
 import type { ServeConfig } from './config/config.ts';
 import { formatHostPort } from './config/values.ts';
 import { createMaintenance } from './jobs/maintenance.ts';
@@ -94,9 +95,10 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const server = createHttpServer({ log, tls, trustedProxies, control, relay: derp.relay });
   metrics?.watchServer(server);
   mountDerpRoutes(server, derp);
-  const { sealer } = keys;
-  const keyedTexts = createKeyedTexts(keys.sealingKey);
-  await mountRoutes({ server, services, config, sealer, keyedTexts, readiness, log });
+  const { sealer, sealingKey } = keys;
+  const keyedTexts = createKeyedTexts(sealingKey);
+  const shareSecrets = createMailSecrets(sealingKey);
+  await mountRoutes({ server, services, config, sealer, keyedTexts, shareSecrets, readiness, log });
   await server.register(
     createLogUploads({
       ids: flowLogIds,
@@ -128,7 +130,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const webhooks = createWebhooks({
     installation,
     services,
-    sealer: keys.sealer,
+    sealer,
     allowPrivate: config.webhookAllowPrivate,
     holder,
     url,
@@ -139,7 +141,6 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const accessEndings = createAccessSweep({ installation, services, holder, onError });
   cleanup.add('the end of accesses', accessEndings.close);
   accessEndings.start();
-  const { sealingKey } = keys;
   const mail = createMail({ installation, services, config: config.mail, sealingKey, holder, url, onError });
   cleanup.add('mail', mail.close);
   mail.start();

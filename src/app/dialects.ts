@@ -8,7 +8,9 @@ import { createTwingateApi, createTwingateServices } from '../api/twingate/index
 import type { SsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createWorkloadTokens } from '../auth/workload-tokens.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
+import type { OrganizationCreators } from '../domain/organizations/child-organizations.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
+import type { ShareSecrets } from '../domain/shares/share-code.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
 import type { Services } from './services.ts';
 
@@ -20,6 +22,8 @@ export interface DialectParts {
   readonly keyedTexts: KeyedTexts;
   /** The origin of Netmaker's dashboard, where it is served elsewhere. */
   readonly dashboardUrl: string | undefined;
+  readonly shareSecrets: ShareSecrets;
+  readonly organizationCreators: OrganizationCreators;
   readonly log: Logger;
   /** Browser sign-in by an organization's own provider; auth/sso/sso-sign-in.ts says how it is used. */
   readonly sso: SsoSignIn;
@@ -27,7 +31,14 @@ export interface DialectParts {
 
 type Dialect = (parts: DialectParts) => FastifyPluginAsync;
 
-const tailscale: Dialect = ({ services, sealer, log }) => {
+const tailscale: Dialect = ({
+  services,
+  sealer,
+  publicUrl,
+  shareSecrets,
+  organizationCreators,
+  log,
+}) => {
   const { store, clock, random, authenticator } = services;
   return createTailscaleApi({
     services: createTailscaleServices({
@@ -37,12 +48,15 @@ const tailscale: Dialect = ({ services, sealer, log }) => {
       tagRules: services.tagRules,
       checker: createPolicyChecker({ store, clock }),
       sealer,
+      shareSecrets,
+      creators: organizationCreators,
       workloadTokens: createWorkloadTokens({ clock }),
       flowLogs: services.flowLogs,
     }),
     authenticate: authenticator.authenticate,
     clock,
     random,
+    publicUrl,
     onError: defectLog(log),
   });
 };

@@ -28,7 +28,7 @@ export function createMail(parts: MailParts): { start(): void; close(): Promise<
   const transport = config === undefined ? undefined : createSmtpTransport(config);
   const worker = createMailWorker({
     outbox: createOutbox({ engine, clock }),
-    mails: createMailService({ store, secrets: createMailSecrets(sealingKey) }),
+    mails: createMailService({ store, clock, secrets: createMailSecrets(sealingKey) }),
     transport,
     url,
     holder,

@@ -14,6 +14,7 @@ import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
+import type { ShareSecrets } from '../domain/shares/share-code.ts';
 import { dialects } from './dialects.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
@@ -25,6 +26,7 @@ export interface RoutesParts {
   readonly config: ServeConfig;
   readonly sealer: Sealer;
   readonly keyedTexts: KeyedTexts;
+  readonly shareSecrets: ShareSecrets;
   readonly readiness: ReadinessProbe;
   readonly log: Logger;
 }
@@ -58,7 +60,7 @@ function nativeApi(
 }
 
 export async function mountRoutes(parts: RoutesParts): Promise<void> {
-  const { server, services, sealer, keyedTexts, log, config } = parts;
+  const { server, services, sealer, keyedTexts, shareSecrets, log, config } = parts;
   const signIn = createSignIn({
     ...services,
     sealer,
@@ -75,9 +77,8 @@ export async function mountRoutes(parts: RoutesParts): Promise<void> {
       onDefect: (error, operation) => log.error({ err: error, operation }, 'a page failed'),
     }),
   );
-  const { publicUrl, netmakerDashboardUrl: dashboardUrl } = parts.config;
-  const shared = { services, sealer, keyedTexts, publicUrl, dashboardUrl, log, sso: signIn.sso };
-  for (const dialect of dialects) {
-    await server.register(dialect(shared));
-  }
+  const { publicUrl, organizationCreators, netmakerDashboardUrl: dashboardUrl } = config;
+  const secrets = { sealer, keyedTexts, shareSecrets };
+  const shared = { services, ...secrets, publicUrl, organizationCreators, dashboardUrl, log, sso: signIn.sso };
+  for (const dialect of dialects) await server.register(dialect(shared));
 }

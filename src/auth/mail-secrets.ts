@@ -9,6 +9,7 @@ export function createMailSecrets(key: Uint8Array): MailSecrets {
       .digest('base64url');
   return {
     invitation: ({ org, id, epoch }) => secret('invitation', org, id, epoch),
+    share: (org, id) => secret('device-share', org, id),
     contact: (org, kind, email) => secret('contact', org, kind, email),
   };
 }

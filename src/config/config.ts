@@ -1,5 +1,6 @@
 /** The settings of a command as checked values. */
 import { join } from 'node:path';
+import type { OrganizationCreators } from '../domain/organizations/child-organizations.ts';
 import { ConfigError } from './config-error.ts';
 import { assertNoExampleSecret } from './example-secrets.ts';
 import { allOptions, type OptionName, type OptionValue } from './options.ts';
@@ -33,6 +34,8 @@ export interface ServeConfig extends InstallationConfig {
   readonly webhookAllowPrivate: boolean;
   /** Whether identity providers may be at private and loopback addresses, and without TLS. */
   readonly ssoAllowPrivate: boolean;
+  /** Who may make organizations over an API. */
+  readonly organizationCreators: OrganizationCreators;
   /** Undefined: no mail is sent. */
   readonly mail: MailConfig | undefined;
   /** The origin of a dashboard of Netmaker's that uses this server. */
@@ -125,6 +128,7 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
     derpMapFile: read(settings, 'derp-map'),
     webhookAllowPrivate: read(settings, 'webhook-allow-private') ?? false,
     ssoAllowPrivate: read(settings, 'sso-allow-private') ?? false,
+    organizationCreators: read(settings, 'organization-creation') ?? 'operator',
     mail: mailOf(settings),
     netmakerDashboardUrl: read(settings, 'netmaker-dashboard-url'),
   };

@@ -4,6 +4,7 @@
  */
 import {
   parseBoolean,
+  parseCreators,
   parseDatabaseUrl,
   parseHostPort,
   parseLogLevel,
@@ -77,6 +78,11 @@ export const serveOptions = {
     'URL',
     'the origin of a Netmaker dashboard that uses this server: where invitations and sign-ins lead back to',
     parseOrigin,
+  ),
+  'organization-creation': option(
+    'WHO',
+    'who may make organizations over the APIs: operator (nobody but the command line, the default) or administrators',
+    parseCreators,
   ),
   notify: flag('use LISTEN and NOTIFY of PostgreSQL; default true'),
 } as const;

@@ -1,4 +1,5 @@
 /** Turns the text of a setting into its value. Each throws `ConfigError` with a sentence about `name`. */
+import { CREATORS, type OrganizationCreators } from '../domain/organizations/child-organizations.ts';
 import { parseAddrOrPrefix } from '../kernel/netip/index.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -105,4 +106,11 @@ export function parseMailFrom(name: string, text: string): string {
     );
   }
   return text;
+}
+
+/** Who may make organizations over an API. */
+export function parseCreators(name: string, text: string): OrganizationCreators {
+  const found = CREATORS.find((creators) => creators === text);
+  if (found === undefined) throw new ConfigError(`${name} must be ${CREATORS.join(' or ')}, not "${text}"`);
+  return found;
 }

@@ -72,7 +72,11 @@ export function createReader(connection: Connection, statements: Statements, bui
       const rows = await runBuilt(connection, query);
       return Number(rows[0]?.count ?? 0);
     },
-    lookup: async (kind: 'credential' | 'device' | 'invitation', column: string, value: string) => {
+    lookup: async (
+      kind: 'credential' | 'device' | 'address' | 'invitation',
+      column: string,
+      value: string,
+    ) => {
       // Without the organization only a key that is unique in the installation leads to one row.
       const unique = entities[kind].unique.some((key) => key.global && key.columns.includes(column));
       if (!unique) throw new TypeError(`${kind}.${column} is not unique in the installation`);

@@ -45,7 +45,7 @@ async function insertDevice(
     ...STAMP,
   });
   if (tag !== null) await tx.insert('deviceTag', { org, device: id, tag, source: 'key' });
-  await tx.insert('address', { org, ip, family: 4, holderKind: 'device', holder: id });
+  await tx.insert('address', { org, ip, family: 4, holderKind: 'device', holder: id, claim: ip });
 }
 
 describe('questions about a policy', () => {

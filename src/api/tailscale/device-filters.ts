@@ -102,3 +102,13 @@ export function deviceFilters(
   }
   return possible ? filters : undefined;
 }
+
+/** Whether a device that is JSON already, of which there are few, has every value of the query. */
+export function fitsQuery(json: string, query: readonly (readonly [string, string])[]): boolean {
+  const device: Readonly<Record<string, unknown>> = JSON.parse(json);
+  return query.every(([name, value]) => {
+    const held = device[name];
+    if (name === 'fields') return true;
+    return Array.isArray(held) ? held.includes(value) : held !== undefined && String(held) === value;
+  });
+}

@@ -16,6 +16,8 @@ export interface DeviceWireContext {
   /** `<label>.<suffix>` is a device's full name. */
   readonly suffix: string;
   readonly regionName: RegionName;
+  /** Whether the device belongs to another organization. */
+  readonly external?: boolean;
   /** Whether devices may be asked for their serial numbers. */
   readonly postureIdentity: boolean;
 }
@@ -51,9 +53,9 @@ function deviceWriter(context: DeviceWireContext): (device: DeviceRow) => string
       `,"nodeId":"${encodeExternalId('device', device.id)}","user":${shared(userOf(device))}` +
       `,"name":"${device.label}.${suffix}","hostname":${JSON.stringify(device.osHostname)}` +
       `,"clientVersion":${shared(device.clientVersion)},"updateAvailable":false,"os":${shared(device.os)}` +
-      `,"created":"${time(device.createdAt)}","connectedToControl":${device.online}${seen}` +
+      `,"created":"${device.createdAt === null ? '' : time(device.createdAt)}","connectedToControl":${device.online}${seen}` +
       `,"keyExpiryDisabled":${device.expiryDisabled},"expires":"${expires}"` +
-      `,"authorized":${device.authorized},"isExternal":false,"isEphemeral":${device.ephemeral}` +
+      `,"authorized":${device.authorized},"isExternal":${context.external === true},"isEphemeral":${device.ephemeral}` +
       `,"machineKey":"${device.machineKey}","nodeKey":"${device.nodeKey}"` +
       `,"blocksIncomingConnections":${device.blocksIncoming},"tailnetLockKey":"","tailnetLockError":""${tags}${details}}`
     );
@@ -63,5 +65,9 @@ function deviceWriter(context: DeviceWireContext): (device: DeviceRow) => string
 export const deviceJson = (device: DeviceRow, context: DeviceWireContext): string =>
   deviceWriter(context)(device);
 
-export const deviceListJson = (devices: readonly DeviceRow[], context: DeviceWireContext): string =>
-  `{"devices":[${devices.map(deviceWriter(context)).join(',')}]}`;
+/** `others`: devices that are JSON already. */
+export const deviceListJson = (
+  devices: readonly DeviceRow[],
+  context: DeviceWireContext,
+  others: readonly string[] = [],
+): string => `{"devices":[${[...devices.map(deviceWriter(context)), ...others].join(',')}]}`;

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { DeviceRoutes } from '../../domain/devices/device-admin-routes.ts';
 import { magicDnsSuffix } from '../../domain/organizations/names.ts';
+import type { ExternalDevice } from '../../domain/shares/external-devices.ts';
+import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { jsonBody, queryOf, queryValue } from './body.ts';
-import { deviceFilters } from './device-filters.ts';
+import { deviceFilters, fitsQuery } from './device-filters.ts';
 import { deviceOfPath } from './device-path.ts';
 import { type DeviceWireContext, deviceJson, deviceListJson } from './device-wire.ts';
 import { DEVICE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
@@ -24,10 +26,14 @@ const routesWire = ({ advertised, enabled }: DeviceRoutes) => ({
   enabledRoutes: enabled,
 });
 
+/** A device of another organization, under the name that it has there. */
+const externalJson = ({ row, suffix }: ExternalDevice, context: DeviceWireContext): string =>
+  deviceJson(row, { ...context, suffix, external: true, postureIdentity: false });
+
 const isDetailed = ({ request }: GuardedCall): boolean => queryValue(request, 'fields') === 'all';
 
 export function deviceOperations({ services, regionName }: TailscaleApiParts): Operation[] {
-  const { organizations, deviceList, deviceAdmin, settings } = services;
+  const { organizations, deviceList, deviceAdmin, externalDevices, settings } = services;
 
   const wireContext = async (actor: Actor, detailed: boolean): Promise<DeviceWireContext> => {
     const organization = await organizationOf(organizations, actor);
@@ -53,8 +59,11 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
         const context = await wireContext(actor, detailed);
         const filters = deviceFilters(queryOf(request), context.suffix);
         const devices = filters === undefined ? [] : await deviceList.list(actor, { filters, detailed });
+        const external = (await externalDevices.list(actor, { detailed }))
+          .map((device) => externalJson(device, context))
+          .filter((json) => fitsQuery(json, queryOf(request)));
         void reply.header('content-type', JSON_TYPE);
-        return deviceListJson(devices, context);
+        return deviceListJson(devices, context, external);
       }),
     },
     {
@@ -64,9 +73,13 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       requires: 'devices:read',
       handle: async (call) => {
         const detailed = isDetailed(call);
-        const device = await deviceList.get(call.actor, deviceOfPath(call), { detailed });
+        const id = deviceOfPath(call);
+        const context = await wireContext(call.actor, detailed);
         void call.reply.header('content-type', JSON_TYPE);
-        return deviceJson(device, await wireContext(call.actor, detailed));
+        if (await externalDevices.has(call.actor, id)) {
+          return externalJson(await externalDevices.get(call.actor, id, { detailed }), context);
+        }
+        return deviceJson(await deviceList.get(call.actor, id, { detailed }), context);
       },
     },
     {
@@ -75,7 +88,11 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       path: DEVICE,
       requires: 'devices:write',
       handle: async (call) => {
-        await deviceAdmin.remove(call.actor, deviceOfPath(call), ORIGIN);
+        const id = deviceOfPath(call);
+        if (await externalDevices.has(call.actor, id)) {
+          throw new AppError('not_implemented', 'cannot delete devices outside of your tailnet');
+        }
+        await deviceAdmin.remove(call.actor, id, ORIGIN);
         return '';
       },
     },

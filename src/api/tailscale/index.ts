@@ -11,6 +11,7 @@ import { attributeOperations } from './attributes.ts';
 import { awsOperations } from './aws.ts';
 import { BODY_LIMIT_BYTES } from './body.ts';
 import { contactOperations } from './contacts.ts';
+import { deviceInviteOperations } from './device-invites.ts';
 import { deviceOperations } from './devices.ts';
 import { dnsOperations } from './dns.ts';
 import { sendError, toWireError } from './errors.ts';
@@ -19,11 +20,13 @@ import { keyOperations } from './keys.ts';
 import { logStreamOperations } from './log-streams.ts';
 import { loggingOperations } from './logging.ts';
 import { oauthOperations } from './oauth.ts';
+import { oauthAppOperations } from './oauth-apps.ts';
 import type { TailscaleApiParts } from './parts.ts';
 import { policyFileOperations } from './policy-file.ts';
 import { postureOperations } from './posture.ts';
 import { requestId } from './request-id.ts';
 import { settingsOperations } from './settings.ts';
+import { tailnetOperations } from './tailnets.ts';
 import { unbuiltOperations } from './unbuilt.ts';
 import { userInviteOperations } from './user-invites.ts';
 import { userOperations } from './users.ts';
@@ -51,6 +54,9 @@ export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...loggingOperations(parts),
   ...logStreamOperations(parts),
   ...awsOperations(parts),
+  ...deviceInviteOperations(parts),
+  ...oauthAppOperations(parts),
+  ...tailnetOperations(parts),
 ];
 
 const ANY_CONTENT = 'application/octet-stream';

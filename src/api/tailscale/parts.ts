@@ -15,6 +15,9 @@ import type { FlowLogService } from '../../domain/flow-logs/flow-log-service.ts'
 import type { AwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import type { LogStreams } from '../../domain/log-streams/log-stream-service.ts';
 import type { AuditOrigin } from '../../domain/model/operations.ts';
+import type { OauthApps } from '../../domain/oauth-apps/oauth-app-service.ts';
+import type { ChildOrganizations } from '../../domain/organizations/child-organizations.ts';
+import type { OrganizationRemoval } from '../../domain/organizations/organization-removal.ts';
 import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { MemberList } from '../../domain/people/member-list.ts';
 import type { UserInvites } from '../../domain/people/user-invites.ts';
@@ -23,6 +26,11 @@ import type { Store } from '../../domain/ports/store.ts';
 import type { PostureIntegrations } from '../../domain/posture/posture-integration-service.ts';
 import type { VipServices } from '../../domain/services/vip-service.ts';
 import type { SettingsService } from '../../domain/settings/settings-service.ts';
+import type { ExternalDevices } from '../../domain/shares/external-devices.ts';
+import type { ShareAcceptance } from '../../domain/shares/share-acceptance.ts';
+import type { ShareAddress } from '../../domain/shares/share-code.ts';
+import type { ShareService } from '../../domain/shares/share-service.ts';
+import type { SharedUsers } from '../../domain/shares/shared-users.ts';
 import type { WebhookService } from '../../domain/webhooks/webhook-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
@@ -56,6 +64,15 @@ export interface TailscaleServices {
   readonly flowLogs: Pick<FlowLogService, 'list'>;
   readonly awsExternalIds: AwsExternalIds;
   readonly logStreams: LogStreams;
+  readonly shares: ShareService;
+  readonly shareAcceptance: ShareAcceptance;
+  /** The code of an invite's link. */
+  readonly shareCodeOf: (share: ShareAddress) => string;
+  readonly externalDevices: ExternalDevices;
+  readonly sharedUsers: SharedUsers;
+  readonly oauthApps: OauthApps;
+  readonly childOrganizations: ChildOrganizations;
+  readonly organizationRemoval: OrganizationRemoval;
 }
 
 export interface TailscaleApiParts {
@@ -64,6 +81,8 @@ export interface TailscaleApiParts {
   readonly authenticate: (token: string) => Promise<Actor>;
   readonly clock: Clock;
   readonly random: Random;
+  /** The origin in links; undefined: the one that the caller used. */
+  readonly publicUrl?: string | undefined;
   /** Names of relay regions; their numbers where absent. */
   readonly regionName?: RegionName;
   /** The AWS account from which this installation takes on roles of others. */

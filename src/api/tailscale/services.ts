@@ -13,6 +13,13 @@ import { createDnsService } from '../../domain/dns/dns-service.ts';
 import type { FlowLogService } from '../../domain/flow-logs/flow-log-service.ts';
 import { createAwsExternalIds } from '../../domain/log-streams/aws-external-ids.ts';
 import { createLogStreams } from '../../domain/log-streams/log-stream-service.ts';
+import { createOauthApps } from '../../domain/oauth-apps/oauth-app-service.ts';
+import {
+  createChildOrganizations,
+  type OrganizationCreators,
+} from '../../domain/organizations/child-organizations.ts';
+import { createOrganizationRemoval } from '../../domain/organizations/organization-removal.ts';
+import { createOrganizationService } from '../../domain/organizations/organization-service.ts';
 import { createMemberAdmin } from '../../domain/people/member-admin.ts';
 import { createMemberList } from '../../domain/people/member-list.ts';
 import { createMemberService } from '../../domain/people/member-service.ts';
@@ -26,6 +33,11 @@ import type { WorkloadTokens } from '../../domain/ports/workload-tokens.ts';
 import { createPostureIntegrations } from '../../domain/posture/posture-integration-service.ts';
 import { createVipServices } from '../../domain/services/vip-service.ts';
 import { createSettingsService } from '../../domain/settings/settings-service.ts';
+import { createExternalDevices } from '../../domain/shares/external-devices.ts';
+import { createShareAcceptance } from '../../domain/shares/share-acceptance.ts';
+import { type ShareSecrets, shareCode } from '../../domain/shares/share-code.ts';
+import { createShareService } from '../../domain/shares/share-service.ts';
+import { createSharedUsers } from '../../domain/shares/shared-users.ts';
 import { createWebhookService } from '../../domain/webhooks/webhook-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
@@ -41,6 +53,9 @@ export interface TailscaleServicesParts {
   readonly sealer: Sealer;
   readonly workloadTokens: WorkloadTokens;
   readonly flowLogs: FlowLogService;
+  readonly shareSecrets: ShareSecrets;
+  /** Who may make organizations over an API. */
+  readonly creators: OrganizationCreators;
 }
 
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
@@ -74,5 +89,16 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     flowLogs: parts.flowLogs,
     awsExternalIds: createAwsExternalIds(parts),
     logStreams: createLogStreams(parts),
+    shares: createShareService(parts),
+    shareAcceptance: createShareAcceptance({ store, secrets: parts.shareSecrets }),
+    shareCodeOf: (share) => shareCode(parts.shareSecrets, share),
+    externalDevices: createExternalDevices(parts),
+    sharedUsers: createSharedUsers(parts),
+    oauthApps: createOauthApps(parts),
+    childOrganizations: createChildOrganizations({
+      ...parts,
+      organizations: createOrganizationService(parts),
+    }),
+    organizationRemoval: createOrganizationRemoval(parts),
   };
 }

@@ -4,6 +4,7 @@ import type { Role } from '../../domain/model/people.ts';
 import { displayName, loginName } from '../../domain/organizations/names.ts';
 import { memberState } from '../../domain/people/member-state.ts';
 import type { MemberRow } from '../../domain/ports/queries.ts';
+import type { SharedUser } from '../../domain/shares/shared-users.ts';
 import { DAY } from '../../kernel/clock.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
@@ -61,6 +62,22 @@ function userWire(member: MemberRow, org: number, now: number): object {
   };
 }
 
+/** Somebody of another organization who accepted a device. What they are there is not ours to know. */
+const sharedUserWire = (user: SharedUser): object => ({
+  id: encodeExternalId('membership', user.id),
+  displayName: user.displayName,
+  loginName: user.loginName,
+  profilePicUrl: user.avatarUrl,
+  tailnetId: tailnetId(user.org),
+  created: wireTime(user.since),
+  type: 'shared',
+  role: 'member',
+  status: 'active',
+  deviceCount: 0,
+  lastSeen: wireTime(user.since),
+  currentlyConnected: false,
+});
+
 const roleBody = z.object({ role: z.string() });
 
 function userId({ request }: GuardedCall): number {
@@ -78,7 +95,7 @@ function askedRoles(text: string | undefined): Role[] | undefined {
 }
 
 export function userOperations({ services, clock }: TailscaleApiParts): Operation[] {
-  const { organizations, memberList, memberAdmin } = services;
+  const { organizations, memberList, memberAdmin, sharedUsers } = services;
   const path = `${BASE}/users/:userId`;
   const act = (name: 'approve' | 'suspend' | 'restore'): Operation => ({
     id: `tailscale.users.${name}`,
@@ -101,8 +118,15 @@ export function userOperations({ services, clock }: TailscaleApiParts): Operatio
         if (!TYPES.has(type)) throw invalid('type must be one of member, shared, all', 'type');
         const roles = askedRoles(queryValue(request, 'role'));
         const members = type === 'shared' ? [] : await memberList.list(actor, roles);
+        const isAsked = type !== 'member' && (roles === undefined || roles.includes('member'));
+        const shared = isAsked ? await sharedUsers.list(actor) : [];
         const now = clock.now();
-        return { users: members.map((member) => userWire(member, actor.org, now)) };
+        return {
+          users: [
+            ...members.map((member) => userWire(member, actor.org, now)),
+            ...shared.map(sharedUserWire),
+          ],
+        };
       }),
     },
     {
@@ -110,8 +134,12 @@ export function userOperations({ services, clock }: TailscaleApiParts): Operatio
       method: 'GET',
       path,
       requires: 'members:read',
-      handle: async (call) =>
-        userWire(await memberList.get(call.actor, userId(call)), call.actor.org, clock.now()),
+      handle: async (call) => {
+        const id = userId(call);
+        const shared = await sharedUsers.find(call.actor, id);
+        if (shared !== undefined) return sharedUserWire(shared);
+        return userWire(await memberList.get(call.actor, id), call.actor.org, clock.now());
+      },
     },
     {
       id: 'tailscale.users.role',
@@ -135,7 +163,9 @@ export function userOperations({ services, clock }: TailscaleApiParts): Operatio
       path: `${path}/delete`,
       requires: 'members:write',
       handle: async (call) => {
-        await memberAdmin.remove(call.actor, userId(call), ORIGIN);
+        const id = userId(call);
+        const isShared = (await sharedUsers.find(call.actor, id)) !== undefined;
+        await (isShared ? sharedUsers : memberAdmin).remove(call.actor, id, ORIGIN);
         return {};
       },
     },

@@ -8,6 +8,9 @@ export const PERMISSIONS = [
   'organization:read',
   'organization:write',
   'organization:delete',
+  /** See and make organizations beside one's own, where the installation allows it. */
+  'organizations:read',
+  'organizations:write',
   'members:read',
   'members:write',
   /** Grant, change or remove administrators. */

@@ -31,6 +31,7 @@ const SCOPE_TABLE = {
   log_streaming: { read: ['log-streams:read'], write: ['log-streams:write'] },
   webhooks: { read: ['webhooks:read'], write: ['webhooks:write'] },
   services: { read: ['services:read'], write: ['services:write'] },
+  tailnets: { read: ['organizations:read'], write: ['organizations:write'] },
   networks: { read: ['networks:read'], write: ['networks:write'] },
   access: { read: ['access:read'], write: ['access:write', 'access:review'] },
   groups: { read: ['groups:read'], write: ['groups:write'] },

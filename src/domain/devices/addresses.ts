@@ -1,17 +1,20 @@
 /**
- * Addresses of devices. IPv4 from 100.64.0.0/10 at random; IPv6 is the same 24 low bits under the 4-to-6 prefix, so that
+ * Addresses of devices and services. IPv4 from 100.64.0.0/10 at random; IPv6 is the same 24 low bits under the 4-to-6 prefix, so that
  * one free address means two.
  *
  * Ranges that are never given out: 100.100.0.0/24 and 100.100.100.0/24 (the resolver that clients build in),
  * 100.115.92.0/23 (ChromeOS), 100.101.102.103 (contracts of the REST API, "Addresses"). 100.127.0.0/16 is for edge-only
  * devices, which the policy file's wildcards leave out.
+ *
+ * An address is free when no organization of the installation has it: a device that is shared keeps its addresses in the
+ * network of whoever accepts, where they must mean it alone.
  */
 
 import { AppError } from '../../kernel/errors.ts';
 import { formatAddr, masked, parsePrefix } from '../../kernel/netip/index.ts';
 import type { Random } from '../../kernel/random.ts';
-import type { Device } from '../model/devices.ts';
-import type { Tx } from '../ports/store.ts';
+import type { Address, Device } from '../model/devices.ts';
+import type { Reader, Tx } from '../ports/store.ts';
 
 const POOL_START = ipv4Number(100, 64, 0, 0);
 const EDGE_START = ipv4Number(100, 127, 0, 0);
@@ -116,11 +119,26 @@ export async function allocateAddresses(
     if (isReserved(value)) continue;
     const pair = { ipv4: ipv4Text(value), ipv6: ipv6Text(value) };
     const used = await tx.find('address', org, { ip: [pair.ipv4, pair.ipv6] });
-    if (used.length === 0) return pair;
+    if (used.length > 0 || (await addressHolder(tx, pair.ipv4)) || (await addressHolder(tx, pair.ipv6)))
+      continue;
+    return pair;
   }
   const which = pools.length === 0 ? '' : ` ${pools.join(', ')}`;
   throw new AppError('conflict', `no address is free in the pool${which}`);
 }
+
+/** The row of a device's or service's address. */
+export const heldAddress = (
+  org: number,
+  ip: string,
+  family: 4 | 6,
+  holderKind: 'device' | 'service',
+  holder: number,
+): Address => ({ org, ip, family, holderKind, holder, claim: ip });
+
+/** Whoever holds an address, in whichever organization: the caller tells its asker no more than that it is in use. */
+export const addressHolder = (reader: Reader, ip: string): Promise<Address | undefined> =>
+  reader.lookup('address', 'claim', ip);
 
 /** The pair of an IPv4 address of the pool, which the caller has checked. */
 export function addressPairOf(ipv4: string): AddressPair {
@@ -136,6 +154,6 @@ export const insertAddresses = (
   { ipv4, ipv6 }: AddressPair,
 ): Promise<void> =>
   tx.insertAll('address', [
-    { org, ip: ipv4, family: 4, holderKind: 'device', holder: device },
-    { org, ip: ipv6, family: 6, holderKind: 'device', holder: device },
+    heldAddress(org, ipv4, 4, 'device', device),
+    heldAddress(org, ipv6, 6, 'device', device),
   ]);

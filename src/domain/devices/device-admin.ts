@@ -13,6 +13,7 @@ import type { AuditOrigin, AuditVerb } from '../model/operations.ts';
 import { magicDnsSuffix } from '../organizations/names.ts';
 import type { TagRules } from '../policy-file/tag-rules.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+import { addressHolder, heldAddress } from './addresses.ts';
 import { checkDeviceAddress } from './device-admin-address.ts';
 import { checkRoutes, type DeviceRoutes, routesOf } from './device-admin-routes.ts';
 import { removeDevice } from './device-removal.ts';
@@ -140,12 +141,12 @@ export function createDeviceAdmin({ store, random, tagRules }: DeviceAdminParts)
     setIpv4: (actor, id, ipv4, origin) =>
       change(actor, 'devices:write', id, origin, async (tx, device) => {
         const ip = checkDeviceAddress(ipv4, device.class);
-        const holder = await tx.get('address', device.org, { ip });
+        const holder = (await tx.get('address', device.org, { ip })) ?? (await addressHolder(tx, ip));
         if (holder?.holderKind === 'device' && holder.holder === id) return;
         if (holder !== undefined) throw invalid(`bad IPv4 address: ${ip} is already in use`, 'ipv4');
         const own = await tx.find('address', device.org, { holderKind: 'device', holder: id, family: 4 });
         for (const address of own) await tx.remove('address', device.org, { ip: address.ip });
-        await tx.insert('address', { org: device.org, ip, family: 4, holderKind: 'device', holder: id });
+        await tx.insert('address', heldAddress(device.org, ip, 4, 'device', id));
         audit(tx, device, 'update', { field: 'ipv4', before: own.map((address) => address.ip), after: ip });
       }),
   };

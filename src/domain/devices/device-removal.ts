@@ -2,7 +2,10 @@
 import type { Device } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
 
-/** Removes the device and its addresses, routes, tags, attributes, presence and shares. The audit event is the caller's. */
+/**
+ * Removes the device and its addresses, routes, tags, attributes, presence and shares. What others accepted of it leads
+ * nowhere from then on; their own rows of it go when a process that serves them notices. The audit event is the caller's.
+ */
 export async function removeDevice(tx: Tx, device: Device): Promise<void> {
   const { org, id } = device;
   for (const { ip } of await tx.find('address', org, { holderKind: 'device', holder: id })) {
@@ -25,6 +28,12 @@ export async function removeDevice(tx: Tx, device: Device): Promise<void> {
   }
   for (const gateway of await tx.find('gateway', org, { device: id })) {
     await tx.update('gateway', org, gateway.id, { device: null, updatedAt: tx.now });
+  }
+  for (const { share, acceptorOrg, membership } of await tx.find('shareAccept', org, { device: id })) {
+    await tx.remove('shareAccept', org, { share, acceptorOrg, membership });
+  }
+  for (const share of await tx.find('deviceShare', org, { device: id })) {
+    await tx.remove('deviceShare', org, share.id);
   }
   await tx.remove('presence', org, { device: id });
   await tx.remove('deviceLive', org, { device: id });

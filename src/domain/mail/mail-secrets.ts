@@ -4,8 +4,9 @@
  */
 import type { ContactKind } from '../contacts/contact-service.ts';
 import type { Invitation } from '../model/people.ts';
+import type { ShareSecrets } from '../shares/share-code.ts';
 
-export interface MailSecrets {
+export interface MailSecrets extends ShareSecrets {
   /** Good until the invitation is renewed. */
   invitation(invitation: Pick<Invitation, 'org' | 'id' | 'epoch'>): string;
   /** Good for one address. */

@@ -146,8 +146,13 @@ export const address = entity(
     family: integer<4 | 6>(),
     holderKind: text<'device' | 'service' | 'ext-client'>(),
     holder: integer(),
+    /**
+     * The `ip` again, where no other organization may have it: of devices and services, which meet those of others when a
+     * device is shared. Null for plain clients of a gateway, whose pools their organization chooses.
+     */
+    claim: nullable(text()),
   },
-  { key: ['ip'], indexes: [['holderKind', 'holder']] },
+  { key: ['ip'], unique: [{ columns: ['claim'], global: true }], indexes: [['holderKind', 'holder']] },
 );
 export type Address = RowOf<typeof address.columns>;
 
@@ -205,39 +210,58 @@ export const serviceHost = entity(
   { key: ['service', 'device'], indexes: [['device']] },
 );
 
+/** An invitation to use one device from another organization. Its link is computed, never stored. */
 export const deviceShare = entity(
   {
     id: integer(),
     device: integer(),
+    /** The membership that shares it. */
     sharer: integer(),
     multiUse: boolean(),
     exitNode: boolean(),
     email: nullable(text()),
-    epoch: integer(),
     createdAt: time(),
+    /** Until then it can be accepted; what was accepted stays. */
+    expiresAt: time(),
     lastSent: nullable(time()),
     ...byColumns,
   },
   { indexes: [['device']] },
 );
+export type DeviceShare = RowOf<typeof deviceShare.columns>;
 
+/** In the sharer's organization: who accepted. The names as they were then, as no organization reads another's people. */
 export const shareAccept = entity(
-  { share: integer(), acceptorOrg: integer(), membership: integer(), acceptedAt: time() },
-  { key: ['share', 'acceptorOrg'] },
+  {
+    share: integer(),
+    device: integer(),
+    acceptorOrg: integer(),
+    membership: integer(),
+    exitNode: boolean(),
+    loginName: text(),
+    displayName: text(),
+    avatarUrl: text(),
+    acceptedAt: time(),
+  },
+  { key: ['share', 'acceptorOrg', 'membership'], indexes: [['device'], ['membership']] },
 );
+export type ShareAccept = RowOf<typeof shareAccept.columns>;
 
-/** In the acceptor's organization: a device of another organization that is visible here. */
+/** In the acceptor's organization: a device of another organization that a member's own devices reach. */
 export const sharedDevice = entity(
   {
     homeOrg: integer(),
     device: integer(),
-    share: integer(),
     membership: integer(),
+    share: integer(),
     exitNode: boolean(),
+    /** The membership, of the home organization, that shared it. */
+    sharer: integer(),
     since: time(),
   },
-  { key: ['homeOrg', 'device'] },
+  { key: ['homeOrg', 'device', 'membership'], indexes: [['membership'], ['device']] },
 );
+export type SharedDevice = RowOf<typeof sharedDevice.columns>;
 
 export const serialNumber = entity(
   { id: integer(), serial: text(), createdAt: time() },

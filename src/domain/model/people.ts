@@ -27,10 +27,12 @@ export const organization = entity(
     /** Verified mail domains, lower case. */
     domains: json<readonly string[]>(),
     zoneNano: text(),
+    /** The organization that made it over an API; 0: whoever runs the installation. */
+    parent: integer(),
     createdAt: time(),
     ...byColumns,
   },
-  { unique: [['nano'], ['label'], ['tailnetName']] },
+  { unique: [['nano'], ['label'], ['tailnetName']], indexes: [['parent']] },
 );
 export type Organization = RowOf<typeof organization.columns>;
 

@@ -5,7 +5,8 @@ import { sha256Hex } from '../../kernel/hash.ts';
 import { format } from '../../kernel/hujson/index.ts';
 import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
-import { createToken } from '../credentials/token.ts';
+import { createToken, type NewToken } from '../credentials/token.ts';
+import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import { DEFAULT_POLICY } from '../policy-file/default-policy.ts';
@@ -42,9 +43,29 @@ export interface CreatedOrganization {
   readonly apiToken: string;
 }
 
+/** An organization that another one makes, with a client that may do everything in it. */
+export interface NewChild {
+  readonly label: string;
+  readonly name: string;
+  readonly parent: number;
+  readonly owner: { readonly email: string; readonly account: number };
+}
+
+export interface CreatedClient {
+  readonly publicId: string;
+  /** Shown once. */
+  readonly secret: string;
+}
+
 export interface OrganizationService {
   /** Errors: `invalid` (label, domain, owner), `taken` (label). */
   create(input: NewOrganization, by: By, origin: AuditOrigin): Promise<CreatedOrganization>;
+  /** Errors as above. */
+  createChild(
+    input: NewChild,
+    by: By,
+    origin: AuditOrigin,
+  ): Promise<{ readonly organization: Organization; readonly client: CreatedClient }>;
 }
 
 export interface OrganizationServiceParts {
@@ -53,7 +74,7 @@ export interface OrganizationServiceParts {
   readonly random: Random;
 }
 
-function check(input: NewOrganization): void {
+function check(input: Bare): void {
   // A label of digits or of the form of an external id would be ambiguous wherever both are accepted.
   if (!LABEL.test(input.label) || /^[0-9]+$/u.test(input.label) || NANO_ID.test(input.label)) {
     throw invalid('the label must be 1 to 63 of a-z, 0-9 and hyphen, not digits alone', 'label');
@@ -64,57 +85,91 @@ function check(input: NewOrganization): void {
   if (!EMAIL.test(input.owner.email)) throw invalid('the owner must be an e-mail address', 'owner');
 }
 
+type Bare = Omit<NewOrganization, 'owner'> & {
+  readonly parent: number;
+  readonly owner: OwnerInput;
+};
+
 export function createOrganizationService({ store, random }: OrganizationServiceParts): OrganizationService {
-  return {
-    create: async (input, by, origin) => {
-      check(input);
-      if ((await store.organizationBy('label', input.label)) !== undefined) {
-        throw new AppError('taken', `an organization with the label ${input.label} exists`, {
-          field: 'label',
-        });
-      }
-      const wanted = input.domain ?? `${input.label}.internal`;
-      const nameTaken = (await store.organizationBy('tailnetName', wanted)) !== undefined;
-      const tailnetName = nameTaken
-        ? `${input.label}-${randomNanoId(random).slice(0, TAILNET_SUFFIX_LENGTH)}.internal`
-        : wanted;
-      const id = await store.newId();
-      return store.write({ orgs: [INSTALLATION, id], by, origin }, async (tx) => {
-        // Whoever makes an organization holds the installation's head, so nobody gets in between.
-        if (input.onlyAsFirst && (await tx.count('organization', INSTALLATION)) > 0) {
-          throw new AppError('conflict', 'this installation has an organization already');
-        }
-        const stamp = { byKind: by.kind, byId: by.id, byName: by.name };
-        const organization: Organization = await tx.insert('organization', {
-          org: INSTALLATION,
-          id,
-          nano: randomNanoId(random),
-          label: input.label,
-          name: input.name ?? input.label,
-          tailnetName,
-          // Whoever has a domain decides about people with its addresses: it can be one organization's only.
-          domains: input.domain === undefined || nameTaken ? [] : [input.domain],
-          zoneNano: randomNanoId(random),
-          createdAt: tx.now,
-          ...stamp,
-        });
-        tx.audit(INSTALLATION, {
-          verb: 'create',
-          objectKind: 'organization',
-          objectId: id,
-          objectName: input.label,
-        });
-        const owner = await insertOwner(tx, random, organization, input.owner, stamp);
-        const apiToken =
-          input.owner.account === undefined
-            ? await insertFirstToken(tx, random, organization, owner, stamp)
-            : '';
-        await insertDefaults(tx, random, organization, stamp);
-        tx.audit(id, { verb: 'create', objectKind: 'organization', objectId: id, objectName: input.label });
-        return { organization, owner, apiToken };
+  /** `work` gives the organization the credential that it begins with. */
+  const make = async <T>(
+    input: Bare,
+    by: By,
+    origin: AuditOrigin,
+    work: (tx: Tx, organization: Organization, owner: Membership, stamp: Stamp) => Promise<T>,
+  ): Promise<T> => {
+    check(input);
+    if ((await store.organizationBy('label', input.label)) !== undefined) {
+      throw new AppError('taken', `an organization with the label ${input.label} exists`, {
+        field: 'label',
       });
-    },
+    }
+    const wanted = input.domain ?? `${input.label}.internal`;
+    const nameTaken = (await store.organizationBy('tailnetName', wanted)) !== undefined;
+    const tailnetName = nameTaken
+      ? `${input.label}-${randomNanoId(random).slice(0, TAILNET_SUFFIX_LENGTH)}.internal`
+      : wanted;
+    const id = await store.newId();
+    return store.write({ orgs: [INSTALLATION, id], by, origin }, async (tx) => {
+      // Whoever makes an organization holds the installation's head, so nobody gets in between.
+      if (input.onlyAsFirst && (await tx.count('organization', INSTALLATION)) > 0) {
+        throw new AppError('conflict', 'this installation has an organization already');
+      }
+      const stamp = { byKind: by.kind, byId: by.id, byName: by.name };
+      const organization: Organization = await tx.insert('organization', {
+        org: INSTALLATION,
+        id,
+        nano: randomNanoId(random),
+        label: input.label,
+        name: input.name ?? input.label,
+        tailnetName,
+        // Whoever has a domain decides about people with its addresses: it can be one organization's only.
+        domains: input.domain === undefined || nameTaken ? [] : [input.domain],
+        zoneNano: randomNanoId(random),
+        parent: input.parent,
+        createdAt: tx.now,
+        ...stamp,
+      });
+      tx.audit(INSTALLATION, {
+        verb: 'create',
+        objectKind: 'organization',
+        objectId: id,
+        objectName: input.label,
+      });
+      const owner = await insertOwner(tx, random, organization, input.owner, stamp);
+      await insertDefaults(tx, random, organization, stamp);
+      tx.audit(id, { verb: 'create', objectKind: 'organization', objectId: id, objectName: input.label });
+      return work(tx, organization, owner, stamp);
+    });
   };
+
+  return {
+    create: (input, by, origin) =>
+      make({ ...input, parent: INSTALLATION }, by, origin, async (tx, organization, owner, stamp) => {
+        if (input.owner.account !== undefined) return { organization, owner, apiToken: '' };
+        const first = { kind: 'api', ownerKind: 'membership', owner: owner.id, name: 'first token' } as const;
+        const { token } = await insertCredential(tx, random, organization, first, stamp);
+        return { organization, owner, apiToken: token };
+      }),
+    createChild: (input, by, origin) =>
+      make(input, by, origin, async (tx, organization, _owner, stamp) => {
+        const first = {
+          kind: 'oauth-client',
+          ownerKind: 'organization',
+          owner: 0,
+          name: 'first client',
+        } as const;
+        const { token, publicId } = await insertCredential(tx, random, organization, first, stamp);
+        return { organization, client: { publicId, secret: token } };
+      }),
+  };
+}
+
+interface OwnerInput {
+  readonly email: string;
+  readonly passwordHash?: string;
+  /** The person, where the installation knows them already. */
+  readonly account?: number;
 }
 
 type Stamp = { byKind: string; byId: string; byName: string };
@@ -123,19 +178,10 @@ async function insertOwner(
   tx: Tx,
   random: Random,
   organization: Organization,
-  input: NewOrganization['owner'],
+  input: OwnerInput,
   stamp: Stamp,
 ): Promise<Membership> {
-  const account =
-    input.account ??
-    (
-      await tx.insert('account', {
-        org: INSTALLATION,
-        id: tx.newId(),
-        claimed: input.passwordHash !== undefined,
-        createdAt: tx.now,
-      })
-    ).id;
+  const account = input.account ?? (await insertAccount(tx, input.passwordHash !== undefined));
   const email = input.email.trim();
   const owner = await tx.insert('membership', {
     org: organization.id,
@@ -188,24 +234,29 @@ async function insertOwner(
   return owner;
 }
 
-async function insertFirstToken(
+async function insertAccount(tx: Tx, claimed: boolean): Promise<number> {
+  const row = { org: INSTALLATION, id: tx.newId(), claimed, createdAt: tx.now };
+  return (await tx.insert('account', row)).id;
+}
+
+/** The credential that an organization begins with: it may do everything. A client never expires. */
+async function insertCredential(
   tx: Tx,
   random: Random,
   organization: Organization,
-  owner: Membership,
+  first: Pick<Credential, 'ownerKind' | 'owner' | 'name'> & { readonly kind: 'api' | 'oauth-client' },
   stamp: Stamp,
-): Promise<string> {
+): Promise<NewToken> {
   const id = tx.newId();
-  const { token, publicId, secretHash, kind } = createToken(random, 'api', id);
+  const made = createToken(random, first.kind, id);
+  const { publicId, secretHash } = made;
+  const expires = first.kind === 'api';
   await tx.insert('credential', {
     org: organization.id,
     id,
     nano: null,
-    kind,
-    ownerKind: 'membership',
-    owner: owner.id,
-    name: 'first token',
-    description: 'first token',
+    ...first,
+    description: first.name,
     publicId,
     secretHash,
     publicKey: null,
@@ -214,10 +265,10 @@ async function insertFirstToken(
     reusable: true,
     ephemeral: false,
     preauthorized: false,
-    expirySeconds: FIRST_TOKEN_DAYS * (DAY / 1000),
+    expirySeconds: expires ? FIRST_TOKEN_DAYS * (DAY / 1000) : null,
     createdAt: tx.now,
     updatedAt: null,
-    expiresAt: tx.now + FIRST_TOKEN_DAYS * DAY,
+    expiresAt: expires ? tx.now + FIRST_TOKEN_DAYS * DAY : null,
     consumedAt: null,
     revokedAt: null,
     generation: 0,
@@ -229,9 +280,9 @@ async function insertFirstToken(
     verb: 'create',
     objectKind: 'credential',
     objectId: id,
-    objectName: 'first token',
+    objectName: first.name,
   });
-  return token;
+  return made;
 }
 
 async function insertDefaults(

@@ -9,6 +9,10 @@ import type { Tx } from '../ports/store.ts';
  */
 export async function removeMember(tx: Tx, member: Membership): Promise<void> {
   const { org, id } = member;
+  // Its organization's rows of who accepted go when a process that serves it notices.
+  for (const { homeOrg, device } of await tx.find('sharedDevice', org, { membership: id })) {
+    await tx.remove('sharedDevice', org, { homeOrg, device, membership: id });
+  }
   for (const device of await tx.find('device', org, { ownerKind: 'membership', owner: id })) {
     await removeDevice(tx, device);
   }

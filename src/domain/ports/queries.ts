@@ -27,6 +27,8 @@ export type DeviceFilter =
         | 'advertisedRoute';
       readonly value: string;
     }
+  /** One of several ids. */
+  | { readonly on: 'ids'; readonly value: readonly number[] }
   | { readonly on: 'id' | 'owner' | 'createdSecond' | 'lastSeenSecond'; readonly value: number }
   | { readonly on: 'expiresSecond'; readonly value: number | null }
   | {
@@ -51,13 +53,14 @@ export interface DeviceRow
     | 'clientVersion'
     | 'machineKey'
     | 'nodeKey'
-    | 'createdAt'
     | 'keyExpiresAt'
     | 'expiryDisabled'
     | 'ephemeral'
   > {
   readonly ownerKind: DeviceOwnerKind;
   readonly owner: number;
+  /** Null where it is nobody's business: of a device of another organization. */
+  readonly createdAt: number | null;
   /** Authorized and not blocked. */
   readonly authorized: boolean;
   /** The person who owns it or brought it in; null when there is none. */

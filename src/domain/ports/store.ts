@@ -181,6 +181,7 @@ export interface Reader {
   /** By a key that is unique in the installation: the caller must hold the result against its own organization. */
   lookup(kind: 'credential', column: 'publicId', value: string): Promise<Row<'credential'> | undefined>;
   lookup(kind: 'device', column: 'nodeKey', value: string): Promise<Row<'device'> | undefined>;
+  lookup(kind: 'address', column: 'claim', value: string): Promise<Row<'address'> | undefined>;
   lookup(kind: 'invitation', column: 'tokenHash', value: string): Promise<Row<'invitation'> | undefined>;
 }
 

@@ -4,7 +4,13 @@ import { formatAddr, parseAddr } from '../../kernel/netip/index.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { type AddressPair, addressPairOf, allocateAddresses } from '../devices/addresses.ts';
+import {
+  type AddressPair,
+  addressHolder,
+  addressPairOf,
+  allocateAddresses,
+  heldAddress,
+} from '../devices/addresses.ts';
 import { checkDeviceAddress } from '../devices/device-admin-address.ts';
 import type { Service } from '../model/devices.ts';
 import type { Row } from '../model/entities.ts';
@@ -244,10 +250,10 @@ async function replace(
 
 async function takeAddress(tx: Tx, service: Service, ip: string, family: 4 | 6): Promise<void> {
   const { org, id } = service;
-  if ((await tx.get('address', org, { ip })) !== undefined) {
+  if (((await tx.get('address', org, { ip })) ?? (await addressHolder(tx, ip))) !== undefined) {
     throw invalid(`bad IPv${family} address: ${ip} is already in use`, 'addrs');
   }
-  await tx.insert('address', { org, ip, family, holderKind: 'service', holder: id });
+  await tx.insert('address', heldAddress(org, ip, family, 'service', id));
 }
 
 async function takeAddresses(tx: Tx, service: Service, pair: AddressPair): Promise<void> {

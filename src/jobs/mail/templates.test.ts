@@ -11,6 +11,7 @@ const organization = {
   tailnetName: 'acme.test',
   domains: ['acme.test'],
   zoneNano: 'z',
+  parent: 0,
   createdAt: 0,
   byKind: '',
   byId: '',

@@ -1,5 +1,7 @@
 /** The texts of mails. Plain text: nothing in them is fetched, and no name in them is markup. */
+
 import type { Mail } from '../../domain/mail/mail-service.ts';
+import { SHARE_PATH } from '../../domain/shares/share-code.ts';
 
 export interface MailText {
   readonly subject: string;
@@ -34,6 +36,23 @@ export function mailText(mail: Mail, url: string): MailText {
           `${url}${INVITATION_PATH}${mail.organization.id}-${mail.secret}`,
           '',
           `The link is good until ${until} UTC, and only for you: do not pass it on.`,
+          'If you do not know what this is about, ignore this mail.',
+          '',
+        ].join('\n'),
+      };
+    }
+    case 'device-share': {
+      const until = new Date(mail.expiresAt).toISOString().slice(0, 16).replace('T', ' ');
+      return {
+        subject: `${line(mail.device)} of ${organization} is shared with you`,
+        text: [
+          `${line(mail.sharer) || 'An administrator'} of ${organization} shares the device ${line(mail.device)} with you.`,
+          '',
+          'To accept it into your own network, open this link:',
+          '',
+          `${url}${SHARE_PATH.slice(1)}${mail.code}`,
+          '',
+          `The link is good until ${until} UTC. Whoever has it can accept: do not pass it on.`,
           'If you do not know what this is about, ignore this mail.',
           '',
         ].join('\n'),

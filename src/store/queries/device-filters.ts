@@ -18,6 +18,8 @@ export function deviceCondition(filter: DeviceFilter, mark: Mark, alive: (mark: 
   switch (filter.on) {
     case 'id':
       return `d."id" = ${mark(filter.value)}`;
+    case 'ids':
+      return filter.value.length === 0 ? '1 = 0' : `d."id" IN (${filter.value.map(mark).join(', ')})`;
     case 'owner':
       return `d."ownerKind" = 'membership' AND d."owner" = ${mark(filter.value)}`;
     case 'label':

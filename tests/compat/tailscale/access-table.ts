@@ -5,6 +5,8 @@ export interface AccessLine {
   readonly operation: string;
   readonly roles: readonly Role[] | 'public';
   readonly scopes: readonly string[];
+  /** It takes away what the other lines need, so it has tests of its own. */
+  readonly apart?: true;
 }
 
 /** "admin console; read policy, network config, feature config, machines, users, audit logs": all but members. */
@@ -29,7 +31,8 @@ const ANY_SCOPE = [
   ...['account_settings', 'account_settings:read', 'feature_settings', 'feature_settings:read'],
   ...['networking_settings', 'networking_settings:read', 'logs:network', 'logs:network:read'],
   ...['logs:configuration:read', 'log_streaming', 'log_streaming:read', 'webhooks', 'webhooks:read'],
-  ...['services', 'services:read', 'device_invites', 'device_invites:read'],
+  ...['services', 'services:read', 'device_invites', 'device_invites:read', 'oauth_apps', 'oauth_apps:read'],
+  ...['tailnets', 'tailnets:read'],
 ];
 
 const SETTING_SCOPES = ['feature_settings', 'networking_settings', 'policy_file', 'logs:network'];
@@ -166,6 +169,46 @@ export const ACCESS: readonly AccessLine[] = [
   { operation: `PUT ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
   { operation: `DELETE ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
   { operation: `POST ${T}/aws-external-id`, roles: KEYS, scopes: write('log_streaming') },
+
+  // "share a node, accept a shared node"; "device_invites(:read): list/get / delete device invites"
+  { operation: `GET ${D}/device-invites`, roles: READERS, scopes: read('device_invites') },
+  { operation: `POST ${D}/device-invites`, roles: MACHINES, scopes: write('device_invites') },
+  {
+    operation: 'GET /api/v2/device-invites/:deviceInviteId',
+    roles: READERS,
+    scopes: read('device_invites'),
+  },
+  {
+    operation: 'DELETE /api/v2/device-invites/:deviceInviteId',
+    roles: MACHINES,
+    scopes: write('device_invites'),
+  },
+  {
+    operation: 'POST /api/v2/device-invites/:deviceInviteId/resend',
+    roles: MACHINES,
+    scopes: write('device_invites'),
+  },
+  { operation: 'POST /api/v2/device-invites/-/accept', roles: MACHINES, scopes: write('device_invites') },
+
+  // "generate auth keys; API tokens and OAuth clients"
+  { operation: `GET ${T}/oauth-apps`, roles: READERS, scopes: read('oauth_apps') },
+  { operation: `POST ${T}/oauth-apps`, roles: KEYS, scopes: write('oauth_apps') },
+  { operation: `GET ${T}/oauth-apps/:appId`, roles: READERS, scopes: read('oauth_apps') },
+  { operation: `PUT ${T}/oauth-apps/:appId`, roles: KEYS, scopes: write('oauth_apps') },
+  { operation: `DELETE ${T}/oauth-apps/:appId`, roles: KEYS, scopes: write('oauth_apps') },
+
+  // The vendor's scope is `tailnets`; its matrix has no row for them.
+  {
+    operation: 'GET /api/v2/organizations/:organization/tailnets',
+    roles: READERS,
+    scopes: read('tailnets'),
+  },
+  {
+    operation: 'POST /api/v2/organizations/:organization/tailnets',
+    roles: ['owner', 'admin'],
+    scopes: write('tailnets'),
+  },
+  { operation: `DELETE ${T}`, roles: ['owner'], scopes: ['all'], apart: true },
 
   // Invitations give what "write users and roles" gives. (The vendor has no scope for them; ours is that of users.)
   { operation: `GET ${T}/user-invites`, roles: READERS, scopes: read('users') },

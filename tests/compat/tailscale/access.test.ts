@@ -19,6 +19,8 @@ let rival: TestOrganization;
 let rivalDevice: number;
 let rivalKey: string;
 let rivalInvite: number;
+let rivalShare: number;
+let rivalApp: number;
 let rivalWebhook: number;
 let rivalIntegration: number;
 const roleTokens = new Map<Role, string>();
@@ -46,7 +48,14 @@ beforeAll(async () => {
   await asRival('POST', 'posture/integrations', { provider: 'kolide', clientSecret: 'x' });
   await asRival('POST', 'user-invites', [{ email: 'guest@rival.test' }]);
   await asRival('PUT', 'vip-services/svc:hidden', { ports: ['tcp:443'] });
+  await asRival('POST', 'oauth-apps', APP);
+  const shared = await api.call('POST', `/api/v2/device/${rivalDevice}/device-invites`, {
+    token: rival.token,
+    body: [{}],
+  });
+  rivalShare = Number(shared.json<{ id: string }[]>()[0]!.id);
   const org = rival.organization.id;
+  rivalApp = (await api.store.find('oauthApp', org, {}))[0]!.id;
   rivalInvite = (await api.store.find('invitation', org, {}))[0]!.id;
   rivalWebhook = (await api.store.find('webhook', org, {}))[0]!.id;
   rivalIntegration = (await api.store.find('postureIntegration', org, {}))[0]!.id;
@@ -59,6 +68,7 @@ afterAll(async () => {
 const fill = (path: string): string =>
   path
     .replace(':tailnet', '-')
+    .replace(':organization', '-')
     .replace(':deviceId', '999999')
     .replace(':keyId', 'k1zzzzzCNTRL')
     .replace(/:[a-zA-Z]+/gu, '999999');
@@ -78,7 +88,7 @@ describe('every operation of the dialect', () => {
     }
   });
 
-  test.each(ACCESS.filter(({ roles }) => roles !== 'public'))(
+  test.each(ACCESS.filter(({ roles, apart }) => roles !== 'public' && apart === undefined))(
     '$operation lets in the roles of the matrix and no other',
     async ({ operation, roles }) => {
       const [method, path] = operation.split(' ') as [string, string];
@@ -94,7 +104,7 @@ describe('every operation of the dialect', () => {
     },
   );
 
-  test.each(ACCESS.filter(({ roles }) => roles !== 'public'))(
+  test.each(ACCESS.filter(({ roles, apart }) => roles !== 'public' && apart === undefined))(
     '$operation lets in the scopes of the table and no other',
     async ({ operation, scopes }) => {
       const [method, path] = operation.split(' ') as [string, string];
@@ -127,6 +137,9 @@ describe('every operation of the dialect', () => {
           integrationId: id('p', rivalIntegration),
           keyId: rivalKey,
           userInviteId: String(rivalInvite),
+          deviceInviteId: String(rivalShare),
+          appId: id('a', rivalApp),
+          organization: id('T', rival.organization.id),
           serviceName: 'svc:hidden',
           attributeKey: 'custom:x',
           contactType: 'nobody',
@@ -141,7 +154,7 @@ describe('every operation of the dialect', () => {
     },
   );
 
-  test.each(ACCESS.filter(({ operation }) => operation.includes(':tailnet')))(
+  test.each(ACCESS.filter(({ operation, apart }) => operation.includes(':tailnet') && apart === undefined))(
     '$operation does not know the tailnet of another organization',
     async ({ operation }) => {
       const [method, path] = operation.split(' ') as [string, string];
@@ -156,7 +169,12 @@ describe('every operation of the dialect', () => {
   );
 });
 
+const APP = { name: 'app', redirectURIs: ['https://app.test/back'], scopes: ['dns:read'] };
+
 const BODIES: Readonly<Record<string, unknown>> = {
+  'device-invites': [{}],
+  'PUT :appId': APP,
+  tailnets: { displayName: 'Taken over' },
   routes: { routes: [] },
   authorized: { authorized: false },
   name: { name: 'taken-over' },
@@ -195,7 +213,8 @@ const SCOPES = [
   ...['account_settings', 'account_settings:read', 'feature_settings', 'feature_settings:read'],
   ...['networking_settings', 'networking_settings:read', 'logs:network', 'logs:network:read'],
   ...['logs:configuration:read', 'log_streaming', 'log_streaming:read', 'webhooks', 'webhooks:read'],
-  ...['services', 'services:read', 'device_invites', 'device_invites:read'],
+  ...['services', 'services:read', 'device_invites', 'device_invites:read', 'oauth_apps', 'oauth_apps:read'],
+  ...['tailnets', 'tailnets:read'],
 ];
 const scoped = new Map<string, string>();
 async function scopedToken(scope: string): Promise<string> {

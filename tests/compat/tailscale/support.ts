@@ -5,9 +5,12 @@ import {
   createTailscaleServices,
   type TailscaleApiParts,
 } from '../../../src/api/tailscale/index.ts';
+import { createMailSecrets } from '../../../src/auth/mail-secrets.ts';
 import { createSealer } from '../../../src/auth/sealing.ts';
 import { createWorkloadTokens } from '../../../src/auth/workload-tokens.ts';
+import { heldAddress } from '../../../src/domain/devices/addresses.ts';
 import type { Device } from '../../../src/domain/model/devices.ts';
+import type { OrganizationCreators } from '../../../src/domain/organizations/child-organizations.ts';
 import type { PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
 import { createTagRules } from '../../../src/domain/policy-file/tag-rules.ts';
 import { createJoinPolicy } from '../../../src/effective-policy/join-policy.ts';
@@ -21,6 +24,7 @@ export const tailscaleParts = (
   { store, clock, random, authenticator, flowLogs, onError }: ApiParts,
   checker: PolicyChecker = createPolicyChecker({ store, clock }),
   internet: Internet = new Map(),
+  creators: OrganizationCreators = 'administrators',
 ): TailscaleApiParts => ({
   services: createTailscaleServices({
     store,
@@ -37,6 +41,8 @@ export const tailscaleParts = (
         return text;
       },
     }),
+    shareSecrets: createMailSecrets(new Uint8Array(32).fill(7)),
+    creators,
     sealer: createSealer({ key: new Uint8Array(32).fill(7), random }),
   }),
   authenticate: authenticator.authenticate,
@@ -47,8 +53,10 @@ export const tailscaleParts = (
 });
 
 export const tailscaleDialect =
-  (checker?: PolicyChecker, internet?: Internet) =>
-  (parts: ApiParts): FastifyPluginAsync[] => [createTailscaleApi(tailscaleParts(parts, checker, internet))];
+  (checker?: PolicyChecker, internet?: Internet, creators?: OrganizationCreators) =>
+  (parts: ApiParts): FastifyPluginAsync[] => [
+    createTailscaleApi(tailscaleParts(parts, checker, internet, creators)),
+  ];
 
 export const createTailscaleServer = (engine: EngineName): Promise<ApiServer> =>
   createApiServer(engine, tailscaleDialect());
@@ -114,8 +122,8 @@ export async function addDevices(
     await tx.insertAll(
       'address',
       made.flatMap(({ id }) => [
-        { org, ip: ipv4Of(id), family: 4 as const, holderKind: 'device' as const, holder: id },
-        { org, ip: ipv6Of(id), family: 6 as const, holderKind: 'device' as const, holder: id },
+        heldAddress(org, ipv4Of(id), 4, 'device', id),
+        heldAddress(org, ipv6Of(id), 6, 'device', id),
       ]),
     );
     const of = (index: number): DeviceSeed => seeds[index] ?? { label: '' };

@@ -8,7 +8,7 @@ import { DAY, SECOND } from '../../../kernel/clock.ts';
 import { invalid } from '../../../kernel/errors.ts';
 import { tokenOfAuthorization } from '../../shared/credentials.ts';
 import type { Operation } from '../../shared/operation.ts';
-import { originOf } from '../origin.ts';
+import { originOf } from '../../shared/origin.ts';
 import { type StaticFile, staticFile, staticPage } from '../page.ts';
 import { qrPath } from '../qr.ts';
 import type { DeviceWatch } from './device-watch.ts';

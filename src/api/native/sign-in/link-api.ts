@@ -4,7 +4,7 @@ import { INVITATION_PATH, type InvitationAcceptance } from '../../../domain/peop
 import { PASSWORD_LINK_PATH, type PasswordLinks } from '../../../domain/people/password-links.ts';
 import { notFound } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
-import { originOf } from '../origin.ts';
+import { originOf } from '../../shared/origin.ts';
 
 export interface LinkApiParts {
   readonly passwordLinks: Pick<PasswordLinks, 'create'>;

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { Organization } from '../../domain/model/people.ts';
+import { magicDnsSuffix } from '../../domain/organizations/names.ts';
+import { invalid, notFound } from '../../kernel/errors.ts';
+import type { Operation } from '../shared/operation.ts';
+import { jsonBody, pathParameter, queryValue } from './body.ts';
+import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
+import { tailnetId } from './tailnet.ts';
+import { wireTime } from './times.ts';
+
+const createBody = z.object({ displayName: z.string() });
+const MAX_PAGE = 100;
+
+const tailnetWire = (organization: Organization, org: number): object => ({
+  id: tailnetId(organization.id),
+  displayName: organization.name,
+  orgId: tailnetId(org),
+  dnsName: magicDnsSuffix(organization),
+  createdAt: wireTime(organization.createdAt),
+});
+
+/** `{organization}` is the caller's own, `-` or its id: there is no other that it could ask for. */
+function requireOwn({ request, actor }: GuardedCall): void {
+  const name = pathParameter(request, 'organization');
+  if (name !== '-' && name !== tailnetId(actor.org)) throw notFound('organization');
+}
+
+function pageOf({ request }: GuardedCall): { after: number; limit: number } {
+  const limit = Number(queryValue(request, 'limit') ?? MAX_PAGE);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+    throw invalid(`limit must be an integer from 1 to ${MAX_PAGE}`, 'limit');
+  }
+  const after = Number(queryValue(request, 'cursor') || 0);
+  if (!Number.isSafeInteger(after) || after < 0) throw invalid('cursor is not valid', 'cursor');
+  return { after, limit };
+}
+
+export function tailnetOperations({ services }: TailscaleApiParts): Operation[] {
+  const { organizations, childOrganizations, organizationRemoval } = services;
+  const list = `${BASE}/organizations/:organization/tailnets`;
+  return [
+    {
+      id: 'tailscale.tailnets.list',
+      method: 'GET',
+      path: list,
+      requires: 'organizations:read',
+      handle: async (call) => {
+        requireOwn(call);
+        const page = pageOf(call);
+        const found = await childOrganizations.list(call.actor, page);
+        const last = found.length === page.limit ? found.at(-1) : undefined;
+        return {
+          tailnets: found.map((organization) => tailnetWire(organization, call.actor.org)),
+          ...(last === undefined ? {} : { nextCursor: String(last.id) }),
+        };
+      },
+    },
+    {
+      id: 'tailscale.tailnets.create',
+      method: 'POST',
+      path: list,
+      requires: 'organizations:write',
+      handle: async (call) => {
+        requireOwn(call);
+        const { displayName } = jsonBody(call.request, createBody);
+        const { organization, client } = await childOrganizations.create(call.actor, displayName, ORIGIN);
+        return {
+          ...tailnetWire(organization, call.actor.org),
+          oauthClient: { id: client.publicId, secret: client.secret },
+        };
+      },
+    },
+    {
+      id: 'tailscale.tailnets.delete',
+      method: 'DELETE',
+      path: TAILNET,
+      requires: 'organization:delete',
+      handle: inTailnet(organizations, async ({ actor }) => {
+        await organizationRemoval.remove(actor, ORIGIN);
+        return {};
+      }),
+    },
+  ];
+}
