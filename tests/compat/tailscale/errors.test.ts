@@ -129,9 +129,7 @@ test('bodies beyond their bounds are refused in JSON', async () => {
 });
 
 test.each([
-  ['GET', 'tailnet/-/oauth-apps'],
   ['GET', 'tailnet/-/logging/network/stream/status'],
-  ['POST', 'device-invites/-/accept'],
 ])('%s %s is known to be missing, and says so', async (method, path) => {
   const answer = await send(method, `/api/v2/${path}`, { headers: bearer() });
   expect([answer.status, JSON.parse(answer.text)]).toEqual([501, { message: 'not implemented' }]);

@@ -119,7 +119,7 @@ const heads = async (): Promise<string> => {
 test('random paths, queries and bodies get documented answers and write nothing when they are refused', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.constantFrom(...ACCESS.map(({ operation }) => operation)),
+      fc.constantFrom(...ACCESS.filter(({ apart }) => apart === undefined).map(({ operation }) => operation)),
       fc.array(segment, { minLength: 3, maxLength: 3 }),
       fc.integer({ min: 0, max: 9 }),
       query,
