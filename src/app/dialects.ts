@@ -31,14 +31,7 @@ export interface DialectParts {
 
 type Dialect = (parts: DialectParts) => FastifyPluginAsync;
 
-const tailscale: Dialect = ({
-  services,
-  sealer,
-  publicUrl,
-  shareSecrets,
-  organizationCreators,
-  log,
-}) => {
+const tailscale: Dialect = ({ services, sealer, publicUrl, shareSecrets, organizationCreators, log }) => {
   const { store, clock, random, authenticator } = services;
   return createTailscaleApi({
     services: createTailscaleServices({

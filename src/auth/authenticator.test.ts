@@ -153,6 +153,7 @@ beforeEach(async () => {
         tailnetName: `tailnet${id}`,
         domains: [],
         zoneNano: '',
+        parent: 0,
         createdAt: 0,
         ...STAMP,
       });

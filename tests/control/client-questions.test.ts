@@ -39,7 +39,14 @@ describe.each(ENGINES)('questions to devices on %s', (engine) => {
         [VIP, 4],
         [VIP6, 6],
       ] as const)
-        await tx.insert('address', { org: org(), ip, family, holderKind: 'service', holder: SERVICE });
+        await tx.insert('address', {
+          org: org(),
+          ip,
+          family,
+          holderKind: 'service',
+          holder: SERVICE,
+          claim: ip,
+        });
       tx.audit(org(), { verb: 'create', objectKind: 'service', objectId: SERVICE, objectName: 'svc:web' });
     });
   const savePolicy = (text: string): Promise<void> =>

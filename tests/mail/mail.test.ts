@@ -36,7 +36,11 @@ describe.each(ENGINES)('mails on %s', (engine) => {
       url === null ? undefined : createSmtpTransport({ smtpUrl: url, from: 'Holdfast <net@acme.test>' });
     const worker = createMailWorker({
       outbox: createOutbox({ engine: rig.engine, clock: systemClock }),
-      mails: createMailService({ store: rig.store, clock: systemClock, secrets: createMailSecrets(Buffer.alloc(32, 7)) }),
+      mails: createMailService({
+        store: rig.store,
+        clock: systemClock,
+        secrets: createMailSecrets(Buffer.alloc(32, 7)),
+      }),
       transport,
       url: 'https://net.acme.test/',
       holder: 'one',
