@@ -7,8 +7,8 @@ import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/in
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
 import type { SsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createWorkloadTokens } from '../auth/workload-tokens.ts';
-import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { OrganizationCreators } from '../domain/organizations/child-organizations.ts';
+import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { ShareSecrets } from '../domain/shares/share-code.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';

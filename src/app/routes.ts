@@ -79,6 +79,14 @@ export async function mountRoutes(parts: RoutesParts): Promise<void> {
   );
   const { publicUrl, organizationCreators, netmakerDashboardUrl: dashboardUrl } = config;
   const secrets = { sealer, keyedTexts, shareSecrets };
-  const shared = { services, ...secrets, publicUrl, organizationCreators, dashboardUrl, log, sso: signIn.sso };
+  const shared = {
+    services,
+    ...secrets,
+    publicUrl,
+    organizationCreators,
+    dashboardUrl,
+    log,
+    sso: signIn.sso,
+  };
   for (const dialect of dialects) await server.register(dialect(shared));
 }

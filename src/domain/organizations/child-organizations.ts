@@ -1,12 +1,12 @@
 /** Organizations that an organization makes over an API, where the installation lets it. */
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { type Random, randomNanoId } from '../../kernel/random.ts';
-import { toDnsLabel } from '../../kernel/text.ts';
+import type { Random } from '../../kernel/random.ts';
 import { type Actor, byOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
+import { labelOf } from './labels.ts';
 import type { CreatedClient, OrganizationService } from './organization-service.ts';
 
 /**
@@ -32,8 +32,6 @@ export interface ChildOrganizations {
 
 const NAME = /^[A-Za-z0-9' -]{1,63}$/u;
 const MAX_CHILDREN = 1_000;
-const MAX_LABEL = 40;
-const SUFFIX_LENGTH = 6;
 
 export interface ChildOrganizationsParts {
   readonly store: Store;
@@ -51,10 +49,9 @@ export function createChildOrganizations(parts: ChildOrganizationsParts): ChildO
     return owner;
   };
   const freeLabel = async (name: string): Promise<string> => {
-    const plain = toDnsLabel(name).slice(0, MAX_LABEL).replace(/-+$/u, '');
-    const isFree = plain !== '' && (await store.organizationBy('label', plain)) === undefined;
-    if (isFree && !/^[0-9]+$/u.test(plain)) return plain;
-    return `${plain || 'net'}-${randomNanoId(random).slice(0, SUFFIX_LENGTH)}`;
+    const plain = labelOf(name, random);
+    const isTaken = (await store.organizationBy('label', plain)) !== undefined;
+    return isTaken ? labelOf(name, random, true) : plain;
   };
 
   return {

@@ -18,7 +18,7 @@ export interface OrganizationRemoval {
 }
 
 /** Measurements and protocols: nobody can ask for them any more, and they are pruned by their age. */
-const LEFT_TO_PRUNING: ReadonlySet<EntityKind> = new Set(['flowLog', 'delivery']);
+const LEFT_TO_PRUNING: ReadonlySet<EntityKind> = new Set(['delivery']);
 const MAX_ROWS = 2_000_000;
 const MAX_TRIES = 5;
 

@@ -113,7 +113,7 @@ describe.each(ENGINES)('tailnets over the REST API on %s', (engine) => {
     expect((await create('Lab')).status).toBe(400);
     const rival = await api.createOrganization('rival');
     const theirs = (await create('Lab', rival.token)).json<Tailnet>();
-    expect(theirs.dnsName).toMatch(/^lab-[a-z0-9]{6}\.holdfast\.internal$/u);
+    expect(theirs.dnsName).toMatch(/^lab-[a-z0-9]{5}\.holdfast\.internal$/u);
     expect((await listed()).tailnets).toHaveLength(2);
   });
 
