@@ -98,7 +98,19 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const { sealer, sealingKey } = keys;
   const keyedTexts = createKeyedTexts(sealingKey);
   const shareSecrets = createMailSecrets(sealingKey);
-  await mountRoutes({ server, services, config, sealer, keyedTexts, shareSecrets, readiness, log });
+  const routes = await mountRoutes({
+    ...{ server, services, config, sealer, keyedTexts, shareSecrets, readiness, log },
+    servicesOver: (store) =>
+      createServices({
+        installation: { ...installation, store },
+        facts,
+        sealer,
+        clock,
+        random,
+        onError: () => undefined,
+      }),
+  });
+  cleanup.add('proposals', routes.close);
   await server.register(
     createLogUploads({
       ids: flowLogIds,

@@ -5,6 +5,7 @@ import { accessRequestOperations } from '../api/native/access-requests.ts';
 import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
+import { type Impacts, impactOperations } from '../api/native/impact-operations.ts';
 import { createNativeApi } from '../api/native/index.ts';
 import { createSignInPages } from '../api/native/sign-in/index.ts';
 import { linkOperations } from '../api/native/sign-in/link-api.ts';
@@ -14,8 +15,10 @@ import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
+import type { Store } from '../domain/ports/store.ts';
 import type { ShareSecrets } from '../domain/shares/share-code.ts';
 import { dialects } from './dialects.ts';
+import { createProposals } from './proposals.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
@@ -28,12 +31,15 @@ export interface RoutesParts {
   readonly keyedTexts: KeyedTexts;
   readonly shareSecrets: ShareSecrets;
   readonly readiness: ReadinessProbe;
+  /** The services over another store, for requests that are only tried. */
+  readonly servicesOver: (store: Store) => Services;
   readonly log: Logger;
 }
 
 function nativeApi(
   { services, config, readiness, log }: RoutesParts,
   { passwordLinks, invitations }: SignIn,
+  impacts: Impacts,
 ): FastifyPluginAsync {
   const { store, clock, random, follower, authenticator, firstRun } = services;
   const onError = (error: unknown): void => log.warn({ err: error }, 'telling a page of devices failed');
@@ -52,6 +58,7 @@ function nativeApi(
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
       ...accessRequestOperations(createAccessRequestService({ store })),
+      ...impactOperations(impacts),
     ],
     authenticate,
     onClose: devices.close,
@@ -59,15 +66,42 @@ function nativeApi(
   });
 }
 
-export async function mountRoutes(parts: RoutesParts): Promise<void> {
-  const { server, services, sealer, keyedTexts, shareSecrets, log, config } = parts;
-  const signIn = createSignIn({
+/** The services behind the pages, which the APIs share. */
+const signInOver = (services: Services, { sealer, config, log }: RoutesParts): SignIn =>
+  createSignIn({
     ...services,
     sealer,
     ssoAllowPrivate: config.ssoAllowPrivate,
     onSsoProblem: (connection, err) => log.warn({ err, connection }, 'an identity provider cannot be used'),
   });
-  await server.register(nativeApi(parts, signIn));
+
+async function mountDialects(
+  server: FastifyInstance,
+  services: Services,
+  signIn: SignIn,
+  { sealer, keyedTexts, shareSecrets, log, config }: RoutesParts,
+): Promise<void> {
+  const { publicUrl, organizationCreators, netmakerDashboardUrl: dashboardUrl } = config;
+  const secrets = { sealer, keyedTexts, shareSecrets };
+  const edge = { publicUrl, organizationCreators, dashboardUrl };
+  for (const dialect of dialects)
+    await server.register(dialect({ services, ...secrets, ...edge, log, sso: signIn.sso }));
+}
+
+/** Resolves with what is to be closed with the server. */
+export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promise<void> }> {
+  const { server, services, log, config } = parts;
+  const proposals = createProposals({
+    store: services.store,
+    clock: services.clock,
+    mount: async (shadow, store) => {
+      const tried = parts.servicesOver(store);
+      await mountDialects(shadow, tried, signInOver(tried, parts), parts);
+      return tried.close;
+    },
+  });
+  const signIn = signInOver(services, parts);
+  await server.register(nativeApi(parts, signIn, proposals));
   await server.register(
     createSignInPages({
       services: signIn,
@@ -77,16 +111,6 @@ export async function mountRoutes(parts: RoutesParts): Promise<void> {
       onDefect: (error, operation) => log.error({ err: error, operation }, 'a page failed'),
     }),
   );
-  const { publicUrl, organizationCreators, netmakerDashboardUrl: dashboardUrl } = config;
-  const secrets = { sealer, keyedTexts, shareSecrets };
-  const shared = {
-    services,
-    ...secrets,
-    publicUrl,
-    organizationCreators,
-    dashboardUrl,
-    log,
-    sso: signIn.sso,
-  };
-  for (const dialect of dialects) await server.register(dialect(shared));
+  await mountDialects(server, services, signIn, parts);
+  return { close: proposals.close };
 }

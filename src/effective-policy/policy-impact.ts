@@ -1,5 +1,6 @@
-/** What saving another policy file would open and close, with names, over the devices that there are. */
-import { type FlowText, impactOf, parsePolicy } from '../policy/index.ts';
+/** What a change would open and close, with names, over the devices that there are: another policy file, or any write. */
+import type { Change } from '../domain/ports/store.ts';
+import { type FlowText, type Impact, impactBetween, impactOf, parsePolicy } from '../policy/index.ts';
 import { deviceName } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
@@ -41,28 +42,55 @@ const namedFlow = ({ protocol, first, last, behind }: FlowText): NamedFlow => ({
   behind,
 });
 
+type NameOf = (device: number) => string;
+
+const namedImpact = (impact: Impact, name: NameOf): NamedImpact => ({
+  pairs: impact.pairs,
+  traffic: impact.flows.map(({ sources, targets, gained, lost }) => ({
+    sources: sources.map(name),
+    targets: targets.map(name),
+    opens: gained.map(namedFlow),
+    closes: lost.map(namedFlow),
+  })),
+  routes: impact.routes.map(({ viewers, carrier, gained, lost }) => ({
+    viewers: viewers.map(name),
+    carrier: name(carrier),
+    opens: gained,
+    closes: lost,
+  })),
+  ssh: impact.ssh.map(({ target, gained, lost }) => ({
+    target: name(target),
+    opens: gained,
+    closes: lost,
+  })),
+});
+
 /** Throws `PolicyError` when the file cannot be read. Nothing is saved. */
 export function policyImpact({ snapshot, policy }: OrganizationPolicy, text: string): NamedImpact {
   const impact = impactOf(policy.engine, [{ kind: 'policy', policy: parsePolicy(text) }]);
-  const name = (id: number): string => deviceName(snapshot, id);
-  return {
-    pairs: impact.pairs,
-    traffic: impact.flows.map(({ sources, targets, gained, lost }) => ({
-      sources: sources.map(name),
-      targets: targets.map(name),
-      opens: gained.map(namedFlow),
-      closes: lost.map(namedFlow),
-    })),
-    routes: impact.routes.map(({ viewers, carrier, gained, lost }) => ({
-      viewers: viewers.map(name),
-      carrier: name(carrier),
-      opens: gained,
-      closes: lost,
-    })),
-    ssh: impact.ssh.map(({ target, gained, lost }) => ({
-      target: name(target),
-      opens: gained,
-      closes: lost,
-    })),
+  return namedImpact(impact, (id) => deviceName(snapshot, id));
+}
+
+/** What follows from changes by itself: the carriers of routes, as rows. */
+export type DeriveChanges = (changes: readonly Change[], touched: ReadonlySet<number>) => readonly Change[];
+
+/** What changes of an organization's rows would do. They are made to what was loaded, which is of no use afterwards. */
+export function changesImpact(
+  { snapshot, policy }: OrganizationPolicy,
+  changes: readonly Change[],
+  derive: DeriveChanges,
+): NamedImpact {
+  const before = policy.engine.fork([]);
+  const named = new Map([...snapshot.devices.keys()].map((id) => [id, deviceName(snapshot, id)]));
+  const take = (some: readonly Change[]): ReadonlySet<number> => {
+    const touched = new Set<number>();
+    for (const change of some) {
+      const id = snapshot.apply(change);
+      if (id !== undefined) touched.add(id);
+    }
+    policy.apply(some, touched);
+    return touched;
   };
+  take(derive(changes, take(changes)));
+  return namedImpact(impactBetween(before, policy.engine), (id) => named.get(id) ?? deviceName(snapshot, id));
 }

@@ -49,7 +49,7 @@ export function mountOperations(
     server.route({
       method: operation.method,
       url: operation.path,
-      config: { operation: operation.id },
+      config: { operation: operation.id, open: isPublic(operation) },
       handler: async (request, reply) => {
         if (isPublic(operation)) return operation.handle({ request, reply });
         const actor = await identify(request);
@@ -64,5 +64,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The operation's id, for metrics and logs. */
     operation?: string;
+    /** Whether it is answered without a token. */
+    open?: boolean;
   }
 }

@@ -1,0 +1,92 @@
+/**
+ * Writes that are tried and taken back, to see what they would do to the network. They go through the same APIs as any
+ * other, mounted a second time on a store that keeps nothing, so whatever the APIs can do can be asked about, and nothing of
+ * what is asked can happen.
+ */
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Impacts, ProposedRequest } from '../api/native/impact-operations.ts';
+import { createRouteElections } from '../control/map/route-elections.ts';
+import type { Actor } from '../domain/access/actor.ts';
+import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
+import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
+import { changesImpact } from '../effective-policy/policy-impact.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { notFound } from '../kernel/errors.ts';
+import { createProposingStore } from '../store/proposing-store.ts';
+
+export interface ProposalsParts {
+  /** The real one. */
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Mounts the APIs on services over another store; called when the first proposal comes. Resolves with what ends them. */
+  readonly mount: (server: FastifyInstance, store: Store) => Promise<() => Promise<void>>;
+}
+
+export interface Proposals extends Impacts {
+  close(): Promise<void>;
+}
+
+/** Only APIs that need a token can be tried: a page or a sign-in is no change of the network. */
+const requireGuarded = (server: FastifyInstance): void => {
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.open !== true) return undefined;
+    return reply.code(404).send({ code: 'not_found', message: 'this is no change that can be asked about' });
+  });
+};
+
+export function createProposals({ store, clock, mount }: ProposalsParts): Proposals {
+  const proposing = createProposingStore(store);
+  let mounted: Promise<FastifyInstance> | undefined;
+
+  const server = (): Promise<FastifyInstance> => {
+    mounted ??= (async () => {
+      const made = fastify();
+      requireGuarded(made);
+      const end = await mount(made, proposing.store);
+      made.addHook('onClose', end);
+      await made.ready();
+      return made;
+    })();
+    mounted.catch(() => {
+      mounted = undefined;
+    });
+    return mounted;
+  };
+
+  /** The carriers of routes that these changes lead to. They are written after a change, by whoever serves the devices. */
+  const elected = (org: number, snapshot: Parameters<typeof createRouteElections>[0]) => {
+    const elections = createRouteElections(snapshot);
+    elections.all();
+    return (changes: readonly Change[], touched: ReadonlySet<number>): Change[] =>
+      elections.after(changes, touched).map(({ network, prefix, device }) => ({
+        ...{
+          org,
+          seq: 0,
+          kind: 'routePrimary' as const,
+          key: `${network}/${prefix}`,
+          at: clock.now(),
+          before: null,
+        },
+        after: device === undefined ? null : { org, network, prefix, device, since: clock.now() },
+      }));
+  };
+
+  return {
+    of: async (actor: Actor, { method, path, headers, body }: ProposedRequest) => {
+      const api = await server();
+      const { result: answer, changes } = await proposing.propose(() =>
+        api.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
+      );
+      if (changes.length === 0) return { status: answer.statusCode, answer: answer.body, impact: null };
+      const organization = await store.get('organization', INSTALLATION, actor.org);
+      if (organization === undefined) throw notFound('organization');
+      const loaded = await loadOrganizationPolicy(store, clock, organization);
+      const own = changes.filter(({ org }) => org === actor.org);
+      const impact = changesImpact(loaded, own, elected(actor.org, loaded.snapshot));
+      return { status: answer.statusCode, answer: null, impact };
+    },
+    close: async () => {
+      await (await mounted)?.close();
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * A store on which nothing is ever written: each write runs to its end on the real one, what it would have changed is
+ * noted, and it is taken back. Reads are the real ones.
+ */
+import { type EntityKind, entities, isEntityKind, keyTextOf, type Row } from '../domain/model/entities.ts';
+import type { Change, Reader, RowKey, Store, Tx } from '../domain/ports/store.ts';
+import { AppError } from '../kernel/errors.ts';
+
+export interface ProposingStore {
+  readonly store: Store;
+  /**
+   * What the writes of `work` would change, in order. Each is tried on the state that is there: none sees another. One
+   * proposal runs at a time, and the next waits.
+   */
+  propose<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly changes: readonly Change[] }>;
+}
+
+const MAX_WAITING = 16;
+
+/** Carries what a write resolved with out of the transaction that it ends. */
+class TakenBack extends Error {
+  readonly result: unknown;
+
+  constructor(result: unknown) {
+    super('a proposed write is taken back');
+    this.name = 'TakenBack';
+    this.result = result;
+  }
+}
+
+function keyOf<K extends EntityKind>(kind: K, row: Row<K>): RowKey<K> {
+  const columns: readonly string[] = entities[kind].key;
+  const values: Readonly<Record<string, unknown>> = row;
+  // The declarations say which of the two a kind has (see RowKey).
+  if (columns.length === 1 && columns[0] === 'id') return values.id as RowKey<K>;
+  return Object.fromEntries(columns.map((name) => [name, values[name]])) as RowKey<K>;
+}
+
+/** A transaction that notes what it changes. */
+function noting(tx: Tx, changes: Change[]): Tx {
+  const note = <K extends EntityKind>(
+    kind: K,
+    before: Row<K> | undefined,
+    after: Row<K> | undefined,
+  ): void => {
+    const row = after ?? before;
+    if (row === undefined || !isEntityKind(kind)) return;
+    const { org } = row as { readonly org: number };
+    const change = { org, seq: 0, kind, key: keyTextOf(kind, row), at: tx.now };
+    // A kind and its rows belong together, which the union of all kinds does not say.
+    changes.push({ ...change, before: before ?? null, after: after ?? null } as Change);
+  };
+  return {
+    ...tx,
+    now: tx.now,
+    insert: async (kind, row) => {
+      const inserted = await tx.insert(kind, row);
+      note(kind, undefined, inserted);
+      return inserted;
+    },
+    insertAll: async (kind, rows) => {
+      await tx.insertAll(kind, rows);
+      for (const row of rows) note(kind, undefined, row);
+    },
+    update: async (kind, org, key, patch) => {
+      const before = await tx.get(kind, org, key);
+      const after = await tx.update(kind, org, key, patch);
+      note(kind, before, after);
+      return after;
+    },
+    put: async (kind, row) => {
+      const { org } = row as { readonly org: number };
+      const before = await tx.get(kind, org, keyOf(kind, row));
+      await tx.put(kind, row);
+      note(kind, before, row);
+    },
+    remove: async (kind, org, key) => {
+      const before = await tx.get(kind, org, key);
+      const removed = await tx.remove(kind, org, key);
+      if (removed) note(kind, before, undefined);
+      return removed;
+    },
+  };
+}
+
+export function createProposingStore(real: Store): ProposingStore {
+  let noted: Change[] | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+
+  const write: Store['write'] = async <T>(
+    context: Parameters<Store['write']>[0],
+    work: (tx: Tx) => Promise<T>,
+  ): Promise<T> => {
+    const into = noted;
+    if (into === undefined) throw new AppError('unavailable', 'nothing is written outside of a proposal');
+    let changes: Change[] = [];
+    try {
+      await real.write(context, async (tx) => {
+        changes = [];
+        throw new TakenBack(await work(noting(tx, changes)));
+      });
+    } catch (error) {
+      if (!(error instanceof TakenBack)) throw error;
+      into.push(...changes);
+      return error.result as T;
+    }
+    throw new Error('a proposed write was not taken back');
+  };
+
+  const run = async <T>(work: () => Promise<T>): Promise<{ result: T; changes: readonly Change[] }> => {
+    const changes: Change[] = [];
+    noted = changes;
+    try {
+      return { result: await work(), changes };
+    } finally {
+      noted = undefined;
+    }
+  };
+
+  return {
+    store: { ...(real as Store & Reader), write, close: async () => undefined },
+    propose: (work) => {
+      if (waiting >= MAX_WAITING)
+        throw new AppError('rate_limited', 'too many questions wait for their turn');
+      waiting += 1;
+      const turn = last.then(() => run(work));
+      last = turn.catch(() => undefined);
+      return turn.finally(() => {
+        waiting -= 1;
+      });
+    },
+  };
+}
