@@ -1,5 +1,11 @@
 import { accessEdge, gateway, resource } from './network-things.ts';
-import { invitation, passwordUser, serviceAccount, serviceKey } from './organization-things.ts';
+import {
+  invitation,
+  passwordUser,
+  serviceAccount,
+  serviceKey,
+  ssoConnection,
+} from './organization-things.ts';
 import { device, group, network, person, type Thing } from './things.ts';
 
 // Each thing works on references of its own making; the list takes them as they are.
@@ -10,6 +16,7 @@ export const THINGS = [
   invitation,
   serviceAccount,
   serviceKey,
+  ssoConnection,
   device,
   network,
   gateway,

@@ -170,6 +170,44 @@ export const serviceKey: Thing<KeyRef> = {
   },
 };
 
+/** There is one at most in an organization, and it is in force as long as it is there. */
+export const ssoConnection: Thing<object> = {
+  word: 'sso connection',
+  create: {
+    keycard: async (world, name) => {
+      await keycard(world, 'POST', '/sso-connection', {
+        identifier: `https://${name}.test`,
+        client_id: 'app',
+        client_secret: 'hush',
+      });
+      return {};
+    },
+  },
+  created: { keycard: { client_id: 'app', client_secret_set: true, enabled: true } },
+  steps: [
+    {
+      name: 'has another client',
+      by: {
+        keycard: async (world) =>
+          void (await keycard(world, 'PATCH', '/sso-connection', {
+            client_id: 'other',
+            client_secret: null,
+          })),
+      },
+      shows: { keycard: { client_id: 'other', client_secret_set: false, enabled: true } },
+    },
+  ],
+  remove: { keycard: async (world) => void (await keycard(world, 'DELETE', '/sso-connection')) },
+  read: {
+    keycard: async (world) => {
+      const { sso_enabled: enabled } = await keycard(world, 'GET', '');
+      const answer = await world.call('GET', '/organizations/acme/sso-connection');
+      if (answer.status === 404 && enabled === false) return ABSENT;
+      return { ...answer.json<object>(), enabled };
+    },
+  },
+};
+
 interface UserRef extends PersonRef {
   readonly username: string;
 }

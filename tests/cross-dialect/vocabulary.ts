@@ -121,11 +121,15 @@ export const NOT_BUILT: Partial<Record<Word, Partial<Record<Dialect, string>>>> 
     twingate: 'security policies are read by their own tests',
     netmaker: NO_WRITES,
   },
-  'sso connection': { tailscale: NO_WRITES, twingate: NO_WRITES, netmaker: NO_WRITES, keycard: NO_WRITES },
+  'sso connection': {
+    tailscale: 'its API has no operation for it',
+    twingate: 'its schema has no type for it',
+    netmaker: NO_WRITES,
+  },
   'audit event': {
     tailscale: 'not built',
     twingate: 'not built',
     netmaker: 'not built',
-    keycard: 'not built',
+    keycard: 'its API has no operation for it',
   },
 };

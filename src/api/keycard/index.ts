@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
+import { awsKeyPolicyOperations } from './aws-key-policy.ts';
 import { discoveryOperations } from './discovery.ts';
 import { sendError } from './errors.ts';
 import { identityOperations } from './identities.ts';
@@ -26,6 +27,7 @@ export const keycardOperations = (parts: KeycardApiParts): Operation[] => [
   ...identityOperations(parts),
   ...serviceAccountOperations(parts),
   ...ssoConnectionOperations(parts),
+  ...awsKeyPolicyOperations(parts),
   ...tokenOperations(parts),
   ...discoveryOperations(parts),
 ];
