@@ -72,6 +72,7 @@ const signInOver = (services: Services, { sealer, config, log }: RoutesParts): S
     ...services,
     sealer,
     ssoAllowPrivate: config.ssoAllowPrivate,
+    keyedTexts,
     onSsoProblem: (connection, err) => log.warn({ err, connection }, 'an identity provider cannot be used'),
   });
 

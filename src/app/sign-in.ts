@@ -1,6 +1,9 @@
 /** The services behind the pages for people. */
 import type { SignInServices } from '../api/native/sign-in/parts.ts';
+import { takesLogin } from '../auth/login-rules.ts';
 import { createOwnLogins } from '../auth/own-logins.ts';
+import { createPasskeys } from '../auth/passkeys/passkeys.ts';
+import { memberByLogin } from '../auth/password-sign-in.ts';
 import { createPersonSignIn } from '../auth/person-sign-in.ts';
 import { createSecondFactors } from '../auth/second-factor.ts';
 import { createSessions } from '../auth/sessions.ts';
@@ -13,6 +16,7 @@ import {
   type InvitationAcceptance,
 } from '../domain/people/invitation-acceptance.ts';
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
+import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { Services } from './services.ts';
 
@@ -28,6 +32,7 @@ type SignInParts = Pick<
 > & {
   readonly sealer: Sealer;
   readonly ssoAllowPrivate: boolean;
+  readonly keyedTexts: KeyedTexts;
   /** Told why an identity provider could not be used. */
   readonly onSsoProblem?: (connection: number, error: unknown) => void;
 };
@@ -50,6 +55,11 @@ export function createSignIn(parts: SignInParts): SignIn {
       ...(onProblem === undefined ? {} : { onProblem }),
     }),
     logins: createOwnLogins({ store }),
+    passkeys: createPasskeys({
+      ...{ store, clock, random, sealer, limiter, keyedTexts: parts.keyedTexts },
+      findMember: (org, login) => memberByLogin(store, org, login),
+    }),
+    takesLogin: (member, kind) => takesLogin(store, member, kind),
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
     invitations: createInvitationAcceptance({ store, clock, random, hashPassword: passwords.hash }),

@@ -21,6 +21,8 @@ export interface OwnLogin {
   readonly createdAt: number;
   readonly lastUsed: number | null;
   readonly removable: boolean;
+  /** A passkey that is asked for after the password as well. */
+  readonly afterPassword: boolean;
 }
 
 export interface OwnLogins {
@@ -68,6 +70,7 @@ export function createOwnLogins({ store }: { readonly store: Store }): OwnLogins
         everywhere: identity.org === INSTALLATION,
         createdAt: identity.createdAt,
         lastUsed: identity.lastUsed,
+        afterPassword: identity.data.afterPassword === true,
         removable: identity.kind !== 'password' && own.length > 1,
       }));
     },

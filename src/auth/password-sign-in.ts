@@ -4,13 +4,14 @@
  */
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
-import { INSTALLATION, type Store } from '../domain/ports/store.ts';
+import { INSTALLATION, type Reader, type Store } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptKey, AttemptLimiter } from './attempt-limiter.ts';
 import { takesLogin } from './login-rules.ts';
+import { asksAfterPassword } from './passkeys/passkeys.ts';
 import type { Passwords } from './password.ts';
 import { createSessions, type NewSession, type Session, type Verified } from './sessions.ts';
 
@@ -59,18 +60,24 @@ export interface PasswordSignInParts {
   readonly limiter: AttemptLimiter;
 }
 
+/** By user name, else by e-mail address. */
+export async function memberByLogin(
+  reader: Pick<Reader, 'find'>,
+  org: number,
+  login: string,
+): Promise<Membership | undefined> {
+  const key = normalizeKey(login);
+  if (key === '' || key.length > MAX_LOGIN_LENGTH) return undefined;
+  const [byName] = await reader.find('membership', org, { usernameKey: key }, 1);
+  if (byName !== undefined) return byName;
+  const [byEmail] = await reader.find('membership', org, { emailKey: key }, 1);
+  return byEmail;
+}
+
 export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn {
   const { store, passwords, limiter } = parts;
   const sessions = createSessions(parts);
 
-  const find = async (org: number, login: string): Promise<Membership | undefined> => {
-    const key = normalizeKey(login);
-    if (key === '' || key.length > MAX_LOGIN_LENGTH) return undefined;
-    const [byName] = await store.find('membership', org, { usernameKey: key }, 1);
-    if (byName !== undefined) return byName;
-    const [byEmail] = await store.find('membership', org, { emailKey: key }, 1);
-    return byEmail;
-  };
   /** A password of this organization goes before one that is good everywhere. */
   const identities = async (member: Membership): Promise<Identity[]> => [
     ...(await store.find('identity', member.org, { account: member.account }, 100)),
@@ -85,7 +92,7 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
         { key: `address ${address}`, limit: FAILURES_PER_ADDRESS },
       ];
       limiter.check(keys);
-      const member = await find(org, login);
+      const member = await memberByLogin(store, org, login);
       const own = member === undefined ? [] : await identities(member);
       const identity = own.find(({ kind }) => kind === 'password');
       // Someone invited has no password yet, and nothing that could be verified.
@@ -99,7 +106,8 @@ export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn
       if (state === 'suspended') return { kind: 'refused', reason: 'suspended' };
       if (state !== 'active') return { kind: 'refused', reason: 'not-approved' };
       if (!(await takesLogin(store, member, 'password'))) return { kind: 'refused', reason: 'passwords-off' };
-      if (own.some(({ kind }) => kind === 'totp')) {
+      const passkeys = own.filter(({ kind }) => kind === 'passkey');
+      if (own.some(({ kind }) => kind === 'totp') || asksAfterPassword(passkeys)) {
         return { kind: 'refused', reason: 'second-factor', pending: { member, identity } };
       }
       if ((await readSettings(store, org)).mfa_enforced) {

@@ -9,6 +9,7 @@ import { readSettings } from '../domain/settings/settings.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import { takesLogin } from './login-rules.ts';
+import { asksAfterPassword, passkeysOf } from './passkeys/passkeys.ts';
 import type { Passwords } from './password.ts';
 import {
   FAILURES_PER_ADDRESS,
@@ -39,8 +40,16 @@ export interface PersonVerified {
 
 export type PersonOutcome =
   | (PersonVerified & { readonly kind: 'verified' })
-  /** The password was right and is not enough. Without a factor, the organization wants one to be set up now. */
-  | (PersonVerified & { readonly kind: 'second-factor'; readonly factor: Identity | undefined })
+  /**
+   * The password was right and is not enough. With neither codes nor a passkey that is asked for, the organization wants a
+   * factor, and one may be set up now.
+   */
+  | (PersonVerified & {
+      readonly kind: 'second-factor';
+      /** One-time codes. */
+      readonly factor: Identity | undefined;
+      readonly maySetUp: boolean;
+    })
   | Refused;
 
 export interface PersonSignIn {
@@ -102,9 +111,12 @@ export function createPersonSignIn(parts: PersonSignInParts): PersonSignIn {
   const settled = async (verified: PersonVerified): Promise<PersonOutcome> => {
     const { member } = verified;
     const factor = await factorOf(store, member);
-    if (factor !== undefined) return { kind: 'second-factor', ...verified, factor };
+    const asked = factor !== undefined || asksAfterPassword(await passkeysOf(store, member));
+    if (asked) return { kind: 'second-factor', ...verified, factor, maySetUp: false };
     const { mfa_enforced: enforced } = await readSettings(store, member.org);
-    return enforced ? { kind: 'second-factor', ...verified, factor } : { kind: 'verified', ...verified };
+    return enforced
+      ? { kind: 'second-factor', ...verified, factor, maySetUp: true }
+      : { kind: 'verified', ...verified };
   };
 
   return {

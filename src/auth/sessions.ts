@@ -9,12 +9,13 @@ import type { Credential } from '../domain/model/credentials.ts';
 import type { AuditOrigin, By } from '../domain/model/operations.ts';
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
-import { INSTALLATION, type Store, type Tx } from '../domain/ports/store.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { AppError, notFound } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { takesLogin } from './login-rules.ts';
+import { asksAfterPassword, passkeysOf } from './passkeys/passkeys.ts';
 import { factorOf } from './second-factor.ts';
 
 /** Of one member, at once; the oldest gives way to another. */
@@ -124,6 +125,18 @@ async function sweep(tx: Tx, { org, id }: Membership): Promise<void> {
     await tx.remove('credential', org, credential);
     await tx.remove('session', org, { credential });
   }
+}
+
+/** Whether a session that was opened with this second factor (0: none), good everywhere, has what a member needs. */
+async function isFactorEnough(reader: Reader, member: Membership, factor: number): Promise<boolean> {
+  const shown = factor === 0 ? undefined : await reader.get('identity', INSTALLATION, factor);
+  // A passkey that is good everywhere stands for any other factor.
+  if (shown?.kind === 'passkey') return true;
+  const needed = await factorOf(reader, member);
+  if (needed !== undefined) return needed.id === factor;
+  if (factor !== 0) return true;
+  if (asksAfterPassword(await passkeysOf(reader, member))) return false;
+  return !(await readSettings(reader, member.org)).mfa_enforced;
 }
 
 export function createSessions({ store, random, clock }: SessionsParts): Sessions {
@@ -266,12 +279,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
         );
       }
       const { factor } = row;
-      const needed = await factorOf(store, member);
-      const missing =
-        needed === undefined
-          ? factor === 0 && (await readSettings(store, org)).mfa_enforced
-          : needed.id !== factor;
-      if (missing) {
+      if (!(await isFactorEnough(store, member, factor))) {
         throw new AppError(
           'forbidden',
           'that organization asks for a second factor: sign in to it by its name',

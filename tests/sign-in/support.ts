@@ -5,8 +5,9 @@ import { createSignInPages } from '../../src/api/native/sign-in/index.ts';
 import { linkOperations } from '../../src/api/native/sign-in/link-api.ts';
 import { createSignIn, type SignIn } from '../../src/app/sign-in.ts';
 import { createAttemptLimiter } from '../../src/auth/attempt-limiter.ts';
+import { createKeyedTexts } from '../../src/auth/keyed-texts.ts';
 import { createPasswords } from '../../src/auth/password.ts';
-import { createPasswordSignIn } from '../../src/auth/password-sign-in.ts';
+import { createPasswordSignIn, type PasswordSignIn } from '../../src/auth/password-sign-in.ts';
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
 import type { Sealer } from '../../src/domain/ports/sealer.ts';
 import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
@@ -22,6 +23,7 @@ export interface SignInServer {
   readonly url: string;
   readonly signIn: SignIn;
   readonly sealer: Sealer;
+  readonly passwordSignIn: PasswordSignIn;
   visitor(): Visitor;
   /** Sets a member's password; in organization 0 it is good everywhere. */
   setPassword(
@@ -45,15 +47,17 @@ export async function signInWith(
 
 export async function startSignInServer(engine: EngineName, publicUrl?: string): Promise<SignInServer> {
   let signIn: SignIn | undefined;
+  let passwordSignIn: PasswordSignIn | undefined;
   const sealer = createSealer({ key: systemRandom.bytes(SEALING_KEY_BYTES), random: systemRandom });
   const api = await createApiServer(engine, ({ store, clock, random, authenticator, onError }) => {
     const passwords = createPasswords({ random, cores: 2 });
     const attemptLimiter = createAttemptLimiter({ clock });
-    const passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
+    passwordSignIn = createPasswordSignIn({ store, clock, random, passwords, limiter: attemptLimiter });
     signIn = createSignIn({
       joinPolicy: createJoinPolicy({ store }),
       ...{ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer },
       ssoAllowPrivate: true,
+      keyedTexts: createKeyedTexts(random.bytes(32)),
     });
     const pages: FastifyPluginAsync = createSignInPages({
       services: signIn,
@@ -70,7 +74,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     });
     return [pages, links];
   });
-  if (signIn === undefined) throw new Error('the pages were not made');
+  if (signIn === undefined || passwordSignIn === undefined) throw new Error('the pages were not made');
   const url = await api.listen();
   const secretHash = await createPasswords({ random: api.random, cores: 2 }).hash(PASSWORD);
   const visitor = (): Visitor => createVisitor(url);
@@ -79,6 +83,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     url,
     signIn,
     sealer,
+    passwordSignIn,
     visitor,
     setPassword: async ({ account, email }, org, password) => {
       const hash =

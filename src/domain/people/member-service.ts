@@ -23,6 +23,7 @@ import { checkEmail, checkPersonName } from './member-rules.ts';
 import { memberState } from './member-state.ts';
 import { requireManual } from './member-writes.ts';
 import { requireManages } from './role-rules.ts';
+import { resetOwnFactors } from './second-factor-reset.ts';
 
 export type { NewMember } from './invited-member.ts';
 
@@ -230,17 +231,16 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       return store.write(contextOf(actor, origin), async (tx) => {
         const member = await requireRow(tx, 'membership', actor.org, id);
         requireManages(actor, member.role);
-        const { org, account } = member;
-        const own = await tx.find('identity', org, { account, kind: 'totp' });
+        const { account } = member;
+        const had = await resetOwnFactors(tx, member);
         const elsewhere = await tx.find('identity', INSTALLATION, { account, kind: ['totp', 'passkey'] });
-        if (own.length === 0 && elsewhere.length > 0) {
+        if (!had && elsewhere.length > 0) {
           throw new AppError(
             'conflict',
             'the second factor belongs to the account of the user, who alone resets it',
           );
         }
-        for (const identity of own) await tx.remove('identity', org, identity.id);
-        if (own.length > 0) audit(tx, member, 'update', { field: 'secondFactor', after: null });
+        if (had) audit(tx, member, 'update', { field: 'secondFactor', after: null });
         return member;
       });
     },

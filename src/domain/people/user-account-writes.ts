@@ -7,6 +7,7 @@ import type { CredentialKind } from '../model/credentials.ts';
 import type { Identity, Membership } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Tx } from '../ports/store.ts';
+import { resetOwnFactors } from './second-factor-reset.ts';
 
 export type UserRefusal =
   | 'not-self'
@@ -65,9 +66,7 @@ export async function writePassword(tx: Tx, member: Membership, secretHash: stri
 }
 
 export async function dropSecondFactor(tx: Tx, member: Membership): Promise<void> {
-  const held = await tx.find('identity', member.org, { account: member.account, kind: 'totp' });
-  for (const { id } of held) await tx.remove('identity', member.org, id);
-  if (held.length > 0) audit(tx, member, 'update', { field: 'secondFactor', after: null });
+  if (await resetOwnFactors(tx, member)) audit(tx, member, 'update', { field: 'secondFactor', after: null });
 }
 
 /** Groups that this member was put into by hand. */

@@ -12,6 +12,7 @@ import { codeField, recoveryList, setupSteps, WRONG_CODE } from './factor-forms.
 import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import type { PageParts } from './parts.ts';
+import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
 import { browserSession, putSession } from './session-cookie.ts';
 
 type Pending = Extract<PersonOutcome, { readonly kind: 'second-factor' }>;
@@ -24,8 +25,9 @@ interface Proven {
 const SEE_OTHER = 303;
 const UNAUTHORIZED = 401;
 const ISSUER = 'Holdfast';
+const WRONG_PASSKEY = 'That passkey is not right here, or it took too long. Try again.';
 
-export function createFactorStep({ services, cookies, forms }: PageParts): {
+export function createFactorStep({ services, cookies, forms, originOf }: PageParts): {
   /** Answers a right password that is not enough. */
   readonly ask: (
     request: FastifyRequest,
@@ -35,26 +37,56 @@ export function createFactorStep({ services, cookies, forms }: PageParts): {
   ) => Promise<FastifyReply>;
   readonly operations: readonly Operation[];
 } {
-  const { factors, steps, sessions, store } = services;
+  const { factors, passkeys, steps, sessions, store } = services;
 
-  const show = (
+  const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
     step: SignInStep,
     setup: Html | undefined,
     problem?: string,
-  ): FastifyReply => {
-    const body = html`
-      <h1>${setup === undefined ? 'Your second factor' : 'Set up a second factor'}</h1>
-      ${setup === undefined ? undefined : html`<p>This organization asks for one.</p>${setup}`}
-      <form method="post" action="/login/factor">
-        ${forms.tokenField(request, reply)}
-        <input type="hidden" name="state" value="${steps.seal(step, forms.browserOf(request))}">
-        ${codeField(setup === undefined ? 'Code of your app, or a recovery code' : 'Code', problem)}
+  ): Promise<FastifyReply> => {
+    const member = await store.get('membership', step.org, step.membership);
+    const browser = forms.browserOf(request);
+    const rp = relyingParty(originOf(request));
+    const prepared =
+      member === undefined || rp === undefined
+        ? undefined
+        : await passkeys.prepareFactor(member, rp, browser);
+    const codes = setup !== undefined || (member !== undefined && (await factors.of(member)) !== undefined);
+    const fields = html`${forms.tokenField(request, reply)}
+        <input type="hidden" name="state" value="${steps.seal(step, browser)}">`;
+    const part =
+      prepared &&
+      passkeyPart({
+        ceremony: 'get',
+        prepared,
+        action: '/login/factor/passkey',
+        fields,
+        label: 'Use a passkey',
+      });
+    const code = html`<form method="post" action="/login/factor">
+        ${fields}
+        ${codeField(setup === undefined ? 'Code of your app, or a recovery code' : 'Code', codes ? problem : undefined)}
         <div class="actions"><button type="submit">Go on</button></div>
       </form>`;
-    const title = 'Second factor';
-    return sendPage(reply, { title, body }, problem === undefined ? undefined : UNAUTHORIZED);
+    const body = html`
+      <h1>${setup === undefined ? 'Your second factor' : 'Set up a second factor'}</h1>
+      ${codes ? undefined : html`<p>Signing in as you takes a passkey as well. Have it ready.</p><p class="error" role="alert">${problem}</p>`}
+      ${setup === undefined ? undefined : html`<p>This organization asks for one.</p>${setup}`}
+      ${codes ? code : undefined}
+      ${codes && part !== undefined ? html`<p class="or" data-needs-passkey hidden>or</p>` : undefined}
+      ${part}
+      ${
+        codes || part !== undefined
+          ? undefined
+          : html`<p>Passkeys do not work under this address. Open the server by its own name.</p>`
+      }`;
+    return sendPage(
+      reply,
+      { title: 'Second factor', body, script: PASSKEY_SCRIPT },
+      problem === undefined ? undefined : UNAUTHORIZED,
+    );
   };
 
   /** Who gave the password, if that still holds. */
@@ -81,8 +113,8 @@ export function createFactorStep({ services, cookies, forms }: PageParts): {
   };
 
   return {
-    ask: async (request, reply, { member, identity, choice, factor }, next) => {
-      const proposed = factor === undefined ? factors.propose(ISSUER, member) : undefined;
+    ask: async (request, reply, { member, identity, choice, maySetUp }, next) => {
+      const proposed = maySetUp ? factors.propose(ISSUER, member) : undefined;
       const step: SignInStep = {
         org: member.org,
         membership: member.id,
@@ -123,6 +155,25 @@ export function createFactorStep({ services, cookies, forms }: PageParts): {
             return show(request, reply, step, undefined, WRONG_CODE);
           }
           return reply.redirect(await open(request, reply, step, person, factor.id), SEE_OTHER);
+        },
+      },
+      {
+        id: 'native.sign-in.factor.passkey',
+        method: 'POST',
+        path: '/login/factor/passkey',
+        requires: 'public',
+        handle: async ({ request, reply }) => {
+          const { state = '', passkey = '', credential = '' } = fieldsOf(request);
+          const browser = forms.browserOf(request);
+          const step = steps.open(state, browser);
+          const person = await proven(step);
+          const rp = relyingParty(originOf(request));
+          const shown = rp && (await passkeys.verifyFactor(person.member, rp, browser, passkey, credential));
+          if (shown === undefined) {
+            const again = step.secret === null ? undefined : html`<p>Type the code that your app shows.</p>`;
+            return show(request, reply, step, again, WRONG_PASSKEY);
+          }
+          return reply.redirect(await open(request, reply, step, person, shown.id), SEE_OTHER);
         },
       },
     ],

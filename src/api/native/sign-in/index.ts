@@ -19,6 +19,7 @@ import { createForms, MAX_FORM_BYTES, parseForm } from './forms.ts';
 import { invitationOperations } from './invitation-pages.ts';
 import { nextPage, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
+import { passkeyOperations } from './passkey-pages.ts';
 import { passwordOperations } from './password-pages.ts';
 import { signInOperations } from './sign-in-pages.ts';
 import { ssoOperations } from './sso-pages.ts';
@@ -40,6 +41,7 @@ const SEE_OTHER = 303;
 export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...signInOperations(parts),
   ...ssoOperations(parts),
+  ...passkeyOperations(parts),
   ...accountOperations(parts),
   ...wayOperations(parts),
   ...factorOperations(parts),

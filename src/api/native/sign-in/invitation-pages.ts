@@ -8,6 +8,7 @@ import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import type { PageParts } from './parts.ts';
+import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
 
 const SEE_OTHER = 303;
 const NOT_FOUND = 404;
@@ -16,7 +17,12 @@ const BAD_REQUEST = 400;
 const linkOf = (request: FastifyRequest): string =>
   String((request.params as Readonly<Record<string, unknown>>).link ?? '');
 
-export function invitationOperations({ services, cookies, forms }: PageParts): readonly Operation[] {
+export function invitationOperations({
+  services,
+  cookies,
+  forms,
+  originOf,
+}: PageParts): readonly Operation[] {
   const { invitations, store } = services;
 
   const gone = (reply: FastifyReply): FastifyReply =>
@@ -42,6 +48,25 @@ export function invitationOperations({ services, cookies, forms }: PageParts): r
     const name = organization?.name ?? '';
     const connections = await services.sso.connections(member.org);
     const path = `${INVITATION_PATH}${linkOf(request)}`;
+    const takesPasswords = await services.takesLogin(member, 'password');
+    const rp = relyingParty(originOf(request));
+    const offersPasskey = rp !== undefined && (await services.takesLogin(member, 'passkey'));
+    const passkey = offersPasskey
+      ? html`<p class="or" data-needs-passkey hidden>or</p>
+      ${passkeyPart({
+        ceremony: 'create',
+        prepared: await services.passkeys.prepareRegistration(
+          member,
+          member.org,
+          rp,
+          forms.ensureBrowser(request, reply),
+        ),
+        action: `${path}/passkey`,
+        fields: forms.tokenField(request, reply),
+        label: 'Join with a passkey',
+        quiet: takesPasswords,
+      })}`
+      : undefined;
     const body = html`
       <h1>Join ${name}</h1>
       <p>${invitation.byName} invited ${invitation.email ?? ''}.</p>
@@ -52,10 +77,12 @@ export function invitationOperations({ services, cookies, forms }: PageParts): r
               (connection) =>
                 html`<a class="button" href="${path}/sso?connection=${connection.id}">Join with ${connection.name}</a>`,
             )}</div>
-      <p class="or">or with a password</p>`
+      ${takesPasswords ? html`<p class="or">or with a password</p>` : undefined}`
       }
-      <p>Choose a password; it is good for this organization.</p>
-      <form method="post" action="${INVITATION_PATH}${linkOf(request)}">
+      ${
+        takesPasswords
+          ? html`<p>Choose a password; it is good for this organization.</p>
+      <form method="post" action="${path}">
         ${forms.tokenField(request, reply)}
         <input type="hidden" name="username" autocomplete="username" value="${invitation.email ?? ''}">
         <div class="field">
@@ -65,8 +92,15 @@ export function invitationOperations({ services, cookies, forms }: PageParts): r
           <p class="error" id="password-error" role="alert">${problem}</p>
         </div>
         <div class="actions"><button type="submit">Accept and join</button></div>
-      </form>`;
-    return sendPage(reply, { title: `Join ${name}`, body }, problem === undefined ? undefined : BAD_REQUEST);
+      </form>`
+          : undefined
+      }
+      ${passkey}`;
+    return sendPage(
+      reply,
+      { title: `Join ${name}`, body, script: PASSKEY_SCRIPT },
+      problem === undefined ? undefined : BAD_REQUEST,
+    );
   };
 
   return [

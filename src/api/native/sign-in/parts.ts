@@ -1,6 +1,7 @@
 /** What the pages for people are made of. */
 import type { FastifyRequest } from 'fastify';
 import type { OwnLogins } from '../../../auth/own-logins.ts';
+import type { Passkeys } from '../../../auth/passkeys/passkeys.ts';
 import type { PersonSignIn } from '../../../auth/person-sign-in.ts';
 import type { SecondFactors } from '../../../auth/second-factor.ts';
 import type { Sessions } from '../../../auth/sessions.ts';
@@ -8,6 +9,7 @@ import type { SignInSteps } from '../../../auth/sign-in-steps.ts';
 import type { SsoSignIn } from '../../../auth/sso/sso-sign-in.ts';
 import type { Actor } from '../../../domain/access/actor.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
+import type { Identity, Membership } from '../../../domain/model/people.ts';
 import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
@@ -25,6 +27,9 @@ export interface SignInServices {
   readonly sessions: Sessions;
   readonly sso: SsoSignIn;
   readonly logins: OwnLogins;
+  readonly passkeys: Passkeys;
+  /** Whether a member's organization takes a way to sign in. */
+  readonly takesLogin: (member: Pick<Membership, 'org' | 'role'>, kind: Identity['kind']) => Promise<boolean>;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;

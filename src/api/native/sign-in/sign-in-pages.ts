@@ -8,6 +8,7 @@ import { createFactorStep } from './factor-step.ts';
 import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
+import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
 import { browserSession, putSession } from './session-cookie.ts';
 import { ssoLinks } from './sso-pages.ts';
 
@@ -55,6 +56,19 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
     const named = (await services.signIn.needsOrganization()) || organization !== '';
     const place = await services.signIn.organizationOf(organization);
     const connections = place === undefined ? [] : await services.sso.connections(place.id);
+    const rp = relyingParty(parts.originOf(request));
+    const passkey =
+      rp === undefined
+        ? undefined
+        : html`<p class="or" data-needs-passkey hidden>or</p>
+      ${passkeyPart({
+        ceremony: 'get',
+        prepared: await services.passkeys.prepareSignIn(rp, forms.ensureBrowser(request, reply)),
+        action: '/login/passkey',
+        fields: html`${forms.tokenField(request, reply)}<input type="hidden" name="next" value="${next}">`,
+        label: 'Sign in with a passkey',
+        quiet: true,
+      })}`;
     const body = html`
       <h1>Sign in</h1>
       ${next.startsWith('/login/device/') ? html`<p class="notice">Sign in to connect a device.</p>` : undefined}
@@ -87,14 +101,49 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
           <label for="password">Password</label>
           <input id="password" name="password" type="password" autocomplete="current-password" required>
         </div>
-        <div class="actions"><button type="submit">Sign in</button></div>
+        <div class="actions">
+          <button type="submit">Sign in</button>
+          ${
+            rp === undefined
+              ? undefined
+              : html`<button type="submit" name="how" value="passkey" class="quiet" formnovalidate data-needs-passkey hidden>Use my passkey instead</button>`
+          }
+        </div>
       </form>
+      ${passkey}
       ${
         named && connections.length === 0
           ? html`<p><a href="${withNext('/login/sso', next)}">Sign in with your organization’s provider</a></p>`
           : undefined
       }`;
-    return sendPage(reply, { title: 'Sign in', body }, status);
+    return sendPage(reply, { title: 'Sign in', body, script: PASSKEY_SCRIPT }, status);
+  };
+
+  /** For whoever said their name: the passkeys that they have, also those that cannot be chosen from. */
+  const askPasskey = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { organization, login, next }: Shown,
+  ): Promise<FastifyReply> => {
+    const rp = relyingParty(parts.originOf(request));
+    const place = await services.signIn.organizationOf(organization);
+    if (rp === undefined || place === undefined || login === '') {
+      const problem = place === undefined ? 'Name the organization as well.' : 'Say who you are first.';
+      return show(request, reply, { organization, login, next, problem }, UNAUTHORIZED);
+    }
+    const browser = forms.browserOf(request);
+    const body = html`
+      <h1>Your passkey</h1>
+      <p>For ${login} in ${place.name}.</p>
+      ${passkeyPart({
+        ceremony: 'get',
+        prepared: await services.passkeys.prepareSignInAs(place.id, login, rp, browser),
+        action: '/login/passkey',
+        fields: html`${forms.tokenField(request, reply)}<input type="hidden" name="next" value="${next}">`,
+        label: 'Use my passkey',
+      })}
+      <p><a href="${withNext('/login', next)}">Sign in another way</a></p>`;
+    return sendPage(reply, { title: 'Your passkey', body, script: PASSKEY_SCRIPT });
   };
 
   return [
@@ -116,8 +165,12 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       path: '/login',
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const { organization = '', login = '', password = '', next: wanted } = fieldsOf(request);
+        const { organization = '', login = '', password = '', how, next: wanted } = fieldsOf(request);
         const next = nextPage(wanted);
+        if (how === 'passkey') {
+          const shown = { organization: textOf(organization), login: textOf(login), next };
+          return askPasskey(request, reply, shown);
+        }
         const outcome = await services.signIn.byPassword({
           organization: textOf(organization),
           login,

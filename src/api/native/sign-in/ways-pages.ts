@@ -1,12 +1,14 @@
 /** The ways in which a person signs in: what there is, what can be added and removed. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnLogin } from '../../../auth/own-logins.ts';
+import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { invalid } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
+import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
 import { timeOf } from './time.ts';
 
 const SEE_OTHER = 303;
@@ -14,17 +16,17 @@ const PAGE = '/account/sign-in';
 
 const KINDS = { password: 'Password', passkey: 'Passkey', sso: 'Provider', oidc: 'Provider' } as const;
 
-export function wayOperations({ services, forms }: PageParts): readonly Operation[] {
-  const { logins, sso } = services;
+export function wayOperations({ services, forms, originOf }: PageParts): readonly Operation[] {
+  const { logins, passkeys, sessions, sso, store } = services;
 
   const row = (
     token: Html,
-    { id, kind, name, everywhere, createdAt, lastUsed, removable }: OwnLogin,
+    { id, kind, name, everywhere, createdAt, lastUsed, afterPassword, removable }: OwnLogin,
   ): Html => html`<li>
         <span><strong>${KINDS[kind]}</strong>${name === '' ? '' : ` ${name}`}<br>
           <small class="hint">${everywhere ? 'Good in all your organizations' : 'Good in this organization'}, since ${timeOf(createdAt)}${
             lastUsed === null ? undefined : html`, last used ${timeOf(lastUsed)}`
-          }</small></span>
+          }${afterPassword ? '; asked for after the password' : ''}</small></span>
         ${
           removable
             ? html`<form method="post" action="${PAGE}/remove">${token}
@@ -34,6 +36,25 @@ export function wayOperations({ services, forms }: PageParts): readonly Operatio
         }
       </li>`;
 
+  const passkeyForm = (token: Html, { id, name, afterPassword }: OwnLogin): Html => html`<details>
+        <summary>Change “${name}”</summary>
+        <form method="post" action="${PAGE}/passkey/change">${token}
+          <input type="hidden" name="login" value="${id}">
+          <div class="field">
+            <label for="name-${id}">What to call it</label>
+            <input id="name-${id}" name="name" type="text" maxlength="60" required value="${name}">
+          </div>
+          <div class="actions"><button type="submit" class="quiet">Rename</button></div>
+        </form>
+        <form method="post" action="${PAGE}/passkey/change">${token}
+          <input type="hidden" name="login" value="${id}">
+          <input type="hidden" name="after" value="${afterPassword ? 'no' : 'yes'}">
+          <div class="actions"><button type="submit" class="quiet">${
+            afterPassword ? 'Do not ask for it after my password' : 'Ask for it after my password'
+          }</button></div>
+        </form>
+      </details>`;
+
   const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -42,18 +63,50 @@ export function wayOperations({ services, forms }: PageParts): readonly Operatio
     const token = forms.tokenField(request, reply);
     const own = await logins.list(actor);
     const connections = await sso.connections(actor.org);
+    const rp = relyingParty(originOf(request));
+    const member = await store.get('membership', actor.org, actor.membership);
+    const opened = await sessions.openedWith(actor);
+    const place = opened?.everywhere === true ? INSTALLATION : actor.org;
+    const prepared =
+      rp === undefined || member === undefined
+        ? undefined
+        : await passkeys.prepareRegistration(member, place, rp, forms.browserOf(request));
+    const named = own.filter(({ kind }) => kind === 'passkey');
     const body = html`
       <h1>How you sign in</h1>
       <ul class="rows">
         ${own.map((login) => row(token, login))}
       </ul>
+      <h2>Passkeys</h2>
+      <p>A passkey is kept by your device or a security key. It signs you in without a password.</p>
+      ${
+        prepared === undefined
+          ? html`<p class="notice">Passkeys need a server with a name and TLS: this address has neither.</p>`
+          : passkeyPart({
+              ceremony: 'create',
+              prepared,
+              action: `${PAGE}/passkey`,
+              fields: token,
+              more: html`<div class="field">
+            <label for="name">What to call it</label>
+            <input id="name" name="name" type="text" maxlength="60" value="" placeholder="My laptop">
+          </div>
+          <div class="choice">
+            <input type="checkbox" id="after" name="after" value="yes">
+            <label for="after">Ask for it after my password as well</label>
+          </div>`,
+              label: 'Add a passkey',
+            })
+      }
+      ${named.map((login) => passkeyForm(token, login))}
+      ${connections.length === 0 ? undefined : html`<h2>Your organization’s provider</h2>`}
       ${connections.map(
         ({ id, name }) => html`<form method="post" action="${PAGE}/provider">${token}
         <input type="hidden" name="connection" value="${id}">
         <p class="actions"><button type="submit" class="quiet">Add ${name}</button></p></form>`,
       )}
       <p><a href="/account">Back</a></p>`;
-    return sendPage(reply, { title: 'How you sign in', body });
+    return sendPage(reply, { title: 'How you sign in', body, script: PASSKEY_SCRIPT });
   };
 
   return [
