@@ -2,12 +2,7 @@
  * The two ceremonies of WebAuthn, as far as this program needs them: options for a browser, and whether what comes back is
  * right. A challenge is remembered nowhere: it travels sealed with the form, for one browser, one use and five minutes.
  */
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
+import type { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 import { z } from 'zod';
 import type { Identity } from '../../domain/model/people.ts';
 import type { SealedPlace, Sealer } from '../../domain/ports/sealer.ts';
@@ -20,6 +15,9 @@ export interface RelyingParty {
   readonly id: string;
   readonly origin: string;
 }
+
+/** Loaded when the first person needs it: it takes as long as the rest of the program together. */
+const webauthn = () => import('@simplewebauthn/server');
 
 const LIFETIME_MS = 5 * MINUTE;
 const CHALLENGE_BYTES = 32;
@@ -174,7 +172,7 @@ export function createCeremonies(parts: {
   return {
     prepareRegistration: async ({ rp, browser, ceremony, userHandle, login, displayName, present }) => {
       const { bytes, state } = begin(ceremony, browser);
-      const options = await generateRegistrationOptions({
+      const options = await (await webauthn()).generateRegistrationOptions({
         rpName: NAME,
         rpID: rp.id,
         userName: login,
@@ -191,7 +189,7 @@ export function createCeremonies(parts: {
     },
     prepareAssertion: async ({ rp, browser, ceremony, passkeys, userVerification }) => {
       const { bytes, state } = begin(ceremony, browser);
-      const options = await generateAuthenticationOptions({
+      const options = await (await webauthn()).generateAuthenticationOptions({
         rpID: rp.id,
         challenge: bytes,
         timeout: LIFETIME_MS,
@@ -214,7 +212,7 @@ export function createCeremonies(parts: {
       const response = parse(answer, RegistrationAnswer);
       if (response === undefined) return undefined;
       try {
-        const { verified, registrationInfo } = await verifyRegistrationResponse({
+        const { verified, registrationInfo } = await (await webauthn()).verifyRegistrationResponse({
           // The library types texts of enumerations more narrowly than browsers send them, and checks what counts.
           response: response as Parameters<typeof verifyRegistrationResponse>[0]['response'],
           expectedChallenge: challenge,
@@ -253,7 +251,7 @@ export function createCeremonies(parts: {
       if (response === undefined || passkey.secretHash === null) return undefined;
       const { counter } = passkeyData(passkey);
       try {
-        const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+        const { verified, authenticationInfo } = await (await webauthn()).verifyAuthenticationResponse({
           response: response as Parameters<typeof verifyAuthenticationResponse>[0]['response'],
           expectedChallenge: challenge,
           expectedOrigin: rp.origin,

@@ -12,7 +12,7 @@ import { codeField, recoveryList, setupSteps, WRONG_CODE } from './factor-forms.
 import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import type { PageParts } from './parts.ts';
-import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
+import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 import { browserSession, putSession } from './session-cookie.ts';
 
 type Pending = Extract<PersonOutcome, { readonly kind: 'second-factor' }>;
@@ -84,7 +84,7 @@ export function createFactorStep({ services, cookies, forms, originOf }: PagePar
       }`;
     return sendPage(
       reply,
-      { title: 'Second factor', body, script: PASSKEY_SCRIPT },
+      { title: 'Second factor', body, ...scriptFor(rp) },
       problem === undefined ? undefined : UNAUTHORIZED,
     );
   };

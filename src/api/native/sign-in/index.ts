@@ -1,5 +1,6 @@
 /**
- * The pages for people, rendered here: nothing runs in the browser. Every form is held against forgery before anything else
+ * The pages for people, rendered here. All of them work without a script; one of our own helps with passkeys, where the address
+ * allows any. Every form is held against forgery before anything else
  * looks at it, and whoever has no session is sent to sign in.
  */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';

@@ -8,7 +8,7 @@ import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import type { PageParts } from './parts.ts';
-import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
+import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 
 const SEE_OTHER = 303;
 const NOT_FOUND = 404;
@@ -98,7 +98,7 @@ export function invitationOperations({
       ${passkey}`;
     return sendPage(
       reply,
-      { title: `Join ${name}`, body, script: PASSKEY_SCRIPT },
+      { title: `Join ${name}`, body, ...scriptFor(rp) },
       problem === undefined ? undefined : BAD_REQUEST,
     );
   };

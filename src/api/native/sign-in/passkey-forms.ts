@@ -13,6 +13,10 @@ export function relyingParty(origin: string): RelyingParty | undefined {
   return named && (protocol === 'https:' || local) ? { id: hostname, origin } : undefined;
 }
 
+/** What a page needs of the script: nothing, where there are no passkeys. */
+export const scriptFor = (rp: RelyingParty | undefined): { readonly script?: string } =>
+  rp === undefined ? {} : { script: PASSKEY_SCRIPT };
+
 export interface PasskeyPart {
   readonly ceremony: 'create' | 'get';
   readonly prepared: Prepared;

@@ -8,7 +8,7 @@ import { createFactorStep } from './factor-step.ts';
 import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
-import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
+import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 import { browserSession, putSession } from './session-cookie.ts';
 import { ssoLinks } from './sso-pages.ts';
 
@@ -116,7 +116,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
           ? html`<p><a href="${withNext('/login/sso', next)}">Sign in with your organization’s provider</a></p>`
           : undefined
       }`;
-    return sendPage(reply, { title: 'Sign in', body, script: PASSKEY_SCRIPT }, status);
+    return sendPage(reply, { title: 'Sign in', body, ...scriptFor(rp) }, status);
   };
 
   /** For whoever said their name: the passkeys that they have, also those that cannot be chosen from. */
@@ -143,7 +143,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
         label: 'Use my passkey',
       })}
       <p><a href="${withNext('/login', next)}">Sign in another way</a></p>`;
-    return sendPage(reply, { title: 'Your passkey', body, script: PASSKEY_SCRIPT });
+    return sendPage(reply, { title: 'Your passkey', body, ...scriptFor(rp) });
   };
 
   return [

@@ -8,7 +8,7 @@ import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
-import { PASSKEY_SCRIPT, passkeyPart, relyingParty } from './passkey-forms.ts';
+import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 import { timeOf } from './time.ts';
 
 const SEE_OTHER = 303;
@@ -106,7 +106,7 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
         <p class="actions"><button type="submit" class="quiet">Add ${name}</button></p></form>`,
       )}
       <p><a href="/account">Back</a></p>`;
-    return sendPage(reply, { title: 'How you sign in', body, script: PASSKEY_SCRIPT });
+    return sendPage(reply, { title: 'How you sign in', body, ...scriptFor(rp) });
   };
 
   return [
