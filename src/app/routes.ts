@@ -67,7 +67,7 @@ function nativeApi(
 }
 
 /** The services behind the pages, which the APIs share. */
-const signInOver = (services: Services, { sealer, config, log }: RoutesParts): SignIn =>
+const signInOver = (services: Services, { sealer, keyedTexts, config, log }: RoutesParts): SignIn =>
   createSignIn({
     ...services,
     sealer,
