@@ -99,7 +99,17 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const keyedTexts = createKeyedTexts(sealingKey);
   const shareSecrets = createMailSecrets(sealingKey);
   const routes = await mountRoutes({
-    ...{ server, services, config, sealer, keyedTexts, shareSecrets, readiness, log },
+    ...{
+      server,
+      services,
+      config,
+      sealer,
+      keyedTexts,
+      shareSecrets,
+      readiness,
+      gateways: control.gateways,
+      log,
+    },
     servicesOver: (store) =>
       createServices({
         installation: { ...installation, store },

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { accessRequestOperations } from '../api/native/access-requests.ts';
 import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
+import { gatewayOperations } from '../api/native/gateways/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
 import { type Impacts, impactOperations } from '../api/native/impact-operations.ts';
 import { createNativeApi } from '../api/native/index.ts';
@@ -13,6 +14,8 @@ import type { ServeConfig } from '../config/config.ts';
 import { createAccessRequestService } from '../domain/access-requests/access-request-service.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
+import { createGatewayAgentService } from '../domain/networks/gateway-agent-service.ts';
+import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { Store } from '../domain/ports/store.ts';
@@ -30,6 +33,7 @@ export interface RoutesParts {
   readonly sealer: Sealer;
   readonly keyedTexts: KeyedTexts;
   readonly shareSecrets: ShareSecrets;
+  readonly gateways: GatewayFeed;
   readonly readiness: ReadinessProbe;
   /** The services over another store, for requests that are only tried. */
   readonly servicesOver: (store: Store) => Services;
@@ -37,7 +41,7 @@ export interface RoutesParts {
 }
 
 function nativeApi(
-  { services, config, readiness, log }: RoutesParts,
+  { services, config, sealer, readiness, gateways, log }: RoutesParts,
   { passwordLinks, invitations }: SignIn,
   impacts: Impacts,
 ): FastifyPluginAsync {
@@ -52,8 +56,14 @@ function nativeApi(
   const { authenticate } = authenticator;
   const { publicUrl } = config;
   const keys = createKeyService({ store, random, tagRules: services.tagRules });
+  const gatewayAgents = gatewayOperations({
+    agents: createGatewayAgentService({ store, random }),
+    feed: gateways,
+    sealer,
+  });
   return createNativeApi({
     operations: [
+      ...gatewayAgents.operations,
       ...healthOperations(readiness.check),
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
@@ -61,7 +71,10 @@ function nativeApi(
       ...impactOperations(impacts),
     ],
     authenticate,
-    onClose: devices.close,
+    onClose: () => {
+      devices.close();
+      gatewayAgents.close();
+    },
     onDefect: (error, operation) => log.error({ err: error, operation }, 'a request failed'),
   });
 }

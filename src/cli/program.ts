@@ -93,6 +93,30 @@ export function createProgram(context: CommandContext): Command {
       (await import('./policy-impact.ts')).policyImpactCommand(context, file, options),
     );
 
+  const gateway = program.command('gateway').description('gateways for plain WireGuard clients');
+  gateway
+    .command('up')
+    .description('run the agent of a gateway, on its machine, until it is stopped')
+    .requiredOption('--server <URL>', 'address of the server')
+    .option('--token-file <FILE>', "file with the gateway's token; default HOLDFAST_GATEWAY_TOKEN")
+    .option('--interface <NAME>', 'WireGuard interface to make; default holdfast0')
+    .option('--device-interface <NAME>', "interface of this machine's Tailscale client; default tailscale0")
+    .option('--listen-port <PORT>', 'UDP port that clients dial; default 51820')
+    .option('--endpoint <HOST>', 'address or name that clients dial; default as the server sees this machine')
+    .option('--mtu <BYTES>', 'MTU of the tunnels; default 1420')
+    .option('--state <DIR>', 'where the key of the gateway is kept; default /var/lib/holdfast-gateway')
+    .option('--json', 'print events as JSON, one a line')
+    .action(async (options: ParsedOptions) => (await import('./gateway-up.ts')).gatewayUp(context, options));
+  addSettings(
+    gateway.command('token').description('make the token with which the agent of a gateway comes in'),
+    LOCATION,
+  )
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .requiredOption('--gateway <NAME>', 'name or id of the gateway')
+    .action(async (options: ParsedOptions) =>
+      (await import('./gateway-token.ts')).gatewayToken(context, options),
+    );
+
   addSettings(
     program.command('doctor').description('look for what is wrong with an installation'),
     SERVE,

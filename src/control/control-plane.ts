@@ -13,6 +13,7 @@ import { createToldClients } from '../domain/flow-logs/flow-log-consent.ts';
 import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
 import type { EphemeralQuery } from '../domain/ports/ephemeral-query.ts';
 import type { Follower } from '../domain/ports/follower.ts';
+import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { createServiceHosting } from '../domain/services/service-hosting.ts';
@@ -22,6 +23,7 @@ import { createClientCalls } from './c2n/client-calls.ts';
 import { createClientFacts } from './c2n/client-facts.ts';
 import { hostedServicesQuestion } from './c2n/hosted-services.ts';
 import { postureIdentityQuestion } from './c2n/posture-identity.ts';
+import { createGatewayFeed } from './gateways/gateway-feed.ts';
 import { createHubs } from './hubs.ts';
 import { answerText, statusOf } from './machine/answers.ts';
 import { createRouter } from './machine/router.ts';
@@ -79,6 +81,8 @@ export interface ControlPlaneParts {
 }
 
 export interface ControlPlane {
+  /** For the agents of gateways. */
+  readonly gateways: GatewayFeed;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   keyResponse(capver: string | undefined): PlainAnswer;
   stats(): { readonly connections: number; readonly streams: number };
@@ -185,6 +189,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   parts.replica.onRegained?.(assertPresence);
 
   return {
+    gateways: createGatewayFeed({ hub: hubs.of }),
     handleUpgrade: transport.handleUpgrade,
     keyResponse: (capver) => transport.keyResponse(capver),
     stats: () => ({

@@ -23,6 +23,8 @@ export interface Found {
 export interface Hubs {
   /** The device with this node key; undefined when there is none. */
   find(nodeKey: string): Promise<Found | undefined>;
+  /** The hub of an organization, loaded if it is not there yet; undefined when there is no such organization. */
+  of(org: number): Promise<OrganizationHub | undefined>;
   all(): Iterable<OrganizationHub>;
   /** Lets go of what has been without streams for a while. */
   sweep(): void;
@@ -181,10 +183,18 @@ export function createHubs(parts: HubsParts): Hubs {
       await follower.settled(device.org);
       return within(loaded, device.id, nodeKey);
     },
+    of: async (org) => {
+      const entry = await entryOf(org);
+      if (entry === undefined) return undefined;
+      entry.lastUsed = clock.now();
+      // What was written a moment ago through another process is on its way here.
+      await follower.settled(org);
+      return entry.hub;
+    },
     all: () => [...ready.values()].map(({ hub }) => hub),
     sweep: () => {
       for (const [org, entry] of ready) {
-        if (entry.hub.streamCount > 0) entry.lastUsed = clock.now();
+        if (entry.hub.streamCount + entry.hub.watcherCount > 0) entry.lastUsed = clock.now();
         else if (clock.now() - entry.lastUsed > IDLE_MS) letGo(org, entry);
       }
     },

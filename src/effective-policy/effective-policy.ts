@@ -3,6 +3,9 @@
  * follows the snapshot change by change; what a change means for packets is the policy engine's answer.
  */
 import { EVERYONE } from '../domain/groups/group-reads.ts';
+
+import type { Address } from '../domain/model/devices.ts';
+import { opensNetwork } from '../domain/networks/network-roles.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import type { Change } from '../domain/ports/store.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
@@ -17,7 +20,7 @@ import {
   type WorldSettings,
 } from '../policy/index.ts';
 import { deviceInput } from './device-input.ts';
-import { edgeInput, gatewayInput, opensNetwork, resourceInput, serviceInput } from './network-inputs.ts';
+import { clientInput, edgeInput, gatewayInput, resourceInput, serviceInput } from './network-inputs.ts';
 
 /** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
 const EDGE_ONLY_BLOCKS = ['100.127.0.0/16', 'fd7a:115c:a1e0:ab12:4843:cd96:627f:0/112'];
@@ -94,6 +97,35 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     lastDevice.set(id, text);
     return [{ kind: 'device', device }];
   };
+  const clientChange = (id: number): PolicyChange[] => {
+    const row = snapshot.table('extClient').get(String(id));
+    const input = row && clientInput(snapshot, row);
+    if (input === undefined) return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
+    const text = JSON.stringify(input);
+    if (lastDevice.get(id) === text) return [];
+    lastDevice.set(id, text);
+    return [{ kind: 'device', device: input }];
+  };
+  /** Plain clients that these changes may concern. */
+  const clientsOf = (changes: readonly Change[]): ReadonlySet<number> => {
+    const out = new Set<number>();
+    const [owners, gateways] = [new Set<number>(), new Set<number>()];
+    for (const { kind, key, before, after } of changes) {
+      if (kind === 'extClient') out.add(Number(key));
+      else if (kind === 'membership') owners.add(Number(key));
+      else if (kind === 'gateway') gateways.add(Number(key));
+      else if (kind === 'address') {
+        const row = (after ?? before) as Address | null;
+        if (row?.holderKind === 'ext-client') out.add(row.holder);
+      }
+    }
+    if (owners.size + gateways.size === 0) return out;
+    for (const client of snapshot.table('extClient').values()) {
+      const isOwned = client.ownerKind === 'membership' && owners.has(client.owner);
+      if (isOwned || gateways.has(client.gateway)) out.add(client.id);
+    }
+    return out;
+  };
   const userChange = (id: number): PolicyChange => {
     const member = snapshot.memberships.get(id);
     if (member === undefined) return { kind: 'user-removed', id };
@@ -128,7 +160,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     const row = snapshot.table('gateway').get(String(id));
     return row === undefined
       ? { kind: 'gateway-removed', id }
-      : { kind: 'gateway', gateway: gatewayInput(row) };
+      : { kind: 'gateway', gateway: gatewayInput(snapshot, row) };
   };
   const resourceChange = (id: number): PolicyChange => {
     const row = snapshot.table('resource').get(String(id));
@@ -195,6 +227,9 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
         }
         case 'network':
           note('network', id, () => networkChange(id));
+          for (const gateway of snapshot.table('gateway').values()) {
+            if (gateway.network === id) note('gateway', gateway.id, () => gatewayChange(gateway.id));
+          }
           break;
         case 'gateway':
           note('gateway', id, () => gatewayChange(id));
@@ -273,6 +308,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       ...[...snapshot.table('groupNetworkRole').keys()].map(roleChange),
       ...[...snapshot.table('service').values()].map(({ id, name }) => serviceChange(id, name)),
       ...[...snapshot.devices.keys()].flatMap(deviceChange),
+      ...[...snapshot.table('extClient').values()].flatMap(({ id }) => clientChange(id)),
       ...[...snapshot.primaries.values()].map(
         ({ network, prefix, device }): PolicyChange => ({
           kind: 'primary',
@@ -289,6 +325,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       engine.applyAll([
         ...translate(changes),
         ...[...new Set([...devices, ...routersOf(changes)])].flatMap(deviceChange),
+        ...[...clientsOf(changes)].flatMap(clientChange),
       ]),
     expire: (time) => {
       if (time < nextExpiry) return undefined;

@@ -1,11 +1,13 @@
 /** Networks, gateways, resources, edges, roles and services as the policy sees them. */
 
 import { isOpen, modeOf } from '../domain/access-requests/access-terms.ts';
-import { openGateways } from '../domain/groups/network-access.ts';
+import { isActiveClient } from '../domain/ext-clients/ext-client-reads.ts';
 import type { Row } from '../domain/model/entities.ts';
-import type { AccessEdge, Gateway, PortRules, Resource } from '../domain/model/networks.ts';
+import type { AccessEdge, ExtClient, Gateway, PortRules, Resource } from '../domain/model/networks.ts';
+import { isBound } from '../domain/networks/gateway-binding.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import type {
+  DeviceInput,
   EdgeInput,
   GatewayInput,
   PortRules as PolicyPorts,
@@ -31,15 +33,41 @@ export function resourceInput(resource: Resource): ResourceInput {
   };
 }
 
-/** A gateway whose device joined with tokens that newer ones have ended serves nothing. */
-export const gatewayInput = (gateway: Gateway): GatewayInput => ({
-  id: gateway.id,
-  network: gateway.network,
-  device:
-    gateway.device !== null && gateway.boundGeneration >= gateway.tokenGeneration
-      ? gateway.device
-      : undefined,
-});
+const deviceOf = (gateway: Gateway): number | undefined => (isBound(gateway) ? gateway.device : undefined);
+
+/** Plain clients are behind it by the ranges of its network, so that one more or less changes no rule. */
+export function gatewayInput(snapshot: Snapshot, gateway: Gateway): GatewayInput {
+  const network = snapshot.table('network').get(String(gateway.network));
+  const pools = [network?.clientPool4, network?.clientPool6].filter((pool) => typeof pool === 'string');
+  return {
+    id: gateway.id,
+    network: gateway.network,
+    device: deviceOf(gateway),
+    ...(pools.length === 0 ? {} : { clientAddresses: pools }),
+  };
+}
+
+/** A plain client, as a source of its owner's behind its gateway; undefined while the gateway has no device. */
+export function clientInput(snapshot: Snapshot, client: ExtClient): DeviceInput | undefined {
+  const gateway = snapshot.table('gateway').get(String(client.gateway));
+  const behind = gateway === undefined ? undefined : deviceOf(gateway);
+  if (behind === undefined) return undefined;
+  const isOwned = client.ownerKind === 'membership';
+  const owner = isOwned ? snapshot.memberships.get(client.owner) : undefined;
+  return {
+    id: client.id,
+    owner: isOwned ? { kind: 'membership', id: client.owner } : { kind: 'tags' },
+    tags: [],
+    addresses: snapshot.clientAddresses(client.id),
+    advertised: [],
+    approved: [],
+    // Nothing is known of the machine: conditions on it do not hold.
+    attributes: {},
+    class: 'edge-only',
+    authorized: isActiveClient(client, owner),
+    behind,
+  };
+}
 
 /** The members of a group to whom an edge is open one by one; undefined when it is open to all. */
 function openMembers(
@@ -90,9 +118,6 @@ export function edgeInput(
   };
   return { input, ends: [...(edge.expiresAt === null ? [] : [edge.expiresAt]), ...(members?.until ?? [])] };
 }
-
-/** Whether a role opens its network to packets, and not only its settings to administrators. */
-export const opensNetwork = (role: Row<'networkRole'>): boolean => openGateways(role) === 'all';
 
 export function serviceInput(
   snapshot: Snapshot,

@@ -56,6 +56,11 @@ export interface DeviceInput {
   readonly authorized: boolean;
   /** A device of another organization that something here is shared with: it can be a source, never a destination. */
   readonly external?: boolean;
+  /**
+   * A plain client behind a gateway, which this device is: a source like its owner's devices, but outside of wildcards,
+   * and nobody's peer: its packets come through the gateway.
+   */
+  readonly behind?: number;
 }
 
 export interface NetworkInput {

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { initialise, type Server, serve } from '../support/holdfast.ts';
 import { createWorld, type World } from '../support/namespaces.ts';
+import type { Program } from '../support/program.ts';
 import { type RealClients, realClients } from '../support/real-clients.ts';
 import { startRelay } from '../support/real-clients-relay.ts';
 import { createRest, type Rest } from '../support/rest.ts';
@@ -19,10 +20,16 @@ export const SERVER_ADDRESS = '10.99.0.1';
 export const SERVER_PORT = 8080;
 const ECHO_PORT = '7';
 const POLL_MS = 20;
+const DIAL_TIMEOUT_MS = 10_000;
 
 export const LOGIN_SERVER = `http://${SERVER_ADDRESS}:${SERVER_PORT}`;
 export const LAN = '10.77.0.0/24';
 export const PRINTER = '10.77.0.2';
+
+export interface DialOptions {
+  readonly port?: string;
+  readonly timeoutMs?: number;
+}
 
 export interface Network {
   readonly world: World;
@@ -35,7 +42,11 @@ export interface Network {
   readonly addHost: (host: string, network: string) => Promise<void>;
   readonly rest: (token: string) => Rest;
   /** Sends TCP from a host to an echo server and resolves with the answer; throws when none comes. */
-  readonly dial: (from: string, address: string) => Promise<string>;
+  readonly dial: (from: string, address: string, options?: DialOptions) => Promise<string>;
+  /** Keeps talking to an echo server; resolves with the running program, which prints the time of each answer. */
+  readonly chatter: (from: string, address: string) => Promise<Program>;
+  /** One more host with a cable to inet, such as `10.99.3` for its network. */
+  readonly attachHost: (host: string, network: string) => Promise<void>;
   readonly end: () => Promise<void>;
 }
 
@@ -90,8 +101,15 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
           ...[...databaseFlags, ...listen, '--derp-map', derpFile],
         ),
       rest: (token) => createRest({ url: LOGIN_SERVER, token, socketPath: restSocket }),
-      dial: async (from, address) => {
-        const answer = await world.run(from, [process.execPath, AGENT, 'dial', address, ECHO_PORT, 'hello']);
+      chatter: (from, address) =>
+        world.start(from, [process.execPath, AGENT, 'chatter', address, ECHO_PORT], { name: 'chatter' }),
+      attachHost: async (host, network) => {
+        await world.addHost(host);
+        await attach(world, host, 'inet', network);
+      },
+      dial: async (from, address, { port = ECHO_PORT, timeoutMs = DIAL_TIMEOUT_MS } = {}) => {
+        const command = [process.execPath, AGENT, 'dial', address, port, 'hello', String(timeoutMs)];
+        const answer = await world.run(from, command);
         return answer.trim();
       },
       end: world.end,

@@ -1,6 +1,7 @@
 // A small program that tests start inside a network namespace, where they are not themselves:
 //   echo PORT                answers each TCP connection with what it gets
-//   dial HOST PORT TEXT      sends TEXT to an echo server and prints the answer
+//   dial HOST PORT TEXT [MS] sends TEXT to an echo server and prints the answer; gives up after MS (10000)
+//   chatter HOST PORT        keeps sending to an echo server, and prints the time (ms since 1970) of each answer
 //   unwrap CERT KEY FROM-HOST FROM-PORT HOST PORT  takes TLS connections and hands what is in them on to TCP
 //   forward SOCKET HOST PORT lets through connections from a Unix socket, which namespaces do not separate, to TCP
 import { readFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { connect, createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 
 const DIAL_TIMEOUT_MS = 10_000;
+const CHATTER_MS = 20;
 
 const [mode, ...args] = process.argv.slice(2);
 switch (mode) {
@@ -15,7 +17,10 @@ switch (mode) {
     createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(Number(args[0]));
     break;
   case 'dial':
-    dial(args[0] ?? '', Number(args[1]), args[2] ?? '');
+    dial(args[0] ?? '', Number(args[1]), args[2] ?? '', Number(args[3] ?? DIAL_TIMEOUT_MS));
+    break;
+  case 'chatter':
+    chatter(args[0] ?? '', Number(args[1]));
     break;
   case 'forward':
     forward(args[0] ?? '', args[1] ?? '', Number(args[2]));
@@ -28,10 +33,18 @@ switch (mode) {
     process.exitCode = 2;
 }
 
-function dial(host: string, port: number, text: string): void {
+function chatter(host: string, port: number): void {
+  const socket = connect({ host, port });
+  socket.setNoDelay(true);
+  socket.on('connect', () => setInterval(() => socket.write('.'), CHATTER_MS));
+  socket.on('data', () => console.log(Date.now()));
+  socket.on('error', (error) => console.error(error.message));
+}
+
+function dial(host: string, port: number, text: string, timeoutMs: number): void {
   const socket = connect({ host, port });
   let answer = '';
-  socket.setTimeout(DIAL_TIMEOUT_MS, () => socket.destroy(new Error('timed out')));
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timed out')));
   socket.on('connect', () => socket.end(text));
   socket.on('data', (chunk) => {
     answer += chunk;

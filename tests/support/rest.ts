@@ -31,6 +31,7 @@ export function createRest({ url, token, socketPath }: RestTarget): Rest {
     const payload = body === undefined ? '' : JSON.stringify(body);
     const headers = {
       authorization: `Bearer ${token}`,
+      'x-api-key': token,
       'content-length': Buffer.byteLength(payload),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };

@@ -3,7 +3,16 @@ import type { FastifyInstance } from 'fastify';
 import type { Operation } from '../shared/operation.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-const BASES = ['/api/users', '/api/users_pending', '/api/v1/users', '/api/server'];
+const BASES = [
+  '/api/users',
+  '/api/users_pending',
+  '/api/v1/users',
+  '/api/server',
+  '/api/networks',
+  '/api/nodes',
+  '/api/hosts',
+  '/api/extclients',
+];
 
 const matches = (pattern: string, path: string): boolean => {
   const [wanted, given] = [pattern.split('/'), path.split('/')];

@@ -5,9 +5,12 @@ import { accessTokenOperations } from './access-tokens.ts';
 import { accountOperations } from './account.ts';
 import { authenticationOperations, createIdentify } from './authentication.ts';
 import { sendError } from './envelope.ts';
+import { extClientOperations } from './ext-clients.ts';
 import { mountFallback } from './fallback.ts';
 import { groupOperations } from './groups.ts';
 import { inviteOperations } from './invites.ts';
+import { networkOperations } from './networks.ts';
+import { nodeOperations } from './nodes.ts';
 import type { NetmakerApiParts } from './parts.ts';
 import { pendingOperations } from './pending.ts';
 import { roleOperations } from './roles-operations.ts';
@@ -37,6 +40,9 @@ export const netmakerOperations = (
   ...groupOperations(parts),
   ...superAdminOperations(parts),
   ...serverOperations(parts),
+  ...networkOperations(parts),
+  ...nodeOperations(parts),
+  ...extClientOperations(parts),
 ];
 
 const BODY_LIMIT_BYTES = 256 * 1024;

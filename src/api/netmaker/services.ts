@@ -28,6 +28,7 @@ import type { Store } from '../../domain/ports/store.ts';
 import { createSettingsService } from '../../domain/settings/settings-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
+import { createNetworkServices } from './network-services.ts';
 import type { NetmakerServices } from './parts.ts';
 
 export interface NetmakerServicesParts {
@@ -86,5 +87,6 @@ export const createNetmakerServices = ({
     usage: createUsageReads({ store }),
     passwordSignIn,
     passwords,
+    ...createNetworkServices({ store, clock, random, sealer }),
   };
 };

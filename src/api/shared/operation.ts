@@ -14,6 +14,8 @@ interface OperationBase {
   readonly method: Method;
   /** In the router's notation: `/api/v2/device/:deviceId`. */
   readonly path: string;
+  /** Where more than the server's usual bytes of a body are taken. */
+  readonly bodyLimit?: number;
 }
 
 export interface CallContext {
@@ -50,6 +52,7 @@ export function mountOperations(
       method: operation.method,
       url: operation.path,
       config: { operation: operation.id, open: isPublic(operation) },
+      ...(operation.bodyLimit === undefined ? {} : { bodyLimit: operation.bodyLimit }),
       handler: async (request, reply) => {
         if (isPublic(operation)) return operation.handle({ request, reply });
         const actor = await identify(request);

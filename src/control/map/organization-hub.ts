@@ -9,6 +9,7 @@ import { FLOW_LOG_SETTING, type ToldClients } from '../../domain/flow-logs/flow-
 import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { ClientAccess } from '../../effective-policy/client-access.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
@@ -30,8 +31,21 @@ const GATHER_MS = 15;
 const ROUND_MS_PER_STREAM = 0.1;
 const MAX_ROUND_MS = 250;
 
+/** Somebody else who follows an organization's state. */
+export interface HubWatcher {
+  /** The changes are in the snapshot and in the policy. */
+  readonly applied: (changes: readonly Change[]) => void;
+  /** The hub is let go of. */
+  readonly ended: () => void;
+}
+
 export interface OrganizationHub {
   readonly snapshot: Snapshot;
+  /** What plain clients behind gateways may reach. */
+  readonly clients: ClientAccess;
+  /** Returns how to stop. */
+  watch(watcher: HubWatcher): () => void;
+  readonly watcherCount: number;
   /** Changes of the feed, in order. */
   apply(changes: readonly Change[]): void;
   /** Writes the first map and keeps the stream told from then on. Ends the device's older stream. */
@@ -91,6 +105,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
   const registry = createStreamRegistry(network);
   const broadcast = createBroadcast({ snapshot, network, registry, renders, told, clock, flowLogIds });
   const lost = new Map<number, DeviceFacts>();
+  const watchers = new Set<HubWatcher>();
   let pending = noPendingChanges();
   let timer: NodeJS.Timeout | undefined;
   let lastRound = 0;
@@ -150,6 +165,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     }
     addEffects(pending, network.update(changes, touched));
     onApplied(changes, touched);
+    for (const watcher of [...watchers]) watcher.applied(changes);
     schedule();
   };
 
@@ -178,6 +194,14 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
 
   return {
     snapshot,
+    clients: network.clients,
+    watch: (watcher) => {
+      watchers.add(watcher);
+      return () => void watchers.delete(watcher);
+    },
+    get watcherCount() {
+      return watchers.size;
+    },
     apply: (changes) => {
       const touched = new Set<number>();
       for (const change of changes) absorb(change, touched);
@@ -238,7 +262,10 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       lastExpiryCheck = now;
       if (expired.size > 0) touch([], expired);
       const effects = network.expire(now);
-      if (effects !== undefined) addEffects(pending, effects);
+      if (effects !== undefined) {
+        addEffects(pending, effects);
+        for (const watcher of [...watchers]) watcher.applied([]);
+      }
       schedule();
     },
     forget: () => {
@@ -248,6 +275,8 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       clearTimeout(timer);
       for (const stream of registry.streams()) stream.sink.end();
       registry.clear();
+      for (const watcher of [...watchers]) watcher.ended();
+      watchers.clear();
     },
   };
 }

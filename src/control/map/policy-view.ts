@@ -3,6 +3,7 @@
 import type { Role } from '../../domain/model/people.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { type ClientAccess, createClientAccess } from '../../effective-policy/client-access.ts';
 import { createEffectivePolicy } from '../../effective-policy/effective-policy.ts';
 import type { ChangeSet, SshPolicy as PolicySsh } from '../../policy/index.ts';
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
@@ -26,6 +27,8 @@ const ROLE_CAPABILITIES: Readonly<Partial<Record<Role, CapMap>>> = {
 const MAX_SHARED_SSH = 4_096;
 
 export interface PolicyView extends NetworkView {
+  /** What plain clients behind gateways may reach. */
+  readonly clients: ClientAccess;
   /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
   update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
   /** Lets time pass; undefined when nothing ended. */
@@ -93,6 +96,7 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
   // The engine speaks the wire's own shapes; the arguments of capabilities, which it passes on from the file, are lists
   // there and any JSON here: hence the casts below.
   return {
+    clients: createClientAccess(engine),
     classOf: (device) => engine.viewerClass(device),
     peers: (viewer) => engine.peers(viewer),
     peer,

@@ -5,7 +5,7 @@
  */
 import { electPrimary } from '../../domain/devices/primaries.ts';
 import { isEffective, isExitPrefix } from '../../domain/devices/routes.ts';
-import type { Gateway } from '../../domain/model/networks.ts';
+import { isBound } from '../../domain/networks/gateway-binding.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { formatPrefix, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
@@ -35,8 +35,6 @@ function takesPart(snapshot: Snapshot, { device }: DeviceFacts): boolean {
   const owner = snapshot.memberships.get(device.owner);
   return owner !== undefined && owner.suspendedAt === null;
 }
-
-const isBound = (gateway: Gateway): boolean => gateway.boundGeneration >= gateway.tokenGeneration;
 
 const keyOf = (network: number, prefix: string): string => `${network}/${prefix}`;
 

@@ -17,6 +17,7 @@ const FAMILIES: Readonly<Record<CredentialKind, CredentialFamily | undefined>> =
   'connector-access': 'auth',
   'connector-refresh': undefined,
   'service-key': 'auth',
+  'gateway-agent': undefined,
 };
 
 export const familyOf = (kind: CredentialKind): CredentialFamily | undefined => FAMILIES[kind];

@@ -19,6 +19,7 @@ const WORDS: Readonly<Record<CredentialKind, string>> = {
   'connector-access': 'connector',
   'connector-refresh': 'refresh',
   'service-key': 'service',
+  'gateway-agent': 'agent',
 };
 const KINDS = new Map(Object.entries(WORDS).map(([kind, word]) => [word, kind as CredentialKind]));
 

@@ -13,6 +13,7 @@ export const CREDENTIAL_KINDS = [
   'connector-access',
   'connector-refresh',
   'service-key',
+  'gateway-agent',
 ] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 

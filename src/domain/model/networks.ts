@@ -228,7 +228,10 @@ export const securityPolicy = entity(
 );
 export type SecurityPolicy = RowOf<typeof securityPolicy.columns>;
 
-/** A plain WireGuard peer of a gateway. */
+/**
+ * A plain WireGuard peer of a gateway. It stands for its owner: what the owner's groups reach behind the gateway, it
+ * reaches. One of the organization reaches nothing.
+ */
 export const extClient = entity(
   {
     id: integer(),
@@ -237,16 +240,64 @@ export const extClient = entity(
     ownerKind: text<'membership' | 'organization'>(),
     owner: integer(),
     publicKey: text(),
+    /** Null where the caller keeps the private key. */
     privateKeySealed: nullable(text()),
+    presharedKeySealed: nullable(text()),
     enabled: boolean(),
     deviceId: nullable(text()),
     racId: nullable(text()),
     extraAllowedIps: json<readonly string[]>(),
+    /** Resolvers for the configuration, separated by commas. */
     dns: text(),
     createdAt: time(),
     updatedAt: time(),
     ...byColumns,
   },
-  { unique: [['clientId'], ['publicKey']], indexes: [['gateway'], ['ownerKind', 'owner']] },
+  {
+    unique: [['clientId'], ['publicKey']],
+    indexes: [['gateway'], ['ownerKind', 'owner']],
+  },
 );
 export type ExtClient = RowOf<typeof extClient.columns>;
+
+/** What a client's program says of the machine that it runs on; only shown. */
+export const extClientNetmaker = entity(
+  { extClient: integer(), details: json<Readonly<Record<string, unknown>>>() },
+  { key: ['extClient'] },
+);
+
+/** What a client's gateway last saw of it: written in batches, not audited. */
+export const extClientLive = entity(
+  {
+    extClient: integer(),
+    /** Null: never. */
+    lastHandshake: nullable(time()),
+    receivedBytes: integer(),
+    sentBytes: integer(),
+    endpoint: text(),
+    reportedAt: time(),
+  },
+  { key: ['extClient'], volatile: true },
+);
+export type ExtClientLive = RowOf<typeof extClientLive.columns>;
+
+/** The WireGuard side of a gateway, as its agent says it is: plain clients connect to it. */
+export const gatewayAgent = entity(
+  {
+    gateway: integer(),
+    publicKey: text(),
+    /** Address or name that clients dial, without the port. */
+    endpoint: text(),
+    listenPort: integer(),
+    mtu: integer(),
+    updatedAt: time(),
+  },
+  { key: ['gateway'] },
+);
+export type GatewayAgent = RowOf<typeof gatewayAgent.columns>;
+
+/** When the agent was last heard: written in batches, not audited. */
+export const gatewayAgentLive = entity(
+  { gateway: integer(), version: text(), lastSeen: time() },
+  { key: ['gateway'], volatile: true },
+);

@@ -1,5 +1,6 @@
 /** Taking a gateway out of its network, with everything that is its own. The audit event is the caller's. */
 import { removeDevice } from '../devices/device-removal.ts';
+import { removeExtClient } from '../ext-clients/client-removal.ts';
 import type { Gateway } from '../model/networks.ts';
 import type { Tx } from '../ports/store.ts';
 
@@ -13,9 +14,11 @@ export async function removeGateway(tx: Tx, gateway: Gateway): Promise<void> {
     await tx.remove('credential', org, credential.id);
   }
   for (const client of await tx.find('extClient', org, { gateway: id })) {
-    await tx.remove('extClient', org, client.id);
+    await removeExtClient(tx, client);
   }
   await tx.remove('gatewayTwingate', org, { gateway: id });
   await tx.remove('gatewayNetmaker', org, { gateway: id });
+  await tx.remove('gatewayAgent', org, { gateway: id });
+  await tx.remove('gatewayAgentLive', org, { gateway: id });
   await tx.remove('gateway', org, id);
 }

@@ -12,6 +12,7 @@ import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { createToken, parseToken } from '../credentials/token.ts';
 import { requireRow } from '../directory/missing.ts';
+import { checkDns } from '../ext-clients/client-rules.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { Gateway } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -24,12 +25,28 @@ export interface GatewayTokens {
   readonly refreshToken: string;
 }
 
+export interface GatewayLook {
+  readonly metadata: string;
+  /** 0: the agent's. */
+  readonly mtu: number;
+  /** Resolvers for clients that name none, separated by commas. */
+  readonly dns: string;
+}
+
 export interface GatewayService {
   create(
     actor: Actor,
     input: { readonly network: number; readonly name?: string; readonly statusNotifications?: boolean },
     origin: AuditOrigin,
   ): Promise<Gateway>;
+  /** A device that is there becomes a gateway of the network, named after its host. One that is it already stays so. */
+  attach(
+    actor: Actor,
+    input: { readonly network: number; readonly device: number },
+    origin: AuditOrigin,
+  ): Promise<Gateway>;
+  /** How plain clients are told to use it; what is not given stays. */
+  setLook(actor: Actor, id: number, look: Partial<GatewayLook>, origin: AuditOrigin): Promise<void>;
   update(
     actor: Actor,
     id: number,
@@ -54,6 +71,24 @@ function checkName(text: string): string {
   if (name.length > MAX_NAME) throw invalid(`the name must not exceed ${MAX_NAME} characters`, 'name');
   if (/\p{Cc}/u.test(name)) throw invalid('the name must not contain control characters', 'name');
   return name;
+}
+
+const MAX_METADATA = 2_000;
+const MIN_MTU = 576;
+const MAX_MTU = 9_000;
+
+function checkLook({ metadata, mtu, dns }: Partial<GatewayLook>): Partial<GatewayLook> {
+  if (metadata !== undefined && metadata.length > MAX_METADATA) {
+    throw invalid(`metadata must not exceed ${MAX_METADATA} characters`, 'metadata');
+  }
+  if (mtu !== undefined && mtu !== 0 && (!Number.isInteger(mtu) || mtu < MIN_MTU || mtu > MAX_MTU)) {
+    throw invalid(`mtu must be between ${MIN_MTU} and ${MAX_MTU}`, 'mtu');
+  }
+  return {
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(dns === undefined ? {} : { dns: checkDns(dns) }),
+  };
 }
 
 export function createGatewayService({
@@ -104,6 +139,53 @@ export function createGatewayService({
         audit(tx, gateway, 'create');
         if (input.statusNotifications === false) await setNotifications(tx, gateway, false);
         return gateway;
+      });
+    },
+
+    attach: async (actor, input, origin) => {
+      authorize(actor, 'networks:write');
+      const { org } = actor;
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const network = await requireRow(tx, 'network', org, input.network);
+        const device = await requireRow(tx, 'device', org, input.device);
+        const [present] = await tx.find('gateway', org, { network: network.id, device: device.id }, 1);
+        if (present !== undefined) return present;
+        // A connector's device serves the network of its connector, and a visitor's machine none.
+        if (device.ownerKind === 'gateway') throw invalid('the device is a gateway of its own', 'hostid');
+        const base = device.label.padEnd(MIN_NAME, '-');
+        let name = base;
+        for (let number = 2; (await holder(tx, org, network.id, name)) !== undefined; number += 1)
+          name = `${base}-${number}`;
+        const gateway = await tx.insert('gateway', {
+          org,
+          id: tx.newId(),
+          network: network.id,
+          device: device.id,
+          name,
+          nameKey: normalizeKey(name),
+          tokenGeneration: 0,
+          boundGeneration: 0,
+          createdAt: tx.now,
+          updatedAt: tx.now,
+          ...byColumnsOf(actor),
+        });
+        audit(tx, gateway, 'create', { after: { device: device.id } });
+        return gateway;
+      });
+    },
+
+    setLook: async (actor, id, look, origin) => {
+      authorize(actor, 'networks:write');
+      const { org } = actor;
+      const wanted = checkLook(look);
+      await store.write(contextOf(actor, origin), async (tx) => {
+        const gateway = await requireRow(tx, 'gateway', org, id);
+        const present = await tx.get('gatewayNetmaker', org, { gateway: id });
+        const before = { metadata: present?.metadata ?? '', mtu: present?.mtu ?? 0, dns: present?.dns ?? '' };
+        const after = { ...before, ...wanted };
+        if (JSON.stringify(after) === JSON.stringify(before)) return;
+        await tx.put('gatewayNetmaker', { org, gateway: id, ...after });
+        audit(tx, gateway, 'update', { field: 'look', before, after });
       });
     },
 

@@ -4,13 +4,14 @@
  *
  * Errors of all: `forbidden`, `not_found`, `invalid`, `taken` (name), `conflict` (a network that still has resources).
  */
-import { AppError } from '../../kernel/errors.ts';
+import { AppError, invalid } from '../../kernel/errors.ts';
 import { checkName } from '../../kernel/names.ts';
 import { normalizeKey, toDnsLabel } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
+import { checkPool, choosePools } from '../ext-clients/client-pools.ts';
 import { removeNetworkGroups } from '../groups/network-groups.ts';
 import type { Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -24,12 +25,17 @@ export interface NetworkSettings {
   readonly location: string;
 }
 
+export interface NewNetwork extends Partial<NetworkSettings> {
+  readonly name: string;
+  readonly kind?: Network['kind'];
+  /** The slug is to be the name itself: `taken` or `invalid` where it cannot be. */
+  readonly exactSlug?: boolean;
+  /** Ranges for plain clients; free ones where they are not given. */
+  readonly pools?: { readonly pool4?: string; readonly pool6?: string };
+}
+
 export interface NetworkService {
-  create(
-    actor: Actor,
-    input: Pick<NetworkSettings, 'name'> & Partial<NetworkSettings> & { readonly kind?: Network['kind'] },
-    origin: AuditOrigin,
-  ): Promise<Network>;
+  create(actor: Actor, input: NewNetwork, origin: AuditOrigin): Promise<Network>;
   /** A name that is the present one changes nothing. */
   update(actor: Actor, id: number, change: Partial<NetworkSettings>, origin: AuditOrigin): Promise<Network>;
   /** With its gateways and their devices. */
@@ -37,10 +43,19 @@ export interface NetworkService {
 }
 
 const MAX_SLUG = 32;
+const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/u;
 const FALLBACK_SLUG = 'network';
 /** `global` begins ids that stand for all networks. */
-const RESERVED_SLUGS: ReadonlySet<string> = new Set(['global']);
+const RESERVED_SLUGS: ReadonlySet<string> = new Set(['global', 'all_networks']);
 const MAX_NETWORKS = 10_000;
+
+const NO_POOLS = { clientPool4: null, clientPool6: null };
+
+function checkExactSlug(name: string): void {
+  if (!SLUG.test(name) || RESERVED_SLUGS.has(name)) {
+    throw invalid(`netid must be 1 to ${MAX_SLUG} of a-z, 0-9 and -, and not a reserved word`, 'netid');
+  }
+}
 
 const takenName = (): AppError =>
   new AppError('taken', 'a network with this name already exists', { field: 'name' });
@@ -55,19 +70,31 @@ export function createNetworkService({ store }: { readonly store: Store }): Netw
     create: async (actor, input, origin) => {
       authorize(actor, 'networks:write');
       const name = checkName(input.name);
+      if (input.exactSlug === true) checkExactSlug(name);
+      const chosen = {
+        ...(input.pools?.pool4 === undefined
+          ? {}
+          : { pool4: checkPool(input.pools.pool4, 4, 'addressrange') }),
+        ...(input.pools?.pool6 === undefined
+          ? {}
+          : { pool6: checkPool(input.pools.pool6, 6, 'addressrange6') }),
+      };
       const { org } = actor;
       return store.write(contextOf(actor, origin), async (tx) => {
         await requireFree(tx, org, normalizeKey(name));
+        const slug = await freeSlug(tx, org, name);
+        if (input.exactSlug === true && slug !== name) throw takenName();
+        const id = tx.newId();
+        const pools = input.pools === undefined ? NO_POOLS : await choosePools(tx, org, id, chosen);
         const network = await tx.insert('network', {
           org,
-          id: tx.newId(),
+          id,
           name,
           nameKey: normalizeKey(name),
-          slug: await freeSlug(tx, org, name),
+          slug,
           kind: input.kind ?? 'regular',
           active: input.active ?? true,
-          clientPool4: null,
-          clientPool6: null,
+          ...pools,
           createdAt: tx.now,
           updatedAt: tx.now,
           ...byColumnsOf(actor),

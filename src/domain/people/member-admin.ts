@@ -43,8 +43,16 @@ export interface MemberAdmin {
   ): Promise<Membership>;
   /** All is back but the sessions. */
   restore(actor: Actor, id: number, origin: AuditOrigin): Promise<Membership>;
-  /** The membership with its devices, credentials and places in groups. What it made for the organization stays. */
-  remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
+  /**
+   * The membership with its devices, credentials and places in groups. What it made for the organization stays.
+   * `keepClients`: so do plain external clients, switched off, as the organization's.
+   */
+  remove(
+    actor: Actor,
+    id: number,
+    origin: AuditOrigin,
+    options?: { readonly keepClients: boolean },
+  ): Promise<void>;
 }
 
 export function createMemberAdmin({ store }: { readonly store: Store }): MemberAdmin {
@@ -99,11 +107,11 @@ export function createMemberAdmin({ store }: { readonly store: Store }): MemberA
         return restoreMember(tx, member);
       }),
 
-    remove: (actor, id, origin) =>
+    remove: (actor, id, origin, options) =>
       change(actor, id, origin, 'delete oneself', async (tx, member) => {
         notTheOwner(member);
         requireManages(actor, member.role);
-        await deleteMember(tx, member);
+        await deleteMember(tx, member, options);
       }),
   };
 }

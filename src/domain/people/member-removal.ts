@@ -1,13 +1,19 @@
 /** Taking a person out of an organization, with everything that is theirs alone. */
 import { removeDevice } from '../devices/device-removal.ts';
+import { releaseClients } from '../ext-clients/client-removal.ts';
 import type { Membership } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
 
 /**
  * Their devices, credentials, ways to sign in here, places in groups, external clients and open requests go. Access edges,
- * tagged devices and the text of who did what stay. The audit event is the caller's.
+ * tagged devices and the text of who did what stay. `keepClients`: external clients that belong to no program stay, switched
+ * off, as the organization's. The audit event is the caller's.
  */
-export async function removeMember(tx: Tx, member: Membership): Promise<void> {
+export async function removeMember(
+  tx: Tx,
+  member: Membership,
+  { keepClients }: { readonly keepClients: boolean } = { keepClients: false },
+): Promise<void> {
   const { org, id } = member;
   // Its organization's rows of who accepted go when a process that serves it notices.
   for (const { homeOrg, device } of await tx.find('sharedDevice', org, { membership: id })) {
@@ -34,9 +40,7 @@ export async function removeMember(tx: Tx, member: Membership): Promise<void> {
   for (const request of await tx.find('accessRequest', org, { membership: id })) {
     await tx.remove('accessRequest', org, request.id);
   }
-  for (const client of await tx.find('extClient', org, { ownerKind: 'membership', owner: id })) {
-    await tx.remove('extClient', org, client.id);
-  }
+  await releaseClients(tx, member, { keepPlain: keepClients });
   for (const invitation of await tx.find('invitation', org, { membership: id })) {
     await tx.remove('invitation', org, invitation.id);
   }

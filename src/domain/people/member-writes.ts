@@ -47,8 +47,12 @@ export async function restoreMember(tx: Tx, member: Membership): Promise<Members
   return after;
 }
 
-export async function deleteMember(tx: Tx, member: Membership): Promise<void> {
-  await removeMember(tx, member);
+export async function deleteMember(
+  tx: Tx,
+  member: Membership,
+  options?: { readonly keepClients: boolean },
+): Promise<void> {
+  await removeMember(tx, member, options);
   audit(tx, member, 'delete');
 }
 

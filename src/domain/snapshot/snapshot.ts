@@ -47,6 +47,8 @@ export interface Snapshot {
   serviceAddresses(service: number): readonly string[];
   /** What a device serves, or may serve, of services. */
   servicesOf(device: number): Iterable<Row<'serviceHost'>>;
+  /** The addresses of an external client, IPv4 first. */
+  clientAddresses(client: number): readonly string[];
   /** The id of the device that the change is about, when it is about one. */
   apply(change: Change): number | undefined;
 }
@@ -71,6 +73,8 @@ export const TABLE_KINDS = [
   'groupMember',
   'network',
   'gateway',
+  'gatewayAgent',
+  'extClient',
   'resource',
   'accessEdge',
   'accessLock',
@@ -108,6 +112,7 @@ export function createSnapshot(organization: Organization): Snapshot {
   const serviceIps = new Map<number, readonly string[]>();
   /** By device, then by service. */
   const hosted = new Map<number, Map<number, Row<'serviceHost'>>>();
+  const clientIps = new Map<number, readonly Address[]>();
   let settings: Settings = settingsOf([]);
   let dns: DnsConfig | undefined;
   let policy: PolicyVersion | undefined;
@@ -147,6 +152,12 @@ export function createSnapshot(organization: Organization): Snapshot {
       const others = (serviceIps.get(row.holder) ?? []).filter((ip) => ip !== row.ip);
       serviceIps.set(row.holder, change.after === null ? others : [...others, row.ip]);
     }
+    if (row?.holderKind === 'ext-client') {
+      const others = (clientIps.get(row.holder) ?? []).filter(({ ip }) => ip !== row.ip);
+      const held = change.after === null ? others : [...others, row].sort((a, b) => a.family - b.family);
+      if (held.length === 0) clientIps.delete(row.holder);
+      else clientIps.set(row.holder, held);
+    }
     if (row === null || row.holderKind !== 'device') return undefined;
     return edit(row.holder, (facts) => {
       const others = facts.addresses.filter(({ ip }) => ip !== row.ip);
@@ -180,6 +191,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     policy: () => policy,
     serviceAddresses: (service) => serviceIps.get(service) ?? [],
     servicesOf: (device) => hosted.get(device)?.values() ?? [],
+    clientAddresses: (client) => (clientIps.get(client) ?? []).map(({ ip }) => ip),
     // Each table was filled with rows of its own kind.
     table: <K extends TableKind>(kind: K) =>
       (tables.get(kind) ?? new Map()) as unknown as ReadonlyMap<string, Row<K>>,

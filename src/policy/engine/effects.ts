@@ -54,7 +54,7 @@ export function effectsOf(input: EffectsInput): ChangeSet {
     collectLists(delta, net, ssh);
     collectCuts(core, delta, net);
     collectUsers(input, delta, filterUsers, sshUsers);
-    if (after === undefined) continue;
+    if (after === undefined || after.profile.clients) continue;
     if (before === undefined) for (const set of Object.values(own)) set.add(delta.id);
     else compareOwn(before, after, own);
   }

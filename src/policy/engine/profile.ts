@@ -26,6 +26,8 @@ export interface Profile {
   /** The user whose devices reach each other through such rules; undefined where no rule has it or the device is no person's. */
   readonly selfUser: number | undefined;
   readonly active: boolean;
+  /** Clients behind gateways: sources of rules, and nobody's peers. */
+  readonly clients: boolean;
   readonly caps: CapMap;
   /** Keys of posture lists that the device fails. */
   readonly failed: ReadonlySet<string>;

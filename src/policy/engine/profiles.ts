@@ -62,6 +62,7 @@ export function createProfileTable(
       self,
       selfUser,
       active: device.active,
+      clients: device.input.behind !== undefined,
       caps: internedCaps(attrs),
       failed: new Set(traits.failed.map((gate) => gate.spec.key)),
       members: new Set(),
@@ -82,7 +83,8 @@ export function createProfileTable(
     all,
     of(device, traits) {
       const selfUser = program.hasSelf ? device.user?.id : undefined;
-      const key = `${device.active ? 1 : 0}|${traits.key}|${selfUser ?? ''}|${device.routeKey}`;
+      const standing = device.input.behind === undefined ? 'd' : 'c';
+      const key = `${device.active ? 1 : 0}${standing}|${traits.key}|${selfUser ?? ''}|${device.routeKey}`;
       let profile = byKey.get(key);
       if (profile === undefined) {
         profile = build(key, device, traits, selfUser);

@@ -25,13 +25,15 @@ export function traitsOf(program: Program, device: Basics): Traits {
   if (!device.active) return NO_TRAITS;
   const src: Atom[] = [];
   const dst: Atom[] = [];
-  // What is shared in from elsewhere reaches in; its own organization decides what reaches it.
+  // What is shared in from elsewhere reaches in; its own organization decides what reaches it. A client behind a gateway is
+  // reached as a part of that gateway's routes.
   const external = device.input.external === true;
+  const sourceOnly = external || device.input.behind !== undefined;
   const both = (key: string): void => {
     const atom = program.atoms.get(key);
     if (atom === undefined) return;
     src.push(atom);
-    if (!external) dst.push(atom);
+    if (!sourceOnly) dst.push(atom);
   };
   for (const key of device.principals) both(key);
   if (device.wild || external) {
@@ -42,7 +44,7 @@ export function traitsOf(program: Program, device: Basics): Traits {
     pushAtom(program, ANY_ATOM, dst);
     if (device.exit) pushAtom(program, INTERNET_ATOM, dst);
   }
-  addLiterals(program, device, src, external ? [] : dst);
+  addLiterals(program, device, src, sourceOnly ? [] : dst);
   const via = program.viaUnits.filter((unit) => carries(unit.spec, device)).map((unit) => unit.slot);
   const failed = program.gates.filter((gate) => !passes(gate, device.input));
   return { key: keyOf(src, dst, via, failed), src, dst, via, failed };

@@ -44,7 +44,7 @@ export function createWildTracker(): WildTracker {
 
   function each(device: DeviceState, by: 1 | -1): void {
     if (!device.active) return;
-    if (device.input.class === 'edge-only') {
+    if (device.input.class === 'edge-only' && device.input.behind === undefined) {
       if (by === 1) edgeOnly.set(device.id, device);
       else edgeOnly.delete(device.id);
       stale = true;

@@ -144,7 +144,9 @@ function principalsOf(
   device: DeviceInput,
   user: UserInput | undefined,
 ): string[] {
-  const normal = device.class === 'normal' || world.settings.resourceOpening === 'as-file';
+  const normal =
+    device.behind === undefined &&
+    (device.class === 'normal' || world.settings.resourceOpening === 'as-file');
   if (device.external === true) return ['autogroup:shared'];
   if (user !== undefined) {
     const names = [`user:${user.login}`, `membership:${user.id}`, `domain:${domainOf(user.login)}`];
@@ -193,7 +195,9 @@ export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInpu
   const user = input.tags.length === 0 && input.external !== true ? owner : undefined;
   const orphan =
     input.owner.kind === 'membership' && input.tags.length === 0 && !input.external && owner === undefined;
-  const active = input.authorized && owner?.suspended !== true && !orphan;
+  // Whether a suspended owner's clients go on is settled before they get here.
+  const cut = owner?.suspended === true && input.behind === undefined;
+  const active = input.authorized && !cut && !orphan;
   const gateways = input.external ? [] : (index.gatewaysOfDevice.get(input.id) ?? []);
   const external = input.external === true;
   const routes = external ? [] : manualRoutes(input);
@@ -213,7 +217,9 @@ export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInpu
     addresses,
     routes: active ? routes : [],
     exit: active && routes.some((route) => route.exit),
-    wild: input.class === 'normal' || world.settings.resourceOpening === 'as-file',
+    wild:
+      input.behind === undefined &&
+      (input.class === 'normal' || world.settings.resourceOpening === 'as-file'),
     tags: computedTags(world, index, input),
     user,
     networks: [...new Set(gateways.map((gateway) => gateway.network))],

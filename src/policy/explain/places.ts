@@ -126,7 +126,9 @@ export interface Path {
 /** The receivers of packets to an address: its holder, else the carriers of the longest prefix, primaries first. */
 export function pathsTo(core: Core, addr: Addr): Path[] {
   const own = deviceAt(core, addr);
-  if (own !== undefined) return [{ receiver: own, route: undefined, network: 0, exit: false }];
+  // A client behind a gateway is reached as that gateway's route.
+  if (own !== undefined && own.input.behind === undefined)
+    return [{ receiver: own, route: undefined, network: 0, exit: false }];
   const found: { path: Path; bits: number; primary: boolean }[] = [];
   for (const receiver of core.devices.values()) {
     for (const route of receiver.routes) {
