@@ -48,6 +48,8 @@ export interface Context {
   readonly now: number;
   /** Under which the client reached this server, with its port. */
   readonly host: string;
+  /** Told of what is our own fault where the answer goes on without it. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 /** Arguments as graphql-js coerced them by the schema: absent stays absent, null stays null. */

@@ -87,8 +87,9 @@ export function createTwingateApi({
       batches: createBatches(),
       now: clock.now(),
       host: request.host,
+      onDefect: (error: unknown) => onError?.(error, request),
     };
-    const result = await executor.run(read(), context, (error) => onError?.(error, request));
+    const result = await executor.run(read(), context);
     return reply.type('application/json').send(JSON.stringify(result));
   };
 

@@ -15,7 +15,8 @@ import { authorize, type Requirement } from '../../domain/access/authorize.ts';
 import type { Row } from '../../domain/model/entities.ts';
 import type { Resource } from '../../domain/model/networks.ts';
 import { toAppError } from '../../kernel/errors.ts';
-import type { Context, FieldResolvers, Resolver } from './context.ts';
+import type { ConnectionResult } from './connection.ts';
+import { type Context, type FieldResolvers, fieldsOf, type Resolver } from './context.ts';
 import { payloadError } from './mutations/errors.ts';
 import { MUTATIONS } from './mutations/index.ts';
 import { QUERIES, type RootField } from './queries.ts';
@@ -86,8 +87,7 @@ function mutationResolver({ requires, resolve }: RootField): Resolver {
       return { ok: true, error: null, ...done };
     } catch (thrown) {
       const error = toAppError(thrown);
-      // What is our own fault is no refusal.
-      if (error.code === 'internal') throw thrown;
+      if (error.code === 'internal') context.onDefect(thrown);
       return { ok: false, error: payloadError(error) };
     }
   };
@@ -102,13 +102,29 @@ function attach(type: GraphQLObjectType, resolverOf: (field: string) => Resolver
   }
 }
 
+function attachSome(type: GraphQLObjectType, resolvers: FieldResolvers): void {
+  for (const [name, resolve] of Object.entries(resolvers)) {
+    const field = type.getFields()[name];
+    if (field !== undefined) field.resolve = resolve;
+  }
+}
+
 const isGroup = (principal: object): boolean => 'systemKey' in principal;
+
+// What a connection counts or looks for is asked when it is selected. Compiled documents call no functions by themselves.
+const totalCount: Resolver = (source) => (source as ConnectionResult<unknown>).totalCount();
+const pageInfoFields: FieldResolvers = fieldsOf<ConnectionResult<unknown>['pageInfo']>({
+  hasNextPage: (page) => page.hasNextPage(),
+  hasPreviousPage: (page) => page.hasPreviousPage(),
+});
 
 /** Throws when the SDL has a field that nothing answers: a defect that must not wait for a request. */
 export function createTwingateSchema(): GraphQLSchema {
   const schema = buildSchema(readFileSync(new URL('./schema.graphql', import.meta.url), 'utf8'));
   for (const type of Object.values(schema.getTypeMap())) {
     if (isObjectType(type)) {
+      if (type.name.endsWith('Connection')) attachSome(type, { totalCount });
+      if (type.name === 'PageInfo') attachSome(type, pageInfoFields);
       const fields = OBJECTS[type.name];
       if (fields === undefined) continue;
       attach(type, (name) => {

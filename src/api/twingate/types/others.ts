@@ -1,9 +1,10 @@
 /** Service accounts and their keys, security policies, gateways and their authorities, serial numbers, access requests. */
 import type { Credential } from '../../../domain/model/credentials.ts';
+import type { Device } from '../../../domain/model/devices.ts';
 import type { Row } from '../../../domain/model/entities.ts';
 import type { SecurityPolicy } from '../../../domain/model/networks.ts';
 import type { ServiceAccount } from '../../../domain/model/people.ts';
-import type { Condition } from '../../../domain/ports/store.ts';
+import { type Condition, exists } from '../../../domain/ports/store.ts';
 import { relatedConnection } from '../connection.ts';
 import { type Context, type FieldResolvers, fieldsOf } from '../context.ts';
 import { type DirectRelated, directConnection } from '../direct-connection.ts';
@@ -124,15 +125,34 @@ export const authorityFields: FieldResolvers = fieldsOf<Row<'certificateAuthorit
 /** Devices shown with one serial number: there is one machine of each, and a few for its earlier lives. */
 const MAX_MATCHES = 50;
 
-const matchedDevices = async ({ serial }: Row<'serialNumber'>, context: Context) =>
-  (
-    await context.services.directory.page(context.actor, 'device', {
-      condition: {
-        allOf: [OWNED_DEVICE, { column: 'serials', operator: 'holds', value: serial }],
-      },
-      limit: MAX_MATCHES,
-    })
-  ).rows;
+async function matchedDevices(serial: Row<'serialNumber'>, context: Context): Promise<readonly Device[]> {
+  const { batches, services, actor } = context;
+  const found = await batches.load('SerialNumber.matchedDevices', serial, async (serials) => {
+    const asked: Condition<'serialNumber'> = {
+      column: 'id',
+      operator: 'in',
+      value: serials.map(({ id }) => id),
+    };
+    const listed = exists<'device', 'serialNumber'>('serialNumber', {}, asked, {
+      listedIn: { serial: 'serials' },
+    });
+    const { rows } = await services.directory.page(actor, 'device', {
+      condition: { allOf: [OWNED_DEVICE, listed] },
+      limit: MAX_MATCHES * serials.length,
+    });
+    const bySerial = Map.groupBy(
+      rows.flatMap((device) => device.serials.map((text) => ({ text, device }))),
+      ({ text }) => text,
+    );
+    return new Map(
+      serials.map((one) => [
+        one,
+        (bySerial.get(one.serial) ?? []).slice(0, MAX_MATCHES).map(({ device }) => device),
+      ]),
+    );
+  });
+  return found ?? [];
+}
 
 export const serialNumberFields: FieldResolvers = fieldsOf<Row<'serialNumber'>>({
   id: ({ id }) => encodeGlobalId('SerialNumber', id),
