@@ -57,7 +57,9 @@ interface Claimed {
   readonly expiresAt: number;
 }
 
-const refused = (): AppError => new AppError('unauthenticated', 'API token invalid');
+/** `reason` is told only to who holds a credential that was valid; one dialect has words for it. */
+const refused = (reason?: 'revoked' | 'suspended'): AppError =>
+  new AppError('unauthenticated', 'API token invalid', reason === undefined ? {} : { details: { reason } });
 
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const { store, follower, clock, signedTokens, onUse } = parts;
@@ -118,6 +120,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       );
     }
     if (!signed && !API_KINDS.has(credential.kind)) throw refused();
+    if (credential.revokedAt !== null) throw refused('revoked');
     const chain = [credential, ...(parent === undefined ? [] : [parent])];
     if (!chain.every(isLive) || (credential.parent !== 0 && parent === undefined)) throw refused();
     const actor = actorOf(standing, signed ? 'access' : credential.kind);
@@ -197,8 +200,7 @@ function actorOf(
   switch (credential.ownerKind) {
     case 'membership': {
       if (member !== undefined && member.suspendedAt !== null) {
-        // Told only to who holds a valid credential; one dialect has words for it.
-        throw new AppError('unauthenticated', refused().message, { details: { reason: 'suspended' } });
+        throw refused('suspended');
       }
       if (member === undefined || member.joinedAt === null || member.approvedAt === null) {
         return undefined;

@@ -10,7 +10,7 @@ import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 import { headerText } from './request.ts';
 import { deniesDashboard, ROLE_NAMES } from './roles.ts';
-import { fromJwt, toJwt, toPreAuthJwt } from './session-token.ts';
+import { fromJwt, isAccessToken, toJwt, toPreAuthJwt } from './session-token.ts';
 
 export const hintsOf = (request: FastifyRequest): TenantHints => ({
   tenantId: headerText(request, 'x-tenant-id'),
@@ -27,17 +27,18 @@ export function bearerOf(request: FastifyRequest): string {
 export function createIdentify({ authenticate, services }: NetmakerApiParts) {
   const unauthorized = (): NetmakerError => new NetmakerError(401, 'unauthorized');
   return async (request: FastifyRequest): Promise<Actor> => {
-    let actor: Actor;
-    try {
-      actor = await authenticate(fromJwt(bearerOf(request)));
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      if (error.code === 'unauthenticated') {
-        const reason = (error.details as { reason?: unknown } | undefined)?.reason;
-        throw reason === 'suspended' ? new NetmakerError(401, 'user account disabled') : unauthorized();
+    const token = fromJwt(bearerOf(request));
+    const actor = await authenticate(token).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'unauthenticated') throw error;
+      switch ((error.details as { reason?: unknown } | undefined)?.reason) {
+        case 'suspended':
+          throw new NetmakerError(401, 'user account disabled');
+        case 'revoked':
+          throw new NetmakerError(401, isAccessToken(token) ? 'token revoked' : 'unauthorized');
+        default:
+          throw unauthorized();
       }
-      throw error;
-    }
+    });
     if (await services.tenancy.contradicts(actor, hintsOf(request))) throw unauthorized();
     return actor;
   };

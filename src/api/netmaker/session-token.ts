@@ -77,6 +77,9 @@ export function fromJwt(text: string): string {
   }
 }
 
+/** Whether a credential, as `fromJwt` gives it, is an access token. */
+export const isAccessToken = (token: string): boolean => parseToken(token)?.kind === 'pat';
+
 /** What a right password bought where a code is asked for as well; only that step takes it. */
 export function toPreAuthJwt(sealed: string, username: string, now: number): string {
   const payload = {
