@@ -4,6 +4,7 @@ import { type Identify, mountOperations, type Operation } from '../shared/operat
 import { accessTokenOperations } from './access-tokens.ts';
 import { accountOperations } from './account.ts';
 import { authenticationOperations, createIdentify } from './authentication.ts';
+import { mountCors } from './cors.ts';
 import { sendError } from './envelope.ts';
 import { extClientOperations } from './ext-clients.ts';
 import { mountFallback } from './fallback.ts';
@@ -73,5 +74,6 @@ export function createNetmakerApi(parts: NetmakerApiParts): FastifyPluginAsync {
     const operations = netmakerOperations(parts, identify);
     mountOperations(server, operations, identify);
     mountFallback(server, operations);
+    mountCors(server, operations, parts.dashboardUrl);
   };
 }
