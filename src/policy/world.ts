@@ -96,8 +96,10 @@ export interface ResourceInput {
   readonly id: number;
   readonly network: number;
   readonly active: boolean;
-  /** An address, a prefix or a DNS name. */
+  /** An address, a prefix, a DNS name or a pattern of names. */
   readonly address: string;
+  /** Addresses that the network's gateways have found for a name. */
+  readonly resolved?: readonly string[];
   readonly protocols: ResourceProtocols;
   /** Reached by holders of a role on the whole network, unless access to it needs more than membership. */
   readonly networkWide: boolean;

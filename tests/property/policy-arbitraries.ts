@@ -197,10 +197,19 @@ export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: DEVIC
     }),
 );
 
-const network: NetworkInput = { id: 61, slug: 'dc', active: true };
+/** Two networks, so that equal prefixes of both compete. */
+const NETWORKS = [61, 62];
+const network: fc.Arbitrary<NetworkInput> = fc
+  .constantFrom(...NETWORKS)
+  .map((id) => ({ id, slug: `dc-${id}`, active: true }));
 const gateway: fc.Arbitrary<GatewayInput> = fc
-  .option(fc.integer({ min: 1, max: DEVICES }), { nil: undefined })
-  .map((at) => ({ id: 71, network: 61, device: at, clientAddresses: ['10.9.0.7'] }));
+  .tuple(fc.option(fc.integer({ min: 1, max: DEVICES }), { nil: undefined }), fc.constantFrom(71, 71, 72, 73))
+  .map(([device, id]) => ({
+    id,
+    network: id === 73 ? 62 : 61,
+    device,
+    ...(id === 71 ? { clientAddresses: ['10.9.0.7'] } : {}),
+  }));
 const group: fc.Arbitrary<GroupInput> = fc.record({
   id: fc.constant(51),
   key: fc.constant('ops'),
@@ -211,9 +220,11 @@ const group: fc.Arbitrary<GroupInput> = fc.record({
 const resource: fc.Arbitrary<ResourceInput> = fc.integer({ min: 41, max: 43 }).chain((id) =>
   fc.record({
     id: fc.constant(id),
-    network: fc.constant(61),
+    network: fc.constantFrom(61, 61, 62),
     active: fc.constantFrom(true, true, true, false),
-    address: fc.constantFrom('10.1.2.9', '10.5.0.0/24', '10.5.0.7', 'db.internal'),
+    address: fc.constantFrom('10.1.2.9', '10.5.0.0/24', '10.5.0.7', 'db.internal', '*.internal'),
+    // Of an address this says nothing.
+    resolved: fc.constantFrom([], ['10.5.0.8'], ['10.1.2.9', '10.5.0.8']),
     protocols: fc.record({
       icmp: fc.boolean(),
       tcp: fc.constantFrom('all' as const, [{ start: 443, end: 443 }], []),
@@ -247,10 +258,11 @@ export const primary: fc.Arbitrary<Change> = fc
 
 const resourcePrimary: fc.Arbitrary<Change> = fc
   .record({
-    prefix: fc.constantFrom('10.1.2.9/32', '10.5.0.0/24'),
-    device: fc.integer({ min: 1, max: DEVICES }),
+    network: fc.constantFrom(...NETWORKS),
+    prefix: fc.constantFrom('10.1.2.9/32', '10.5.0.0/24', '10.5.0.8/32'),
+    device: fc.option(fc.integer({ min: 1, max: DEVICES }), { nil: undefined }),
   })
-  .map((one) => ({ kind: 'primary', primary: { network: 61, ...one } }));
+  .map((one) => ({ kind: 'primary', primary: one }));
 
 export const networkChange: fc.Arbitrary<Change> = fc.oneof(
   gateway.map((one): Change => ({ kind: 'gateway', gateway: one })),
@@ -258,7 +270,7 @@ export const networkChange: fc.Arbitrary<Change> = fc.oneof(
   resource.map((one): Change => ({ kind: 'resource', resource: one })),
   edge.map((one): Change => ({ kind: 'edge', edge: one })),
   fc.constantFrom(31, 32).map((id): Change => ({ kind: 'edge-removed', id })),
-  fc.constant<Change>({ kind: 'network', network }),
+  network.map((one): Change => ({ kind: 'network', network: one })),
   fc.constant<Change>({ kind: 'role', role }),
   fc.constant<Change>({ kind: 'role-removed', id: 21 }),
   resourcePrimary,

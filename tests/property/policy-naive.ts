@@ -84,6 +84,12 @@ export const manualRoutes = (device: DeviceInput): Prefix[] =>
 const gatewaysOf = (world: NaiveWorld, device: DeviceInput): GatewayInput[] =>
   device.external ? [] : world.gateways.filter((gateway) => gateway.device === device.id);
 
+/** What an address is, or a name was found to be. */
+function placesOf({ address: own, resolved = [] }: ResourceInput): Prefix[] {
+  const prefix = parseAddrOrPrefix(own);
+  return prefix === undefined ? resolved.map((text) => parseAddrOrPrefix(text) ?? fail(text)) : [prefix];
+}
+
 /** Prefixes that resources put on the device. */
 export function resourceRoutes(world: NaiveWorld, device: DeviceInput): Prefix[] {
   const out: Prefix[] = [];
@@ -91,9 +97,8 @@ export function resourceRoutes(world: NaiveWorld, device: DeviceInput): Prefix[]
     for (const resource of world.resources) {
       const open = world.networks.some((network) => network.id === resource.network && network.active);
       const linked = world.edges.some((edge) => edge.resource === resource.id && edgeGroup(world, edge));
-      const prefix = parseAddrOrPrefix(resource.address);
-      if (resource.network === gateway.network && resource.active && open && linked && prefix)
-        out.push(prefix);
+      if (resource.network === gateway.network && resource.active && open && linked)
+        out.push(...placesOf(resource));
     }
     out.push(...(gateway.clientAddresses ?? []).map((text) => parseAddrOrPrefix(text) ?? fail(text)));
   }
@@ -316,8 +321,7 @@ function edgeAccepts(world: NaiveWorld, receiver: DeviceInput, packet: Packet): 
     const network = world.networks.find((one) => one.id === resource?.network);
     if (!resource?.active || !network?.active || !edgeGroup(world, edge)) return false;
     if (!gatewaysOf(world, receiver).some((gateway) => gateway.network === resource.network)) return false;
-    const prefix = parseAddrOrPrefix(resource.address);
-    if (prefix === undefined || !prefixContains(prefix, packet.to)) return false;
+    if (!placesOf(resource).some((prefix) => prefixContains(prefix, packet.to))) return false;
     const person = personOf(world, from);
     const principal =
       edge.principal.kind === 'service-account'

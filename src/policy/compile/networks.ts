@@ -1,4 +1,10 @@
-import { EMPTY_SET, parseAddrOrPrefix, setOfPrefix, setOfPrefixes } from '../../kernel/netip/index.ts';
+import {
+  EMPTY_SET,
+  type Prefix,
+  parseAddrOrPrefix,
+  setOfPrefix,
+  setOfPrefixes,
+} from '../../kernel/netip/index.ts';
 import type { ProtoPorts } from '../ast.ts';
 import { ANY_PORT } from '../parse/ports.ts';
 import { parseCondition } from '../posture.ts';
@@ -14,7 +20,7 @@ import type {
 } from '../world.ts';
 import { unit } from './file.ts';
 import { literalDst, makeSource } from './selectors.ts';
-import type { DstSpec, PostureSpec, SourceSpec, UnitSpec } from './unit.ts';
+import type { DstSpec, PostureSpec, SourceSpec, TargetSpec, UnitSpec } from './unit.ts';
 
 const TCP = 6;
 const UDP = 17;
@@ -40,10 +46,32 @@ export function compileNetworks(input: NetworksInput): UnitSpec[] {
 const isOpen = (input: NetworksInput, resource: ResourceInput | undefined): resource is ResourceInput =>
   resource?.active === true && input.networks.get(resource.network)?.active === true;
 
-/** The literal destination of a resource; a DNS resource has none (its gateway's proxy resolves it). */
-function resourceDst(resource: ResourceInput): DstSpec | undefined {
-  const prefix = parseAddrOrPrefix(resource.address);
-  return prefix && literalDst(setOfPrefix(prefix));
+/** The prefixes of a resource: its own, or those that its name was found to have. */
+export function resourcePrefixes({ address, resolved = [] }: ResourceInput): Prefix[] {
+  const own = parseAddrOrPrefix(address);
+  const texts = own === undefined ? resolved : [];
+  return [own, ...texts.map(parseAddrOrPrefix)].filter((prefix) => prefix !== undefined);
+}
+
+/** Whether a resource is a name, which its network's gateways resolve. */
+export const isName = ({ address }: ResourceInput): boolean => parseAddrOrPrefix(address) === undefined;
+
+const DNS_PORT = 53;
+
+/** The addresses of a resource; and of a name the gateways' resolver, which is asked before there are any. */
+function resourceTargets(resource: ResourceInput): TargetSpec[] {
+  const prefixes = resourcePrefixes(resource);
+  const targets: TargetSpec[] = [];
+  if (prefixes.length > 0) {
+    const [only] = prefixes;
+    const set = only !== undefined && prefixes.length === 1 ? setOfPrefix(only) : setOfPrefixes(prefixes);
+    targets.push({ dst: [literalDst(set)], allow: allowOf(resource.protocols) });
+  }
+  if (isName(resource)) {
+    const allow = [{ protocols: [TCP], ports: [{ first: DNS_PORT, last: DNS_PORT }] }];
+    targets.push({ dst: [{ kind: 'resolver' }], allow });
+  }
+  return targets;
 }
 
 function compileEdges(input: NetworksInput): UnitSpec[] {
@@ -51,14 +79,13 @@ function compileEdges(input: NetworksInput): UnitSpec[] {
   for (const edge of input.edges.values()) {
     const resource = input.resources.get(edge.resource);
     if (!isOpen(input, resource)) continue;
-    const dst = resourceDst(resource);
     const source = edgeSource(input, edge);
-    if (dst === undefined || source === undefined) continue;
+    if (source === undefined) continue;
     out.push(
       unit({
         origin: { kind: 'edge', edge: edge.id, resource: resource.id },
         source,
-        targets: [{ dst: [dst], allow: allowOf(resource.protocols) }],
+        targets: resourceTargets(resource),
         grants: [],
         reach: { kind: 'network', network: resource.network },
         dstPosture: undefined,
@@ -124,12 +151,12 @@ function compileRoles(input: NetworksInput): UnitSpec[] {
     const source = principalSource([`group-id:${role.group}`], undefined);
     for (const network of input.networks.values()) {
       if (!network.active || (role.network !== undefined && role.network !== network.id)) continue;
-      const add = (dst: DstSpec, allow: readonly ProtoPorts[], resource: number | undefined): void => {
+      const add = (targets: readonly TargetSpec[], resource: number | undefined): void => {
         out.push(
           unit({
             origin: { kind: 'role', role: role.id, resource },
             source,
-            targets: [{ dst: [dst], allow }],
+            targets,
             grants: [],
             reach: { kind: 'network', network: network.id },
             dstPosture: undefined,
@@ -137,12 +164,12 @@ function compileRoles(input: NetworksInput): UnitSpec[] {
         );
       };
       const plain = plainRoutes(input, network.id);
-      if (plain !== undefined) add(plain, [{ protocols: undefined, ports: [ANY_PORT] }], undefined);
+      if (plain !== undefined)
+        add([{ dst: [plain], allow: [{ protocols: undefined, ports: [ANY_PORT] }] }], undefined);
       for (const resource of input.resources.values()) {
         const manual = (resource.accessMode ?? 'manual') === 'manual';
         if (resource.network !== network.id || !resource.networkWide || !manual || !resource.active) continue;
-        const dst = resourceDst(resource);
-        if (dst !== undefined) add(dst, allowOf(resource.protocols), resource.id);
+        add(resourceTargets(resource), resource.id);
       }
     }
   }

@@ -118,6 +118,8 @@ export function dstKey(dst: DstSpec): string {
       return '*';
     case 'internet':
       return '@';
+    case 'resolver':
+      return '?';
     case 'atom':
       return dst.atom;
     case 'literal':

@@ -72,7 +72,9 @@ export type DstSpec =
   | { readonly kind: 'any' }
   | { readonly kind: 'atom'; readonly atom: string }
   | { readonly kind: 'literal'; readonly set: IpSet; readonly pieces: readonly Piece[] }
-  | { readonly kind: 'internet' };
+  | { readonly kind: 'internet' }
+  /** The resolver of a network's gateways. */
+  | { readonly kind: 'resolver' };
 
 /** One range of a literal destination and its spelling. */
 export interface Piece {

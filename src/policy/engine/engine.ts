@@ -2,13 +2,15 @@ import type { Policy } from '../ast.ts';
 import type { SourceSpec } from '../compile/unit.ts';
 import { ALLOW_ALL_POLICY } from '../parse/policy.ts';
 import { DEFAULT_SETTINGS, type WorldSettings } from '../world.ts';
-import { hasBit, isZero } from './bits.ts';
+import { hasBit, isZero, slotsOf } from './bits.ts';
 import type { Change, ChangeSet } from './change.ts';
 import { type Core, createCore, type Delta } from './core.ts';
 import type { DeviceState } from './device-state.ts';
 import { effectsOf } from './effects.ts';
 import { buildFilter, type FilterTemplate, filterTemplate } from './filter.ts';
 import type { PacketFilter, PeerView, SelfView, SshPolicy } from './output.ts';
+import type { Profile } from './profile.ts';
+import type { Program } from './program.ts';
 import { addressTexts, type SourceText } from './source-texts.ts';
 import { buildSsh } from './ssh.ts';
 import { applyToWorld, newTouched } from './touch.ts';
@@ -30,6 +32,8 @@ export interface PolicyEngine {
   view(viewer: number, peer: number): PeerView;
   /** The prefixes that a viewer gets from a peer. */
   routes(viewer: number, peer: number): readonly string[];
+  /** Ids of the resources that access edges and roles open to a device, ascending. */
+  opened(device: number): readonly number[];
   /** Devices of equal class see byte-identical views of every third device. Holds until the next change. */
   viewerClass(device: number): number;
   has(device: number): boolean;
@@ -73,6 +77,7 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
   const sshPolicies = new Map<number, SshPolicy>();
   const sshOfUsers = new Map<number, SshPolicy>();
   const classIds = new WeakMap<object, number>();
+  const openedBy = new WeakMap<Profile, readonly number[]>();
   let nextClass = 1;
   const shared = new Map<string, PacketFilter>();
   const templates = new WeakMap<DeviceState, FilterTemplate>();
@@ -212,6 +217,16 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
       const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];
       return from && to && views.sees(from, to) ? views.routes(from, to) : [];
     },
+    opened(id) {
+      const profile = core.devices.get(id)?.profile;
+      if (profile === undefined) return [];
+      let resources = openedBy.get(profile);
+      if (resources === undefined) {
+        resources = openedTo(core.program(), profile);
+        openedBy.set(profile, resources);
+      }
+      return resources;
+    },
     viewerClass(id) {
       const profile = core.devices.get(id)?.profile;
       if (profile === undefined) return 0;
@@ -227,6 +242,16 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     policy: () => world.policy,
     fork: (changes) => forkOf(core, changes),
   };
+}
+
+function openedTo(program: Program, profile: Profile): readonly number[] {
+  const found = new Set<number>();
+  for (const slot of slotsOf(profile.net.src)) {
+    const origin = program.units.get(slot)?.spec.origin;
+    if ((origin?.kind === 'edge' || origin?.kind === 'role') && origin.resource !== undefined)
+      found.add(origin.resource);
+  }
+  return [...found].sort((a, b) => a - b);
 }
 
 /** Where rules with `via` exist, a carrier that comes or goes decides about the others too. */

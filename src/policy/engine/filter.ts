@@ -140,6 +140,8 @@ const dstPorts = (texts: readonly string[], ports: readonly PortRange[]): DstPor
   texts.flatMap((IP) => ports.map(({ first, last }) => ({ IP, Ports: { First: first, Last: last } })));
 
 const EVERYTHING = ['*'];
+/** A client that is an app connector answers DNS questions of whoever could send a packet to this address. */
+const RESOLVER_TEXTS = ['0.0.0.0'];
 
 /** How the filter spells the part of a destination that is this device or behind it. */
 export function destinationTexts(
@@ -161,6 +163,8 @@ export function destinationTexts(
         : [];
     case 'internet':
       return device.exit && device.wild ? INTERNET_TEXTS : [];
+    case 'resolver':
+      return reach.kind === 'network' && device.networks.includes(reach.network) ? RESOLVER_TEXTS : [];
     case 'literal':
       return dst.pieces.filter((piece) => concerns(device, piece, reach)).map((piece) => piece.text);
   }

@@ -16,6 +16,8 @@ import type { SlotTable } from './slots.ts';
 export const ANY_ATOM = '*';
 export const INTERNET_ATOM = '@internet';
 export const DANGER_ATOM = '!';
+/** The resolver of a network's gateways. */
+export const resolverAtom = (network: number): string => `@resolver:${network}`;
 
 export interface Unit {
   readonly slot: number;
@@ -134,6 +136,7 @@ export function buildProgram(input: ProgramInput): Program {
   const destination = (dst: DstSpec, network: number): Atom => {
     if (dst.kind === 'any') return atom(ANY_ATOM);
     if (dst.kind === 'internet') return atom(INTERNET_ATOM);
+    if (dst.kind === 'resolver') return atom(resolverAtom(network));
     return dst.kind === 'atom' ? atom(dst.atom) : literal(dst.set, network);
   };
 

@@ -9,6 +9,7 @@ export interface RouteBits {
   readonly src: Bits;
   readonly dst: Bits;
   readonly via: Bits;
+  readonly rivals: readonly Rival[];
 }
 
 export function routeBitsOf(program: Program, device: DeviceState, asFile: boolean): RouteBits[] {
@@ -45,8 +46,26 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
       );
       if (leads) setBit(via, unit.slot);
     }
-    return { route, src, dst, via };
+    return { route, src, dst, via, rivals: rivalsOf(program, route) };
   });
+}
+
+/** Rules that lead to a prefix in another network, by which it competes with this route. */
+export interface Rival {
+  readonly network: number;
+  readonly dst: Bits;
+}
+
+/**
+ * The networks of lower id that have resources in the prefix. Equal prefixes of two networks are two places, and a client
+ * takes one peer for a prefix: whoever may reach both gets the network that was there first.
+ */
+export function rivalsOf(program: Program, route: RouteInfo): Rival[] {
+  if (route.layer !== 'resource') return [];
+  return program.literals
+    .touching(route)
+    .filter(({ network }) => network !== 0 && network < route.network)
+    .map(({ network, bits }) => ({ network, dst: bits.netDst }));
 }
 
 export interface CarrierQuestion {

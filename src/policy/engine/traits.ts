@@ -5,7 +5,14 @@ import { INTERNET } from '../ranges.ts';
 import type { DeviceInput } from '../world.ts';
 import type { Atom, LiteralAtom } from './atoms.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
-import { ANY_ATOM, DANGER_ATOM, INTERNET_ATOM, type PostureGate, type Program } from './program.ts';
+import {
+  ANY_ATOM,
+  DANGER_ATOM,
+  INTERNET_ATOM,
+  type PostureGate,
+  type Program,
+  resolverAtom,
+} from './program.ts';
 
 /** The part of a device's state that its traits follow from. */
 export type Basics = Omit<DeviceState, 'profile'> & { readonly principals: readonly string[] };
@@ -44,6 +51,7 @@ export function traitsOf(program: Program, device: Basics): Traits {
     pushAtom(program, ANY_ATOM, dst);
     if (device.exit) pushAtom(program, INTERNET_ATOM, dst);
   }
+  if (!sourceOnly) for (const network of device.networks) pushAtom(program, resolverAtom(network), dst);
   addLiterals(program, device, src, sourceOnly ? [] : dst);
   const via = program.viaUnits.filter((unit) => carries(unit.spec, device)).map((unit) => unit.slot);
   const failed = program.gates.filter((gate) => !passes(gate, device.input));

@@ -1,3 +1,4 @@
+import { intersects } from './bits.ts';
 import { DISABLE_IPV4, peerCaps } from './caps.ts';
 import type { Core } from './core.ts';
 import type { DeviceState } from './device-state.ts';
@@ -82,6 +83,11 @@ export function createViews(core: Core): Views {
         firstWithTags: (tags: readonly string[]) => firstWithTags(peer, bits, tags, lookup),
       };
       if (all.includes(route.text) || !carriesFor(core.program(), question)) continue;
+      const taken = bits.rivals.some(
+        ({ network, dst }) =>
+          lookup(network, route.text) !== undefined && intersects(viewer.profile.net.src, dst),
+      );
+      if (taken) continue;
       all.push(route.text);
       if (!route.exit) carried.push(route.text);
     }

@@ -1,5 +1,13 @@
-import { EMPTY_SET, type IpSet, parseAddr, setOfAddrs } from '../../kernel/netip/index.ts';
+import {
+  EMPTY_SET,
+  formatPrefix,
+  type IpSet,
+  masked,
+  parseAddr,
+  setOfAddrs,
+} from '../../kernel/netip/index.ts';
 import type { Policy } from '../ast.ts';
+import { resourcePrefixes } from '../compile/networks.ts';
 import { RESERVED_TAG_PREFIX } from '../validate/index.ts';
 import type {
   DeviceInput,
@@ -129,8 +137,11 @@ function resourceRoutes(world: WorldState): Map<number, RouteInfo[]> {
   for (const resource of world.resources.values()) {
     if (!resource.active || world.networks.get(resource.network)?.active !== true) continue;
     if (!linked.has(resource.id) && !(resource.networkWide && byRole.has(resource.network))) continue;
-    const route = routeInfo(resource.address, 'resource', resource.network);
-    if (route !== undefined) push(out, resource.network, route);
+    for (const prefix of resourcePrefixes(resource)) {
+      const text = formatPrefix(masked(prefix));
+      const route = routeInfo(text, 'resource', resource.network);
+      if (route !== undefined) push(out, resource.network, route);
+    }
   }
   return out;
 }

@@ -57,6 +57,8 @@ export function namesDestination(dst: DstSpec, reach: Reach, source: Endpoint, t
       return target.principals.has(dst.atom);
     case 'internet':
       return !isEmptySet(target.addresses) && setCovers(INTERNET, target.addresses);
+    case 'resolver':
+      return false;
     case 'literal':
       return touches(dst.set, target.addresses);
   }

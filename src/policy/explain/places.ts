@@ -1,10 +1,5 @@
-import {
-  type Addr,
-  formatAddr,
-  parseAddrOrPrefix,
-  setContains,
-  setOfRanges,
-} from '../../kernel/netip/index.ts';
+import { type Addr, formatAddr, setContains, setOfRanges } from '../../kernel/netip/index.ts';
+import { resourcePrefixes } from '../compile/networks.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import { primaryKey } from '../engine/world-state.ts';
@@ -52,7 +47,7 @@ export function resolvePlace(core: Core, place: Place): Resolved {
   if (place.kind === 'resource') {
     const resource = core.world.resources.get(place.id);
     if (resource === undefined) return nothing(`resource ${place.id}`, 'there is no such resource');
-    const addr = parseAddrOrPrefix(resource.address)?.addr;
+    const addr = resourcePrefixes(resource)[0]?.addr;
     return addr === undefined
       ? nothing(`resource ${place.id}`, 'a resource with a DNS name is resolved by its gateway')
       : ofAddress(core, `resource ${place.id}`, addr);
