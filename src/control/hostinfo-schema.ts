@@ -7,7 +7,8 @@ import { formatPrefix, masked, parsePrefix } from '../kernel/netip/index.ts';
 
 const MAX_WORD = 256;
 const MAX_KEY = 2_048;
-const MAX_ROUTES = 1_000;
+/** A gateway advertises each resource of its network. */
+const MAX_ROUTES = 10_000;
 const MAX_TAGS = 100;
 const MAX_SERVICES = 256;
 const MAX_HOST_KEYS = 16;

@@ -3,9 +3,10 @@
  * follows the snapshot change by change; what a change means for packets is the policy engine's answer.
  */
 import { EVERYONE } from '../domain/groups/group-reads.ts';
-
 import type { Address } from '../domain/model/devices.ts';
+import type { Resource } from '../domain/model/networks.ts';
 import { opensNetwork } from '../domain/networks/network-roles.ts';
+import { isNamed } from '../domain/networks/resource-names.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import type { Change } from '../domain/ports/store.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
@@ -67,6 +68,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
   const roleIds = new Map<string, number>();
   /** What each device was last said to be, to tell reports that change nothing for the policy. */
   const lastDevice = new Map<number, string>();
+  const lastResource = new Map<number, string>();
   let nextExpiry = Number.POSITIVE_INFINITY;
 
   const ends = (at: number | null): void => {
@@ -162,11 +164,17 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       ? { kind: 'gateway-removed', id }
       : { kind: 'gateway', gateway: gatewayInput(snapshot, row) };
   };
-  const resourceChange = (id: number): PolicyChange => {
+  const resourceChange = (id: number): PolicyChange[] => {
     const row = snapshot.table('resource').get(String(id));
-    return row === undefined
-      ? { kind: 'resource-removed', id }
-      : { kind: 'resource', resource: resourceInput(row) };
+    if (row === undefined) {
+      lastResource.delete(id);
+      return [{ kind: 'resource-removed', id }];
+    }
+    const resource = resourceInput(snapshot, row);
+    const text = JSON.stringify(resource);
+    if (lastResource.get(id) === text) return [];
+    lastResource.set(id, text);
+    return [{ kind: 'resource', resource }];
   };
   const roleChange = (key: string): PolicyChange => {
     const id = roleIds.get(key) ?? roleIds.size + 1;
@@ -198,9 +206,16 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
 
   /** What a change of the store is for the policy, once each subject. */
   const translate = (changes: readonly Change[]): PolicyChange[] => {
-    const subjects = new Map<string, () => PolicyChange>();
-    const note = (kind: string, id: number | string, make: () => PolicyChange): void =>
+    const subjects = new Map<string, () => PolicyChange | PolicyChange[]>();
+    const note = (kind: string, id: number | string, make: () => PolicyChange | PolicyChange[]): void =>
       void subjects.set(`${kind} ${id}`, make);
+    /** The resources of a network that are names, where what its gateways resolve may be another. */
+    const noteNames = (network: number, concerned: (resource: Resource) => boolean): void => {
+      for (const resource of snapshot.table('resource').values()) {
+        const named = resource.addressKind === 'dns' && resource.network === network;
+        if (named && concerned(resource)) note('resource', resource.id, () => resourceChange(resource.id));
+      }
+    };
     const noteEdges = (ids: readonly number[]): void => {
       for (const id of ids) note('edge', id, () => edgeChange(id));
     };
@@ -233,7 +248,16 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
           break;
         case 'gateway':
           note('gateway', id, () => gatewayChange(id));
+          noteNames(Number(row?.network), () => true);
           break;
+        case 'resolvedName': {
+          const name = String(row?.name ?? change.key.slice(change.key.indexOf('/') + 1));
+          const device = Number(change.key.slice(0, change.key.indexOf('/')));
+          for (const { network } of snapshot.gatewaysOf(device)) {
+            noteNames(network, (resource) => isNamed(resource, name));
+          }
+          break;
+        }
         case 'resource':
           note('resource', id, () => resourceChange(id));
           noteEdges(edgesWhere((edge) => edge.resource === id));
@@ -292,7 +316,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
           break;
       }
     }
-    return [...subjects.values()].map((make) => make());
+    return [...subjects.values()].flatMap((make) => make());
   };
 
   /** Everything, once, when the snapshot has been loaded. */
@@ -303,7 +327,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       ...[...snapshot.table('group').values()].map(({ id }) => groupChange(id)),
       ...[...snapshot.table('network').values()].map(({ id }) => networkChange(id)),
       ...[...snapshot.table('gateway').values()].map(({ id }) => gatewayChange(id)),
-      ...[...snapshot.table('resource').values()].map(({ id }) => resourceChange(id)),
+      ...[...snapshot.table('resource').values()].flatMap(({ id }) => resourceChange(id)),
       ...[...snapshot.table('accessEdge').values()].map(({ id }) => edgeChange(id)),
       ...[...snapshot.table('groupNetworkRole').keys()].map(roleChange),
       ...[...snapshot.table('service').values()].map(({ id, name }) => serviceChange(id, name)),

@@ -14,15 +14,18 @@ import type {
   ResourceInput,
   ServiceInput,
 } from '../policy/index.ts';
+import { resolvedAddresses } from './network-serving.ts';
 
 const ports = (rules: PortRules): PolicyPorts => (rules.policy === 'allow-all' ? 'all' : rules.ports);
 
-export function resourceInput(resource: Resource): ResourceInput {
+/** What passes the gateways by is none of theirs. */
+export function resourceInput(snapshot: Snapshot, resource: Resource): ResourceInput {
   return {
     id: resource.id,
     network: resource.network,
-    active: resource.active,
+    active: resource.active && !resource.bypass,
     address: resource.addressText,
+    resolved: resolvedAddresses(snapshot, resource),
     protocols: {
       icmp: resource.protocols.allowIcmp,
       tcp: ports(resource.protocols.tcp),

@@ -13,7 +13,7 @@ import {
   isEmptyDelta,
 } from './class-state.ts';
 import { type DeviceRender, patchBetween, renderProfile } from './device-render.ts';
-import { dnsConfigOf } from './dns-config.ts';
+import type { DnsView } from './dns-view.ts';
 import { filterMember } from './first-map.ts';
 import type { MapStream } from './map-stream.ts';
 import type { NetworkView } from './network-view.ts';
@@ -24,6 +24,7 @@ import type { StreamRegistry } from './stream-registry.ts';
 export interface BroadcastParts {
   readonly snapshot: Snapshot;
   readonly network: NetworkView;
+  readonly dns: Pick<DnsView, 'text'>;
   readonly registry: StreamRegistry;
   /** Devices as they are now, and as the streams were last told. */
   readonly renders: ReadonlyMap<number, DeviceRender>;
@@ -43,7 +44,7 @@ export interface Broadcast {
 }
 
 export function createBroadcast(parts: BroadcastParts): Broadcast {
-  const { snapshot, network, registry, renders, told, clock, flowLogIds } = parts;
+  const { snapshot, network, dns, registry, renders, told, clock, flowLogIds } = parts;
 
   const profiles = (users: Iterable<number>): string =>
     [...users].map((user) => renderProfile(snapshot, user)).join(',');
@@ -126,17 +127,22 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
     }
   };
 
-  const commonMembers = (common: Pick<PendingChanges, 'dns' | 'profiles'>): string =>
-    [
-      ...(common.dns ? [`"DNSConfig":${JSON.stringify(dnsConfigOf(snapshot))}`] : []),
-      ...(common.profiles.size > 0 ? [`"UserProfiles":[${profiles(common.profiles)}]`] : []),
-    ].join(',');
+  /** The DNS settings, where they differ from what the client has: a client rebuilds its network map for them. */
+  const dnsMember = (stream: MapStream): string => {
+    const text = dns.text(stream.device);
+    if (text === stream.dnsText) return '';
+    stream.dnsText = text;
+    return `"DNSConfig":${text}`;
+  };
+  const profilesMember = (users: ReadonlySet<number>): string =>
+    users.size > 0 ? `"UserProfiles":[${profiles(users)}]` : '';
+  const joined = (...members: readonly string[]): string => members.filter((text) => text !== '').join(',');
 
   /** What every stream of the organization is told alike. */
   const tellAll = (pending: PendingChanges): void => {
-    const members = commonMembers(pending);
-    if (members === '') return;
-    const shared = new Map<Compression, Buffer>();
+    const people = profilesMember(pending.profiles);
+    if (people === '' && !pending.dns) return;
+    const shared = new Map<string, Buffer>();
     for (const stream of registry.streams()) {
       if (!stream.ready) continue;
       if (stream.backlog !== undefined) {
@@ -144,8 +150,11 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
         for (const user of pending.profiles) stream.backlog.profiles.add(user);
         continue;
       }
-      const message = shared.get(stream.compression) ?? encodeMessage(`{${members}}`, stream.compression);
-      shared.set(stream.compression, message);
+      const members = joined(pending.dns ? dnsMember(stream) : '', people);
+      if (members === '') continue;
+      const key = `${stream.compression} ${members}`;
+      const message = shared.get(key) ?? encodeMessage(`{${members}}`, stream.compression);
+      shared.set(key, message);
       send(stream, message);
     }
   };
@@ -219,7 +228,11 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
         return;
       }
       sendMembers(stream, peers);
-      sendMembers(stream, commonMembers(backlog));
+      if (stream.backlog !== undefined) {
+        Object.assign(stream.backlog, { ...backlog, own: false, devices: new Set() });
+        return;
+      }
+      sendMembers(stream, joined(backlog.dns ? dnsMember(stream) : '', profilesMember(backlog.profiles)));
     },
   };
 }

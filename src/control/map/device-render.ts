@@ -2,8 +2,10 @@
 
 import { isExpired, keyEnd } from '../../domain/devices/key-expiry.ts';
 import { encodeExternalId } from '../../domain/ids/external-id.ts';
+import type { Device } from '../../domain/model/devices.ts';
 import { deviceFqdn, loginName } from '../../domain/organizations/names.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { networkTag } from './connector-caps.ts';
 import type { PeerView } from './network-view.ts';
 
 /** The pseudo user of devices that belong to no person. The highest id there can be, so that no row ever has it. */
@@ -59,10 +61,19 @@ function hostFacts(facts: DeviceFacts): Record<string, unknown> {
   return shown;
 }
 
+/** The reserved tags that devices of gateways and service accounts bear; nobody gives or takes them. */
+function computedTags(snapshot: Snapshot, device: Device): string[] {
+  if (device.ownerKind === 'service_account') return [`tag:hf-sa-${device.owner}`];
+  if (device.ownerKind !== 'gateway') return [];
+  const gateway = snapshot.table('gateway').get(String(device.owner));
+  const network = gateway && snapshot.table('network').get(String(gateway.network));
+  return network === undefined ? [] : [networkTag(network)];
+}
+
 /** The members that viewers and the device itself share and that no patch can change. */
 export function fixedMembers(snapshot: Snapshot, facts: DeviceFacts, now: number): string {
   const { device } = facts;
-  const tags = [...facts.tags].sort();
+  const tags = [...facts.tags, ...computedTags(snapshot, device)].sort();
   return [
     `"ID":${device.id}`,
     `"StableID":${JSON.stringify(encodeExternalId('device', device.id))}`,

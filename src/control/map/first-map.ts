@@ -3,7 +3,6 @@ import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { type DerpMap, encodePart, joinMessage } from '../wire/index.ts';
 import type { ClassState } from './class-state.ts';
 import { type DeviceRender, renderProfile } from './device-render.ts';
-import { dnsConfigOf } from './dns-config.ts';
 import type { MapStream } from './map-stream.ts';
 import type { OwnView } from './network-view.ts';
 import type { OwnNode } from './own-node.ts';
@@ -14,7 +13,7 @@ export interface FirstMapParts {
   readonly own: OwnView;
   readonly state: ClassState;
   readonly renders: ReadonlyMap<number, DeviceRender>;
-  readonly stream: Pick<MapStream, 'device' | 'compression'>;
+  readonly stream: Pick<MapStream, 'device' | 'compression' | 'dnsText'>;
   /** The viewer's own user, which may own none of its peers. */
   readonly user: number;
   readonly derpMap: DerpMap;
@@ -36,7 +35,7 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
     `"ControlTime":${JSON.stringify(new Date(parts.now).toISOString())}`,
     `"Node":${parts.node.json}`,
     `"DERPMap":${JSON.stringify(parts.derpMap)}`,
-    `"DNSConfig":${JSON.stringify(dnsConfigOf(snapshot))}`,
+    `"DNSConfig":${stream.dnsText}`,
     `"Domain":${JSON.stringify(snapshot.organization.tailnetName)}`,
     '"CollectServices":false',
     filterMember(own),

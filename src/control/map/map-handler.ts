@@ -110,6 +110,7 @@ export function createMapHandler({
         viewers: NO_CLASS,
         ownText: '',
         own: undefined,
+        dnsText: '',
         backlog: undefined,
         openedAt: clock.now(),
         lastWrite: clock.now(),

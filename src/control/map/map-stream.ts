@@ -25,6 +25,8 @@ export interface MapStream {
   /** The device's own node as last sent, without what the device itself reported. */
   ownText: string;
   own: OwnView | undefined;
+  /** Its DNS settings as last sent. */
+  dnsText: string;
   /** What changed while the client was slow; undefined while it keeps up. */
   backlog: Backlog | undefined;
   readonly openedAt: number;

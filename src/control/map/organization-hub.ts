@@ -15,6 +15,7 @@ import type { DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
 import { type ClassState, createClassState } from './class-state.ts';
 import { type DeviceRender, ownerUser, renderDevice } from './device-render.ts';
+import { createDnsView } from './dns-view.ts';
 import { buildFirstMap } from './first-map.ts';
 import type { MapStream } from './map-stream.ts';
 import { renderOwnNode } from './own-node.ts';
@@ -89,21 +90,14 @@ export interface OrganizationHubParts {
   readonly onBroken: () => void;
 }
 
-/** Services have names in the network's own domain. */
-function namesService(change: Change): boolean {
-  if (change.kind === 'service') return true;
-  if (change.kind !== 'address') return false;
-  const { before, after } = change as Change<'address'>;
-  return (after ?? before)?.holderKind === 'service';
-}
-
 export function createOrganizationHub(parts: OrganizationHubParts): OrganizationHub {
   const { snapshot, network, clock, derpMap, flowLogIds, onApplied, onError } = parts;
   const renders = new Map<number, DeviceRender>();
   for (const [id, facts] of snapshot.devices) renders.set(id, renderDevice(snapshot, facts, clock.now()));
   const told = new Map(renders);
   const registry = createStreamRegistry(network);
-  const broadcast = createBroadcast({ snapshot, network, registry, renders, told, clock, flowLogIds });
+  const dns = createDnsView({ snapshot, opened: network.opened });
+  const broadcast = createBroadcast({ snapshot, network, dns, registry, renders, told, clock, flowLogIds });
   const lost = new Map<number, DeviceFacts>();
   const watchers = new Set<HubWatcher>();
   let pending = noPendingChanges();
@@ -139,6 +133,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     // Clients would send their logs to the vendor otherwise. Those that may be asked for flow logs must not be told.
     const keepLogs = !snapshot.settings().network_flow_logging && facts.live?.flowLogs !== true;
     if (keepLogs) parts.told.add(stream.discoKey);
+    stream.dnsText = dns.text(stream.device);
     return buildFirstMap({
       snapshot,
       node,
@@ -163,7 +158,9 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       else renders.set(id, renderDevice(snapshot, facts, clock.now()));
       for (const state of registry.classes()) state.list.touch(id);
     }
-    addEffects(pending, network.update(changes, touched));
+    const effects = network.update(changes, touched);
+    addEffects(pending, effects);
+    if (dns.update(changes, touched, effects.standing.size > 0)) pending.dns = true;
     onApplied(changes, touched);
     for (const watcher of [...watchers]) watcher.applied(changes);
     schedule();
@@ -184,8 +181,6 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     const id = snapshot.apply(change);
     carrier();
     if (id !== undefined) touched.add(id);
-    if (namesService(change)) pending.dns = true;
-    if (change.kind === 'dnsConfig') pending.dns = true;
     // Told to each device in its own node.
     if (change.kind === 'setting' && change.key === FLOW_LOG_SETTING)
       for (const { device } of registry.streams()) pending.own.add(device);
@@ -265,6 +260,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       if (effects !== undefined) {
         addEffects(pending, effects);
         for (const watcher of [...watchers]) watcher.applied([]);
+        if (dns.update([], new Set(), effects.standing.size > 0)) pending.dns = true;
       }
       schedule();
     },

@@ -7,6 +7,7 @@ import { type ClientAccess, createClientAccess } from '../../effective-policy/cl
 import { createEffectivePolicy } from '../../effective-policy/effective-policy.ts';
 import type { ChangeSet, SshPolicy as PolicySsh } from '../../policy/index.ts';
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
+import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
 import { serviceCapabilities } from './service-caps.ts';
 import { sshPolicyOf } from './ssh-policy.ts';
@@ -31,6 +32,8 @@ export interface PolicyView extends NetworkView {
   readonly clients: ClientAccess;
   /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
   update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
+  /** Ids of the resources that are open to a device. */
+  opened(device: number): readonly number[];
   /** Lets time pass; undefined when nothing ended. */
   expire(now: number): ViewEffects | undefined;
 }
@@ -109,13 +112,18 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
           ...BASE_CAPABILITIES,
           ...roleCapabilities(device),
           ...serviceCapabilities(snapshot, device, (host) => peer(device, host)),
+          ...connectorCaps(snapshot, device),
           ...(self.capMap as CapMap),
         },
         allowedIPs: self.allowedIPs,
         primaryRoutes: self.primaryRoutes,
       };
     },
-    update: (changes, touched) => withServices(gather(policy.apply(changes, touched)), changes),
+    opened: engine.opened,
+    update: (changes, touched) => {
+      const effects = withServices(gather(policy.apply(changes, touched)), changes);
+      return { ...effects, own: effects.own.union(connectorsConcerned(snapshot, changes)) };
+    },
     expire: (time) => {
       const changes = policy.expire(time);
       return changes === undefined ? undefined : gather(changes);

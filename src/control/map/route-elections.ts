@@ -8,7 +8,8 @@ import { isEffective, isExitPrefix } from '../../domain/devices/routes.ts';
 import { isBound } from '../../domain/networks/gateway-binding.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { formatPrefix, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
+import { networkPrefixes } from '../../effective-policy/network-serving.ts';
+import { formatPrefix, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
 import { servedBy } from './service-caps.ts';
 
 /** Routes outside any network compete as network 0. */
@@ -36,6 +37,9 @@ function takesPart(snapshot: Snapshot, { device }: DeviceFacts): boolean {
   return owner !== undefined && owner.suspendedAt === null;
 }
 
+/** Changes that may make gateways carry something else. */
+const GATEWAY_KINDS: ReadonlySet<string> = new Set(['gateway', 'resource', 'network', 'resolvedName']);
+
 const keyOf = (network: number, prefix: string): string => `${network}/${prefix}`;
 
 function electionKey(key: string): { network: number; prefix: string } {
@@ -46,16 +50,6 @@ function electionKey(key: string): { network: number; prefix: string } {
 export function createRouteElections(snapshot: Snapshot): RouteElections {
   const servers = new Map<string, Set<number>>();
   const served = new Map<number, ReadonlySet<string>>();
-
-  /** The prefixes of a network's resources, as routes. */
-  const resourcePrefixes = (network: number): string[] => {
-    if (snapshot.table('network').get(String(network))?.active !== true) return [];
-    return [...snapshot.table('resource').values()].flatMap((resource) => {
-      const prefix = parseAddrOrPrefix(resource.addressText);
-      const routed = resource.network === network && resource.active && prefix !== undefined;
-      return routed ? [formatPrefix(masked(prefix))] : [];
-    });
-  };
 
   const servedNow = (id: number): ReadonlySet<string> => {
     const facts = snapshot.devices.get(id);
@@ -73,7 +67,8 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
     }
     for (const gateway of snapshot.table('gateway').values()) {
       if (gateway.device !== id || !isBound(gateway)) continue;
-      for (const prefix of resourcePrefixes(gateway.network)) keys.add(keyOf(gateway.network, prefix));
+      for (const prefix of networkPrefixes(snapshot, gateway.network))
+        keys.add(keyOf(gateway.network, prefix));
     }
     return keys;
   };
@@ -123,7 +118,7 @@ export function createRouteElections(snapshot: Snapshot): RouteElections {
         for (const host of snapshot.table('serviceHost').values())
           if (host.service === Number(key)) devices.add(host.device);
       }
-      if (kind === 'gateway' || kind === 'resource' || kind === 'network') gateways = true;
+      if (GATEWAY_KINDS.has(kind)) gateways = true;
       if (kind !== 'membership') continue;
       for (const { device } of snapshot.devices.values()) {
         if (device.ownerKind === 'membership' && device.owner === Number(key)) devices.add(device.id);

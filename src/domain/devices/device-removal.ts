@@ -17,6 +17,9 @@ export async function removeDevice(tx: Tx, device: Device): Promise<void> {
   for (const { network, prefix } of await tx.find('routePrimary', org, { device: id })) {
     await tx.remove('routePrimary', org, { network, prefix });
   }
+  for (const { name } of await tx.find('resolvedName', org, { device: id })) {
+    await tx.remove('resolvedName', org, { device: id, name });
+  }
   for (const { tag } of await tx.find('deviceTag', org, { device: id })) {
     await tx.remove('deviceTag', org, { device: id, tag });
   }

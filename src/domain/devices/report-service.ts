@@ -51,7 +51,11 @@ export function createReportService({ store, random, policy }: ReportServicePart
           objectId: id,
           objectName: patch?.label ?? device.label,
           field: routesChanged ? 'advertisedRoutes' : 'hostinfo',
-          after: routesChanged ? report.advertised : patch,
+          after: !routesChanged
+            ? patch
+            : device.ownerKind === 'gateway'
+              ? report.advertised.length
+              : report.advertised,
         });
       });
     },

@@ -182,6 +182,13 @@ export const routePrimary = entity(
 );
 export type RoutePrimary = RowOf<typeof routePrimary.columns>;
 
+/** The addresses that a gateway's device found for a name that it resolves for others. */
+export const resolvedName = entity(
+  { device: integer(), name: text(), addresses: json<readonly string[]>() },
+  { key: ['device', 'name'], volatile: true },
+);
+export type ResolvedName = RowOf<typeof resolvedName.columns>;
+
 export const service = entity(
   {
     id: integer(),

@@ -41,6 +41,7 @@ export const entities = {
   address: devices.address,
   route: devices.route,
   routePrimary: devices.routePrimary,
+  resolvedName: devices.resolvedName,
   service: devices.service,
   serviceHost: devices.serviceHost,
   deviceShare: devices.deviceShare,

@@ -15,6 +15,7 @@ import type {
   RoutePrimary,
 } from '../model/devices.ts';
 import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
+import type { Gateway } from '../model/networks.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
@@ -43,6 +44,8 @@ export interface Snapshot {
   policy(): PolicyVersion | undefined;
   /** The rows of a kind by their key. */
   table<K extends TableKind>(kind: K): ReadonlyMap<string, Row<K>>;
+  /** The gateways that a device stands for. */
+  gatewaysOf(device: number): readonly Gateway[];
   /** The addresses of a service. */
   serviceAddresses(service: number): readonly string[];
   /** What a device serves, or may serve, of services. */
@@ -84,6 +87,7 @@ export const TABLE_KINDS = [
   'service',
   'serviceHost',
   'serialNumber',
+  'resolvedName',
 ] as const satisfies readonly EntityKind[];
 export type TableKind = (typeof TABLE_KINDS)[number];
 
@@ -189,6 +193,10 @@ export function createSnapshot(organization: Organization): Snapshot {
     setting: (name) => settingRows.get(name),
     dns: () => dns,
     policy: () => policy,
+    gatewaysOf: (device) =>
+      [...(tables.get('gateway')?.values() ?? [])]
+        .map((row) => row as Gateway)
+        .filter((gateway) => gateway.device === device),
     serviceAddresses: (service) => serviceIps.get(service) ?? [],
     servicesOf: (device) => hosted.get(device)?.values() ?? [],
     clientAddresses: (client) => (clientIps.get(client) ?? []).map(({ ip }) => ip),

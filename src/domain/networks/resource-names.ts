@@ -1,0 +1,74 @@
+/**
+ * Resources that are names. A network's gateways resolve them, as app connectors do: they answer the DNS questions of those
+ * who have access, and say which addresses each name has. What of that becomes a route is decided here.
+ */
+import { parseAddr, parsePrefix, setContains, setOfPrefixes } from '../../kernel/netip/index.ts';
+import type { Resource } from '../model/networks.ts';
+
+type Named = Pick<Resource, 'addressKind' | 'addressText'>;
+
+export const normalName = (text: string): string => text.trim().toLowerCase().replace(/\.$/u, '');
+
+export const isPatternName = (text: string): boolean => /[*?]/u.test(text);
+
+/**
+ * What a gateway is told to resolve: the name itself, or `*.` and the part behind the last label with a `*` or `?`. Undefined
+ * for what is no name, and for patterns whose end is open: no client can tell whom to ask for those.
+ */
+export function connectorDomain({ addressKind, addressText }: Named): string | undefined {
+  if (addressKind !== 'dns') return undefined;
+  const labels = normalName(addressText).split('.');
+  const last = labels.findLastIndex(isPatternName);
+  if (last < 0) return labels.join('.');
+  const suffix = labels.slice(last + 1);
+  return suffix.length === 0 ? undefined : `*.${suffix.join('.')}`;
+}
+
+/** The names that a client asks the gateways for: this one and all below it. */
+export const dnsSuffix = (domain: string): string => domain.replace(/^\*\./u, '');
+
+const patterns = new Map<string, RegExp>();
+const MAX_PATTERNS = 10_000;
+
+/** Whether a name is the resource's: equal to it, or fits its pattern (`*` is any characters, `?` one). */
+export function isNamed(resource: Named, name: string): boolean {
+  if (resource.addressKind !== 'dns') return false;
+  const own = normalName(resource.addressText);
+  if (!isPatternName(own)) return own === name;
+  let expression = patterns.get(own);
+  if (expression === undefined) {
+    const escaped = own
+      .replace(/[.+^${}()|[\]\\]/gu, '\\$&')
+      .replace(/\*+/gu, '.*')
+      .replace(/\?/gu, '.');
+    expression = new RegExp(`^${escaped}$`, 'u');
+    if (patterns.size >= MAX_PATTERNS) patterns.clear();
+    patterns.set(own, expression);
+  }
+  return expression.test(name);
+}
+
+/**
+ * Where no name leads, whatever a gateway says: this host, the network's own devices, link-local and multicast addresses. A
+ * gateway could otherwise draw the traffic of other devices to itself.
+ */
+const NEVER = setOfPrefixes(
+  [
+    '0.0.0.0/8',
+    '100.64.0.0/10',
+    '127.0.0.0/8',
+    '169.254.0.0/16',
+    '224.0.0.0/3',
+    '::/127',
+    'fd7a:115c:a1e0::/48',
+    'fe80::/10',
+    'ff00::/8',
+  ]
+    .map(parsePrefix)
+    .filter((prefix) => prefix !== undefined),
+);
+
+export function isResolvable(text: string): boolean {
+  const addr = parseAddr(text);
+  return addr !== undefined && !setContains(NEVER, addr);
+}

@@ -1,0 +1,39 @@
+/** What the gateways of a network do for its resources: which devices they are, what they resolved, what they carry. */
+import type { Resource } from '../domain/model/networks.ts';
+import { isBound } from '../domain/networks/gateway-binding.ts';
+import { isNamed, isPatternName, isResolvable, normalName } from '../domain/networks/resource-names.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import { formatPrefix, masked, parseAddrOrPrefix } from '../kernel/netip/index.ts';
+
+/** The devices that serve a network now. */
+export const servingDevices = (snapshot: Snapshot, network: number): number[] =>
+  [...snapshot.table('gateway').values()].flatMap((gateway) =>
+    gateway.network === network && isBound(gateway) ? [gateway.device] : [],
+  );
+
+/** The addresses that the gateways of a resource's network have found for its name or names. */
+export function resolvedAddresses(snapshot: Snapshot, resource: Resource): string[] {
+  if (resource.addressKind !== 'dns') return [];
+  const devices = new Set(servingDevices(snapshot, resource.network));
+  if (devices.size === 0) return [];
+  const names = snapshot.table('resolvedName');
+  const own = normalName(resource.addressText);
+  const rows = isPatternName(own)
+    ? [...names.values()].filter(({ device, name }) => devices.has(device) && isNamed(resource, name))
+    : [...devices].flatMap((device) => names.get(`${device}/${own}`) ?? []);
+  const found = new Set(rows.flatMap(({ addresses }) => addresses.filter(isResolvable)));
+  return [...found].sort();
+}
+
+/** What the gateways of a network carry for its resources: the prefixes of addresses and of names that were resolved. */
+export function networkPrefixes(snapshot: Snapshot, network: number): string[] {
+  if (snapshot.table('network').get(String(network))?.active !== true) return [];
+  const prefixes = new Set<string>();
+  for (const resource of snapshot.table('resource').values()) {
+    if (resource.network !== network || !resource.active || resource.bypass) continue;
+    const own = parseAddrOrPrefix(resource.addressText);
+    const all = own === undefined ? resolvedAddresses(snapshot, resource).map(parseAddrOrPrefix) : [own];
+    for (const prefix of all) if (prefix !== undefined) prefixes.add(formatPrefix(masked(prefix)));
+  }
+  return [...prefixes].sort();
+}
