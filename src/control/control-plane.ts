@@ -11,6 +11,7 @@ import { createPostureIdentity } from '../domain/devices/posture-identity.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
 import { createToldClients } from '../domain/flow-logs/flow-log-consent.ts';
 import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
+import { createNameReports } from '../domain/networks/name-reports.ts';
 import type { EphemeralQuery } from '../domain/ports/ephemeral-query.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
@@ -23,6 +24,7 @@ import { createClientCalls } from './c2n/client-calls.ts';
 import { createClientFacts } from './c2n/client-facts.ts';
 import { hostedServicesQuestion } from './c2n/hosted-services.ts';
 import { postureIdentityQuestion } from './c2n/posture-identity.ts';
+import { resolvedNamesQuestion, UNTOLD_NAMES_MS } from './c2n/resolved-names.ts';
 import { createGatewayFeed } from './gateways/gateway-feed.ts';
 import { createHubs } from './hubs.ts';
 import { answerText, statusOf } from './machine/answers.ts';
@@ -108,6 +110,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     questions: [
       hostedServicesQuestion(createServiceHosting({ store, policy })),
       postureIdentityQuestion(createPostureIdentity({ store })),
+      resolvedNamesQuestion({ reports: createNameReports({ store }), clock }),
     ],
     onError,
   });
@@ -175,6 +178,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   let stopKeepAlives = (): void => undefined;
   let maintenance: NodeJS.Timeout | undefined;
   let expiry: NodeJS.Timeout | undefined;
+  let asking: NodeJS.Timeout | undefined;
   parts.replica.onLost(async (lost) => presence.takeOver(lost));
 
   /** What the others believe of the devices that are connected here is put right. */
@@ -214,11 +218,16 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         }
       }, EXPIRY_MS);
       expiry.unref();
+      asking = setInterval(() => {
+        for (const hub of hubs.all()) clientFacts.look(hub);
+      }, UNTOLD_NAMES_MS);
+      asking.unref();
     },
     close: async () => {
       stopKeepAlives();
       clearInterval(maintenance);
       clearInterval(expiry);
+      clearInterval(asking);
       waiters.close();
       calls.close();
       await transport.drain(DRAIN_MS);

@@ -24,6 +24,8 @@ export interface ClientFacts {
   opened(hub: Hub, device: number): void;
   /** After the changes are in the hub's snapshot. */
   applied(hub: Hub, changes: readonly Change[], touched: ReadonlySet<number>): void;
+  /** Asks the devices of gateways whose answer may be another though nothing said so. */
+  look(hub: Hub): void;
 }
 
 export interface ClientFactsParts {
@@ -61,6 +63,10 @@ export function createClientFacts({ calls, questions, onError }: ClientFactsPart
   };
 
   return {
+    look: (hub) => {
+      for (const { device } of hub.snapshot.table('gateway').values())
+        if (device !== null && hub.connected(device)) consider(hub, device);
+    },
     opened: (hub, device) => {
       for (const versions of known) versions.delete(device);
       consider(hub, device);

@@ -11,6 +11,7 @@ import type {
   DeviceAttribute,
   DeviceLive,
   Presence,
+  ResolvedName,
   Route,
   RoutePrimary,
 } from '../model/devices.ts';
@@ -19,6 +20,8 @@ import type { Gateway } from '../model/networks.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
+
+import { createDeviceIndex } from './device-index.ts';
 
 /** Everything about one device. The parts are replaced, never changed. */
 export interface DeviceFacts {
@@ -46,6 +49,8 @@ export interface Snapshot {
   table<K extends TableKind>(kind: K): ReadonlyMap<string, Row<K>>;
   /** The gateways that a device stands for. */
   gatewaysOf(device: number): readonly Gateway[];
+  /** The names that a device has resolved. */
+  resolvedBy(device: number): readonly ResolvedName[];
   /** The addresses of a service. */
   serviceAddresses(service: number): readonly string[];
   /** What a device serves, or may serve, of services. */
@@ -113,6 +118,8 @@ export function createSnapshot(organization: Organization): Snapshot {
   const tables = new Map<TableKind, Map<string, Row<TableKind>>>(
     TABLE_KINDS.map((kind) => [kind, new Map()]),
   );
+  const gateways = createDeviceIndex((row: Gateway) => row.device);
+  const resolved = createDeviceIndex((row: ResolvedName) => row.device);
   const serviceIps = new Map<number, readonly string[]>();
   /** By device, then by service. */
   const hosted = new Map<number, Map<number, Row<'serviceHost'>>>();
@@ -193,10 +200,8 @@ export function createSnapshot(organization: Organization): Snapshot {
     setting: (name) => settingRows.get(name),
     dns: () => dns,
     policy: () => policy,
-    gatewaysOf: (device) =>
-      [...(tables.get('gateway')?.values() ?? [])]
-        .map((row) => row as Gateway)
-        .filter((gateway) => gateway.device === device),
+    resolvedBy: resolved.of,
+    gatewaysOf: gateways.of,
     serviceAddresses: (service) => serviceIps.get(service) ?? [],
     servicesOf: (device) => hosted.get(device)?.values() ?? [],
     clientAddresses: (client) => (clientIps.get(client) ?? []).map(({ ip }) => ip),
@@ -277,6 +282,10 @@ export function createSnapshot(organization: Organization): Snapshot {
         default: {
           if (!isTableKind(change.kind)) return undefined;
           if (change.kind === 'serviceHost') applyServiceHost(change as Change<'serviceHost'>);
+          if (change.kind === 'gateway')
+            gateways.set(change.key, (change as Change<'gateway'>).after ?? undefined);
+          if (change.kind === 'resolvedName')
+            resolved.set(change.key, (change as Change<'resolvedName'>).after ?? undefined);
           const row = (change as Change<TableKind>).after;
           if (row === null) tables.get(change.kind)?.delete(change.key);
           else tables.get(change.kind)?.set(change.key, row);

@@ -1,0 +1,53 @@
+/** The names that a gateway's device has resolved, as it tells when it is asked. Not audited, like all that devices report. */
+import type { Device } from '../model/devices.ts';
+import type { Store } from '../ports/store.ts';
+import { isResolvable, normalName } from './resource-names.ts';
+
+export interface NameReports {
+  /** All that the device knows: what it told before and does not tell now is forgotten. Errors: none of its own. */
+  report(
+    device: Pick<Device, 'org' | 'id'>,
+    names: Readonly<Record<string, readonly string[] | null>>,
+  ): Promise<void>;
+}
+
+const MAX_NAMES = 5_000;
+const MAX_ADDRESSES = 64;
+const NAME = /^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/u;
+const BY = { kind: 'system', id: '', name: 'control' } as const;
+
+export function createNameReports({ store }: { readonly store: Pick<Store, 'write' | 'find'> }): NameReports {
+  return {
+    report: async ({ org, id: device }, names) => {
+      const found = usable(names);
+      const known = await store.find('resolvedName', org, { device });
+      const same =
+        known.length === found.size &&
+        known.every(({ name, addresses }) => found.get(name)?.join() === addresses.join());
+      if (same) return;
+      await store.write({ orgs: [org], by: BY, origin: 'control' }, async (tx) => {
+        // A device may be gone since it was asked; what it said must not outlive it.
+        if ((await tx.get('device', org, device)) === undefined) return;
+        const gone = new Map((await tx.find('resolvedName', org, { device })).map((row) => [row.name, row]));
+        for (const [name, addresses] of found) {
+          const before = gone.get(name);
+          gone.delete(name);
+          if (before?.addresses.join() !== addresses.join())
+            await tx.put('resolvedName', { org, device, name, addresses });
+        }
+        for (const name of gone.keys()) await tx.remove('resolvedName', org, { device, name });
+      });
+    },
+  };
+}
+
+function usable(names: Readonly<Record<string, readonly string[] | null>>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const [text, addresses] of Object.entries(names)) {
+    const name = normalName(text);
+    if (found.size >= MAX_NAMES || !NAME.test(name)) continue;
+    const all = [...new Set(addresses ?? [])].filter(isResolvable).sort().slice(0, MAX_ADDRESSES);
+    if (all.length > 0) found.set(name, all);
+  }
+  return found;
+}
