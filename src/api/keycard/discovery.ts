@@ -1,6 +1,7 @@
 /** What this installation's access tokens are checked by, and where they are got: for whoever takes them elsewhere. */
 import type { Operation } from '../shared/operation.ts';
-import { type KeycardApiParts, originOf } from './parts.ts';
+import { originOf } from '../shared/origin.ts';
+import type { KeycardApiParts } from './parts.ts';
 
 const KEYS = '/.well-known/jwks.json';
 /** How long the list may be kept. A key is published a day before it signs. */
@@ -24,7 +25,7 @@ export const discoveryOperations = (parts: KeycardApiParts): Operation[] => [
     path: '/.well-known/oauth-authorization-server',
     requires: 'public',
     handle: async ({ request, reply }) => {
-      const issuer = originOf(parts, request);
+      const issuer = originOf(request, parts.publicUrl);
       return reply.header('cache-control', CACHE).send({
         issuer,
         token_endpoint: `${issuer}/service-account-token`,

@@ -5,10 +5,11 @@ import type { Invitation, Membership } from '../../domain/model/people.ts';
 import { loginName } from '../../domain/organizations/names.ts';
 import type { Condition } from '../../domain/ports/store.ts';
 import type { Operation } from '../shared/operation.ts';
+import { originOf } from '../shared/origin.ts';
 import { invitationStatus } from './invitations.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
-import { type KeycardApiParts, originOf } from './parts.ts';
+import type { KeycardApiParts } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
 import { choiceParameter, expansions, pageParameters, textParameter } from './query.ts';
 import { ORGANIZATION_ROLES, ROLE_NAMES, rolesNamed } from './roles.ts';
@@ -46,7 +47,7 @@ async function toIdentities(
     const common = {
       email: member.email ?? loginName(member),
       role: ROLE_NAMES[member.role],
-      source: facts.get(member.id)?.issuer ?? originOf(parts, request),
+      source: facts.get(member.id)?.issuer ?? originOf(request, parts.publicUrl),
     };
     const expanded = permissions
       ? { permissions: permissionsOf(actor, [invitation === undefined ? 'users' : 'invitations']) }
@@ -81,7 +82,8 @@ export function identityOperations(parts: KeycardApiParts): Operation[] {
       id: 'keycard.identities.list',
       method: 'GET',
       path: `${ORGANIZATION}/identities`,
-      requires: 'members:read',
+      // It shows invitations among the members.
+      requires: 'invitations:read',
       handle: async ({ actor, request }) => {
         await organizationOf(services, actor, request);
         const expand = expansions(request.query);

@@ -40,9 +40,3 @@ export interface KeycardApiParts {
   /** Told of what was answered as our own fault. */
   readonly onError?: (error: unknown, request: FastifyRequest) => void;
 }
-
-/** The origin of this installation, as the client of a request knows it. */
-export const originOf = (
-  { publicUrl }: Pick<KeycardApiParts, 'publicUrl'>,
-  { protocol, host }: Pick<FastifyRequest, 'protocol' | 'host'>,
-): string => publicUrl?.replace(/\/+$/u, '') ?? `${protocol}://${host}`;

@@ -22,7 +22,7 @@ const VOCABULARY = {
   },
   sso_connection: { read: 'sso:read', create: 'sso:write', update: 'sso:write', delete: 'sso:write' },
   roles: { list: 'organization:read' },
-  identities: { list: 'members:read' },
+  identities: { list: 'invitations:read' },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Permission>>>>;
 
 type ResourceType = keyof typeof VOCABULARY;

@@ -3,8 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AccessGrant } from '../../domain/service-accounts/service-credential-service.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { originOf } from '../shared/origin.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
-import { type KeycardApiParts, originOf } from './parts.ts';
+import type { KeycardApiParts } from './parts.ts';
 
 const BASIC = /^Basic +(\S+)$/iu;
 
@@ -61,7 +62,7 @@ export const tokenOperations = (parts: KeycardApiParts): Operation[] => [
           const granted = await parts.services.serviceCredentials.signIn(
             credentials.id,
             credentials.secret,
-            originOf(parts, request),
+            originOf(request, parts.publicUrl),
           );
           return reply.header('cache-control', 'no-store').send(toTokens(granted));
         } catch (error) {
@@ -78,7 +79,10 @@ export const tokenOperations = (parts: KeycardApiParts): Operation[] => [
     requires: 'organization:read',
     handle: async ({ actor, request, reply }) => {
       await organizationOf(parts.services, actor, request);
-      const granted = await parts.services.serviceCredentials.exchange(actor, originOf(parts, request));
+      const granted = await parts.services.serviceCredentials.exchange(
+        actor,
+        originOf(request, parts.publicUrl),
+      );
       return reply.header('cache-control', 'no-store').send(toTokens(granted));
     },
   },

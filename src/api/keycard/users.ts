@@ -6,10 +6,11 @@ import type { Membership, Role } from '../../domain/model/people.ts';
 import { JOINED } from '../../domain/people/member-state.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { originOf } from '../shared/origin.ts';
 import { keepingAnAdmin, parseBody } from './body.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
-import { type KeycardApiParts, type KeycardServices, originOf } from './parts.ts';
+import type { KeycardApiParts, KeycardServices } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
 import { choiceParameter, expansions, pageParameters } from './query.ts';
 import { ORGANIZATION_ROLES, ROLE_NAMES, ROLES_WRITTEN, rolesNamed } from './roles.ts';
@@ -29,7 +30,10 @@ async function toUsers(
   const facts = await parts.services.people.signInFacts(actor, members);
   return members.map((member) =>
     // The issuer of identities that are Holdfast's own is this very origin.
-    toUser(member, facts.get(member.id)?.issuer ?? originOf(parts, request), { actor, permissions }),
+    toUser(member, facts.get(member.id)?.issuer ?? originOf(request, parts.publicUrl), {
+      actor,
+      permissions,
+    }),
   );
 }
 

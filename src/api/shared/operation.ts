@@ -51,7 +51,7 @@ export function mountOperations(
     server.route({
       method: operation.method,
       url: operation.path,
-      config: { operation: operation.id, open: isPublic(operation) },
+      config: { operation: operation.id, open: isPublic(operation), requires: operation.requires },
       ...(operation.bodyLimit === undefined ? {} : { bodyLimit: operation.bodyLimit }),
       handler: async (request, reply) => {
         if (isPublic(operation)) return operation.handle({ request, reply });
@@ -67,6 +67,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The operation's id, for metrics and logs. */
     operation?: string;
+    /** What it asks of its caller. */
+    requires?: Requirement;
     /** Whether it is answered without a token. */
     open?: boolean;
   }

@@ -95,7 +95,11 @@ export const refused = (text: string | RegExp) => ({ ok: false, error: expect.st
 export const gid = (type: string, id: number): string => Buffer.from(`${type}:${id}`).toString('base64');
 
 /** People, groups, two networks with connectors, resources, edges, service accounts and devices. */
-export async function seedOrganization(api: ApiServer, org = api.organization.id, owner = api.owner.id) {
+export async function seedOrganization(
+  api: Pick<ApiServer, 'store' | 'leases' | 'organization' | 'owner'>,
+  org = api.organization.id,
+  owner = api.owner.id,
+) {
   const { store } = api;
   const [laptop, phone, blocked, tagged, connectorDevice, offline] = await addDevices(api, org, [
     { label: `laptop-${org}`, owner, online: true, patch: { serials: ['SN-1', 'SN-2'], os: 'macOS' } },

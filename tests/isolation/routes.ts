@@ -1,0 +1,73 @@
+/** What is known of routes beside what they declare. */
+
+/** Operations that anybody may call. Whatever is not here must ask for a credential. */
+export const PUBLIC: readonly string[] = [
+  'native.health.live',
+  'native.health.ready',
+  'native.page.home',
+  'native.page.first-run-script',
+  'native.page.first-device',
+  'native.page.first-device-script',
+  'native.page.style',
+  'native.page.icon',
+  'native.first-run.create',
+  'native.sign-in.page',
+  'native.sign-in.submit',
+  'native.sign-in.factor',
+  'native.sso.start',
+  'native.sso.invitation',
+  'native.sso.callback',
+  'native.sso.initiate',
+  'native.invitation.page',
+  'native.invitation.accept',
+  'native.password-link.page',
+  'native.password-link.use',
+  'tailscale.oauth.token',
+  'tailscale.oauth.exchange',
+  'twingate.connector.validate-tokens',
+  'twingate.graphql.get',
+  'netmaker.authenticate',
+  'netmaker.totp.verify',
+  'netmaker.invites.verify',
+  'netmaker.invites.sign-up',
+  'netmaker.hassuperadmin',
+  'netmaker.hasadmin',
+  'netmaker.createsuperadmin',
+  'netmaker.server.status',
+  'netmaker.server.health',
+  'netmaker.server.feature-flags',
+  'keycard.invitation-links.get',
+  'keycard.service-account-token',
+  'keycard.discovery.keys',
+  'keycard.discovery.metadata',
+];
+
+/** Operations that devices use: they prove themselves in another way, or there is nothing to prove. */
+export const OF_DEVICES: readonly string[] = [
+  'control.key',
+  'control.no-upgrade',
+  'control.log-upload',
+  'relay.generate204',
+  'relay.verify',
+];
+
+/** Pages take a cookie, so a token is nobody there; they send the caller to sign in. */
+export const isPage = (operation: string): boolean =>
+  operation.startsWith('native.') && !operation.startsWith('native.api.');
+
+/** Parameters that say which organization, and how one's own is called there. */
+export const TENANT: Readonly<Record<string, (organization: { readonly label: string }) => string>> = {
+  tailnet: () => '-',
+  organizationId: ({ label }) => label,
+};
+
+const PARAMETER = /:([A-Za-z]+)|\*/gu;
+
+/** The path with its parameters filled in; each is a segment of its own. */
+export const fill = (url: string, value: (name: string) => string): string =>
+  url.replace(PARAMETER, (_all, name: string | undefined) =>
+    name === undefined ? 'no/such/thing' : encodeURIComponent(value(name)),
+  );
+
+export const parametersOf = (url: string): string[] =>
+  [...url.matchAll(PARAMETER)].flatMap(([, name]) => name ?? []);

@@ -1,0 +1,146 @@
+// The whole program in this process, as `serve` puts it together, with every route that it has: whatever is mounted is here.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { pino } from 'pino';
+import { startApp } from '../../src/app.ts';
+import { loadServeConfig } from '../../src/config/config.ts';
+import type { Requirement } from '../../src/domain/access/authorize.ts';
+import { createToken } from '../../src/domain/credentials/token.ts';
+import type { Membership, Organization } from '../../src/domain/model/people.ts';
+import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
+import { systemRandom } from '../../src/kernel/random.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { BY_TEST, insertMember, STAMP, seed } from '../support/seeds.ts';
+
+export interface Route {
+  readonly method: string;
+  readonly url: string;
+  /** Undefined for a route that is no operation. */
+  readonly operation: string | undefined;
+  readonly requires: Requirement | undefined;
+}
+
+export interface Tenant {
+  readonly organization: Organization;
+  readonly owner: Membership;
+  readonly token: string;
+}
+
+export interface WholeProgram {
+  readonly routes: readonly Route[];
+  readonly store: Store;
+  ask(options: InjectOptions): Promise<LightMyRequestResponse>;
+  tenant(label: string): Promise<Tenant>;
+  /** A member of the role, with an API token that nothing narrows. */
+  member(of: Tenant, role: Membership['role']): Promise<string>;
+  close(): Promise<void>;
+}
+
+const CHANNEL = 'fastify.initialization';
+const ROOT = path.resolve(import.meta.dirname, '..', '..');
+
+/** The server that the program makes first is the one that listens; what it makes later, it makes for itself. */
+function watchServers() {
+  const routes: Route[] = [];
+  let server: FastifyInstance | undefined;
+  const onServer = (message: unknown): void => {
+    if (server !== undefined) return;
+    const { fastify } = message as { fastify: FastifyInstance };
+    server = fastify;
+    fastify.addHook('onRoute', ({ method, url, config }) => {
+      for (const one of [method].flat()) {
+        routes.push({ method: one, url, operation: config?.operation, requires: config?.requires });
+      }
+    });
+  };
+  subscribe(CHANNEL, onServer);
+  return {
+    routes,
+    found: (): FastifyInstance => {
+      unsubscribe(CHANNEL, onServer);
+      if (server === undefined) throw new Error('the program made no server');
+      return server;
+    },
+  };
+}
+
+export async function startWholeProgram(): Promise<WholeProgram> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'holdfast-isolation-'));
+  const clock = { now: () => Date.now() };
+  const flags = { data: directory, listen: '127.0.0.1:0', derp: false };
+  const servers = watchServers();
+  const app = await startApp({
+    config: loadServeConfig({ flags, environment: {}, programDirectory: ROOT }),
+    clock,
+    random: systemRandom,
+    log: pino({ level: 'silent' }),
+    version: 'test',
+  });
+  const server = servers.found();
+  const store = await openStore({ location: { kind: 'sqlite', directory }, clock, onError: () => undefined });
+  const organizations = createOrganizationService({ store, clock, random: systemRandom });
+
+  const issue = (of: Tenant, owner: Membership): Promise<string> =>
+    seed(store, of.organization.id, async (tx) => {
+      const id = tx.newId();
+      const { token, publicId, secretHash, kind } = createToken(systemRandom, 'api', id);
+      await tx.insert('credential', {
+        org: owner.org,
+        id,
+        nano: null,
+        kind,
+        ownerKind: 'membership',
+        owner: owner.id,
+        name: 'token',
+        description: 'token',
+        publicId,
+        secretHash,
+        publicKey: null,
+        scopes: ['all'],
+        tags: [],
+        reusable: true,
+        ephemeral: false,
+        preauthorized: false,
+        expirySeconds: null,
+        createdAt: tx.now,
+        updatedAt: null,
+        expiresAt: null,
+        consumedAt: null,
+        revokedAt: null,
+        generation: 0,
+        parent: 0,
+        federation: null,
+        ...STAMP,
+      });
+      return token;
+    });
+
+  return {
+    routes: servers.routes,
+    store,
+    ask: (options) => server.inject(options),
+    tenant: async (label) => {
+      const made = await organizations.create(
+        { label, domain: `${label}.test`, owner: { email: `owner@${label}.test` } },
+        BY_TEST,
+        'system',
+      );
+      return { organization: made.organization, owner: made.owner, token: made.apiToken };
+    },
+    member: async (of, role) => {
+      const org = of.organization.id;
+      const username = `${role}@${of.organization.label}.test`;
+      const member = await seed(store, org, (tx) => insertMember(tx, org, { username, role }));
+      return issue(of, member);
+    },
+    close: async () => {
+      await store.close();
+      await app.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
