@@ -18,6 +18,7 @@ import {
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
+import { createSshChecks } from '../domain/ssh-checks/ssh-check-service.ts';
 import type { Services } from './services.ts';
 
 export interface SignIn extends SignInServices {
@@ -62,6 +63,7 @@ export function createSignIn(parts: SignInParts): SignIn {
     takesLogin: (member, kind) => takesLogin(store, member, kind),
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
+    sshChecks: createSshChecks({ store, clock, random }),
     invitations: createInvitationAcceptance({ store, clock, random, hashPassword: passwords.hash }),
     passwordLinks: createPasswordLinks({ store, clock, random, hashPassword: passwords.hash }),
   };

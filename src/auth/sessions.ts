@@ -43,6 +43,8 @@ export interface NewSession {
   readonly agent?: string;
   /** The identity of the second factor that was shown as well. */
   readonly factor?: number;
+  /** When the person proved who they are, if not now. */
+  readonly provenAt?: number;
 }
 
 export interface ShownSession {
@@ -66,7 +68,11 @@ export interface Sessions {
   /** Ends one of the actor's own, the present one too. Errors: `not_found`. */
   revoke(actor: Member, credential: number, origin: AuditOrigin): Promise<void>;
   /** What the actor's session was opened with; undefined when it is no session. */
-  openedWith(actor: Member): Promise<{ readonly account: number; readonly everywhere: boolean } | undefined>;
+  openedWith(
+    actor: Member,
+  ): Promise<
+    { readonly account: number; readonly everywhere: boolean; readonly provenAt: number } | undefined
+  >;
   /**
    * Ends the actor's session and opens one in another organization of the same account. Errors: `forbidden` (the session is
    * bound to its organization, or lacks a second factor that is asked for there, or that organization takes another way to
@@ -197,7 +203,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
         address: session.address ?? '',
         agent: (session.agent ?? '').slice(0, MAX_AGENT),
         factor: session.factor ?? 0,
-        openedAt: tx.now,
+        provenAt: session.provenAt ?? tx.now,
       });
       await tx.update('identity', identity.org, identity.id, { lastUsed: tx.now });
       const event = {
@@ -260,7 +266,11 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       const row = await rowOf(actor);
       return row === undefined
         ? undefined
-        : { account: row.account, everywhere: row.identityOrg === INSTALLATION };
+        : {
+            account: row.account,
+            everywhere: row.identityOrg === INSTALLATION,
+            provenAt: row.provenAt,
+          };
     },
     change: async (actor, org, session) => {
       const row = await rowOf(actor);
@@ -285,7 +295,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
           'that organization asks for a second factor: sign in to it by its name',
         );
       }
-      const opened = await open({ member, identity }, { ...session, factor });
+      const opened = await open({ member, identity }, { ...session, factor, provenAt: row.provenAt });
       await revoke(actor, row.credential, session.origin);
       return opened;
     },

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { createDeviceLogins } from '../domain/device-logins/device-login-service.ts';
+import { createDeviceLogins, type LoginDecision } from '../domain/device-logins/device-login-service.ts';
 import { createDisconnectReports } from '../domain/devices/disconnect-reports.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
@@ -18,6 +18,7 @@ import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { createServiceHosting } from '../domain/services/service-hosting.ts';
+import { createSshChecks, type SshDecision } from '../domain/ssh-checks/ssh-check-service.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createClientCalls } from './c2n/client-calls.ts';
@@ -30,13 +31,14 @@ import { createHubs } from './hubs.ts';
 import { answerText, statusOf } from './machine/answers.ts';
 import { createRouter } from './machine/router.ts';
 import { machineRoutes } from './machine/routes.ts';
+import { sshActionRoute } from './machine/ssh-action.ts';
 import { createDeviceUpdates } from './map/device-updates.ts';
 import { createFirstMapQueue } from './map/first-map-queue.ts';
 import { startKeepAlives } from './map/keep-alives.ts';
 import { createMapHandler } from './map/map-handler.ts';
 import { importPrivateKey } from './noise/index.ts';
-import { createLoginWaiters } from './register/login-waiters.ts';
 import { createRegisterHandler } from './register/register-handler.ts';
+import { createRowWaiters } from './row-waiters.ts';
 import { createEphemeralSweeper } from './state/ephemeral-sweeper.ts';
 import { createLiveWriter } from './state/live-writer.ts';
 import { createCollector, createMemoryRelease } from './state/memory-release.ts';
@@ -130,7 +132,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   });
   const joins = createJoinService({ store, clock, random, policy });
   const logins = createDeviceLogins({ store, clock, random, joins });
-  const waiters = createLoginWaiters({ store, follower, clock, logins });
+  const waiting = { store, follower, clock };
+  const waiters = createRowWaiters<LoginDecision>({ kind: 'deviceLogin', ...waiting });
+  const sshWaiters = createRowWaiters<SshDecision>({ kind: 'sshCheck', ...waiting });
   const register = createRegisterHandler({ joins, logins, waiters, publicUrl: parts.publicUrl, clock });
   const updates = createDeviceUpdates({
     reports: createReportService({ store, random, policy }),
@@ -154,9 +158,13 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const ephemeral = createEphemeralSweeper({ store, query: parts.ephemeralQuery, clock });
   const readBody = createBodyReader();
 
-  const route = createRouter(
-    machineRoutes({ register, map, hubs, calls, disconnects: createDisconnectReports({ store }) }),
-  );
+  const route = createRouter([
+    ...machineRoutes({ register, map, hubs, calls, disconnects: createDisconnectReports({ store }) }),
+    sshActionRoute({
+      ...{ hubs, waiters: sshWaiters, publicUrl: parts.publicUrl },
+      checks: createSshChecks({ store, clock, random }),
+    }),
+  ]);
 
   const transport = createControlTransport({
     machineKey: importPrivateKey(parts.noisePrivateKey),
@@ -229,6 +237,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       clearInterval(expiry);
       clearInterval(asking);
       waiters.close();
+      sshWaiters.close();
       calls.close();
       await transport.drain(DRAIN_MS);
       transport.close();

@@ -11,6 +11,7 @@ import type { Change } from '../../domain/ports/store.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { ClientAccess } from '../../effective-policy/client-access.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { SshRuleOutput } from '../../policy/index.ts';
 import type { DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
 import { type ClassState, createClassState } from './class-state.ts';
@@ -62,6 +63,8 @@ export interface OrganizationHub {
   close(stream: MapStream): boolean;
   /** The client of a slow stream has caught up. */
   drained(stream: MapStream): void;
+  /** The rule by which a login from one device to another, as that user, would be let in or checked. */
+  sshRule(source: number, target: number, user: string): SshRuleOutput | undefined;
   /** Whether the device has a stream here that has had its first map. */
   connected(device: number): boolean;
   /** Members of a message that say nothing of the network, for one device; false when it has no stream here. */
@@ -236,6 +239,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       return present;
     },
     drained: broadcast.catchUp,
+    sshRule: network.sshRule,
     connected: (device) => registry.of(device)?.ready === true,
     send: (device, members) => {
       const stream = registry.of(device);

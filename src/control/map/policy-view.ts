@@ -5,7 +5,7 @@ import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { type ClientAccess, createClientAccess } from '../../effective-policy/client-access.ts';
 import { createEffectivePolicy } from '../../effective-policy/effective-policy.ts';
-import type { ChangeSet, SshPolicy as PolicySsh } from '../../policy/index.ts';
+import type { ChangeSet, SshPolicy as PolicySsh, SshRuleOutput } from '../../policy/index.ts';
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
 import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
@@ -30,6 +30,8 @@ const MAX_SHARED_SSH = 4_096;
 export interface PolicyView extends NetworkView {
   /** What plain clients behind gateways may reach. */
   readonly clients: ClientAccess;
+  /** The first SSH rule of the target that means the source and lets it in as that user. */
+  sshRule(source: number, target: number, user: string): SshRuleOutput | undefined;
   /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
   update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
   /** Ids of the resources that are open to a device. */
@@ -56,7 +58,7 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
     const rules = engine.ssh(device);
     let wire = sshOnWire.get(rules);
     if (wire === undefined) {
-      const made = sshPolicyOf(rules);
+      const made = sshPolicyOf(rules, snapshot.organization.id);
       const text = JSON.stringify(made);
       if (sshByText.size >= MAX_SHARED_SSH) sshByText.clear();
       wire = sshByText.get(text) ?? made;
@@ -123,6 +125,16 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
     update: (changes, touched) => {
       const effects = withServices(gather(policy.apply(changes, touched)), changes);
       return { ...effects, own: effects.own.union(connectorsConcerned(snapshot, changes)) };
+    },
+    sshRule: (source, target, user) => {
+      const addresses = new Set(snapshot.devices.get(source)?.addresses.map(({ ip }) => ip));
+      return engine
+        .ssh(target)
+        .rules.find(
+          ({ principals, sshUsers }) =>
+            (sshUsers[user] ?? sshUsers['*'] ?? '') !== '' &&
+            principals.some(({ nodeIP }) => addresses.has(nodeIP)),
+        );
     },
     expire: (time) => {
       const changes = policy.expire(time);

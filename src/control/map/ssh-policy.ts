@@ -3,13 +3,13 @@ import type { SshPolicy as PolicySsh, SshRuleOutput } from '../../policy/index.t
 import type { SshPolicy } from '../wire/index.ts';
 
 /** Where a client asks what to do with a session that needs a fresh sign-in. The host is not looked at: it goes over Noise. */
-export const SSH_ACTION_URL =
-  'https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER';
+const sshActionUrl = (org: number): string =>
+  `https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?organization=${org}&ssh_user=$SSH_USER&local_user=$LOCAL_USER`;
 
 type SshAction = SshPolicy['rules'][number]['action'];
 
-function actionOf(rule: SshRuleOutput): SshAction {
-  if (rule.check) return { holdAndDelegate: SSH_ACTION_URL };
+/** What lets a session in. */
+export function acceptance(rule: SshRuleOutput): SshAction {
   return {
     accept: true,
     allowAgentForwarding: true,
@@ -22,13 +22,14 @@ function actionOf(rule: SshRuleOutput): SshAction {
   };
 }
 
-export const sshPolicyOf = (policy: PolicySsh): SshPolicy => ({
+/** `org`: the organization of the device that the policy is for. */
+export const sshPolicyOf = (policy: PolicySsh, org: number): SshPolicy => ({
   rules: policy.rules.map((rule) => ({
     // A person's own devices are named by the login: a list of addresses would be another one, for each of them, whenever
     // one of them comes or goes. No device of anybody else may carry that login in its profile.
     principals: rule.everyDeviceOf === undefined ? rule.principals : [{ userLogin: rule.everyDeviceOf }],
     sshUsers: rule.sshUsers,
-    action: actionOf(rule),
+    action: rule.check ? { holdAndDelegate: sshActionUrl(org) } : acceptance(rule),
     ...(rule.acceptEnv.length > 0 ? { acceptEnv: rule.acceptEnv } : {}),
   })),
 });

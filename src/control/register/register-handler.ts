@@ -1,15 +1,20 @@
 /** `POST /machine/register`: from the wire to the join service and back. */
-import { DEVICE_LOGIN_PATH, type DeviceLogins } from '../../domain/device-logins/device-login-service.ts';
+import {
+  DEVICE_LOGIN_PATH,
+  type DeviceLogins,
+  type LoginDecision,
+} from '../../domain/device-logins/device-login-service.ts';
 import type { JoinService } from '../../domain/devices/join-service.ts';
 import type { JoinOutcome, JoinRequest } from '../../domain/devices/join-types.ts';
 import { displayName, loginName } from '../../domain/organizations/names.ts';
+import { INSTALLATION } from '../../domain/ports/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { TAGGED_DEVICES_USER } from '../map/device-render.ts';
 import { hostFactsOf, type RegisterInput } from '../requests.ts';
+import type { RowWaiters } from '../row-waiters.ts';
 import type { ConnectionContext } from '../transport/index.ts';
 import type { Login, RegisterResponse, User } from '../wire/index.ts';
-import type { LoginWaiters } from './login-waiters.ts';
 
 const NO_USER: User = { ID: 0, DisplayName: '' };
 const NO_LOGIN: Login = { ID: 0, Provider: '', LoginName: '', DisplayName: '' };
@@ -61,8 +66,8 @@ const idOfLink = (link: string): string => link.slice(link.lastIndexOf('/') + 1)
 
 export interface RegisterHandlerParts {
   readonly joins: JoinService;
-  readonly logins: Pick<DeviceLogins, 'begin'>;
-  readonly waiters: Pick<LoginWaiters, 'wait'>;
+  readonly logins: Pick<DeviceLogins, 'begin' | 'stateOf'>;
+  readonly waiters: Pick<RowWaiters<LoginDecision>, 'wait'>;
   /** The origin that people open; undefined: the one that the client called. */
   readonly publicUrl: string | undefined;
   readonly clock: Clock;
@@ -100,7 +105,8 @@ export function createRegisterHandler(parts: RegisterHandlerParts): RegisterHand
     const authKey = request.Auth?.AuthKey || null;
     if (request.Followup && authKey === null) {
       const device = { machineKey: context.machineKey, nodeKey: request.NodeKey };
-      const decision = await waiters.wait(idOfLink(request.Followup), device, gone);
+      const id = idOfLink(request.Followup);
+      const decision = await waiters.wait(INSTALLATION, () => logins.stateOf(id, device), gone);
       if (decision === 'gone') return undefined;
       if (decision === 'denied') return answer({ Error: 'the sign-in was refused' });
       if (decision === 'expired')

@@ -86,7 +86,8 @@ export const session = entity(
     address: text(),
     /** What the browser or program calls itself, cut. */
     agent: text(),
-    openedAt: time(),
+    /** When the person proved who they are. A session that is exchanged for one in another organization keeps it. */
+    provenAt: time(),
   },
   { key: ['credential'], indexes: [['membership']] },
 );

@@ -84,6 +84,29 @@ export const deviceLogin = entity(
 );
 export type DeviceLogin = RowOf<typeof deviceLogin.columns>;
 
+/** An SSH login that waits for its person to sign in. `ref` is the SHA-256 of the secret in the link. */
+export const sshCheck = entity(
+  {
+    ref: text(),
+    source: integer(),
+    membership: integer(),
+    target: integer(),
+    /** The user that is logged in as. */
+    user: text(),
+    state: text<'waiting' | 'allowed' | 'denied'>(),
+    createdAt: time(),
+    expiresAt: time(),
+  },
+  { key: ['ref'], indexes: [['source'], ['expiresAt']], volatile: true },
+);
+export type SshCheck = RowOf<typeof sshCheck.columns>;
+
+/** When the owner of a device last proved who they are for an SSH login from it. */
+export const sshProof = entity(
+  { device: integer(), membership: integer(), at: time() },
+  { key: ['device'], volatile: true },
+);
+
 /** What a device reports while it runs: batched, off the audit chain. */
 export const deviceLive = entity(
   {

@@ -33,6 +33,8 @@ export const entities = {
   signingKey: credentials.signingKey,
   device: devices.device,
   deviceLogin: devices.deviceLogin,
+  sshCheck: devices.sshCheck,
+  sshProof: devices.sshProof,
   deviceLive: devices.deviceLive,
   presence: devices.presence,
   deviceTag: devices.deviceTag,

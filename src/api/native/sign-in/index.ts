@@ -23,6 +23,7 @@ import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passkeyOperations } from './passkey-pages.ts';
 import { passwordOperations } from './password-pages.ts';
 import { signInOperations } from './sign-in-pages.ts';
+import { sshOperations } from './ssh-pages.ts';
 import { ssoOperations } from './sso-pages.ts';
 import { wayOperations } from './ways-pages.ts';
 
@@ -47,6 +48,7 @@ export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...wayOperations(parts),
   ...factorOperations(parts),
   ...deviceOperations(parts),
+  ...sshOperations(parts),
   ...invitationOperations(parts),
   ...passwordOperations(parts),
 ];

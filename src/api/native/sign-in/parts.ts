@@ -13,6 +13,7 @@ import type { Identity, Membership } from '../../../domain/model/people.ts';
 import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
+import type { SshChecks } from '../../../domain/ssh-checks/ssh-check-service.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Cookies } from './cookies.ts';
 import type { Forms } from './forms.ts';
@@ -31,6 +32,7 @@ export interface SignInServices {
   /** Whether a member's organization takes a way to sign in. */
   readonly takesLogin: (member: Pick<Membership, 'org' | 'role'>, kind: Identity['kind']) => Promise<boolean>;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
+  readonly sshChecks: Pick<SshChecks, 'waiting' | 'decide'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
 }

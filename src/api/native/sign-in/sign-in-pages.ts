@@ -71,6 +71,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       })}`;
     const body = html`
       <h1>Sign in</h1>
+      ${next.startsWith('/login/ssh/') ? html`<p class="notice">Sign in again to let an SSH login in.</p>` : undefined}
       ${next.startsWith('/login/device/') ? html`<p class="notice">Sign in to connect a device.</p>` : undefined}
       ${
         place === undefined || connections.length === 0
@@ -153,8 +154,9 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       path: '/login',
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const { next, organization } = request.query as Readonly<Record<string, unknown>>;
-        if ((await person(request)) !== undefined) return reply.redirect(nextPage(next), SEE_OTHER);
+        const { next, organization, again } = request.query as Readonly<Record<string, unknown>>;
+        if (again === undefined && (await person(request)) !== undefined)
+          return reply.redirect(nextPage(next), SEE_OTHER);
         const shown = { organization: textOf(organization), login: '', next: nextPage(next) };
         return show(request, reply, shown);
       },
