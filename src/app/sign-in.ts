@@ -18,13 +18,14 @@ import {
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
-import { createSshChecks } from '../domain/ssh-checks/ssh-check-service.ts';
+import { createSshChecks, type SshChecks } from '../domain/ssh-checks/ssh-check-service.ts';
 import type { Services } from './services.ts';
 
 export interface SignIn extends SignInServices {
   readonly passwordLinks: PasswordLinks;
   readonly invitations: InvitationAcceptance;
   readonly deviceLogins: DeviceLogins;
+  readonly sshChecks: SshChecks;
 }
 
 type SignInParts = Pick<
