@@ -1,5 +1,5 @@
 // Real clients that join because a person signs in at the page they show: login, key expiry, logout, a refused login.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,13 +27,22 @@ interface Client {
   /** `tailscale up`, which waits for the person: the page's path, and the end of the command. */
   readonly up: (...flags: string[]) => Promise<{ readonly page: string; readonly ended: Promise<string> }>;
   readonly status: () => Promise<z.infer<typeof Status>>;
+  /** Where its daemon listens for commands. */
+  readonly socket: string;
   readonly end: () => Promise<void>;
+}
+
+/** The SSH session is opened with the plain client. */
+function whyNoSsh(): string | undefined {
+  const { error } = spawnSync('ssh', ['-V']);
+  return error === undefined ? undefined : 'an SSH session needs the program ssh (Debian: openssh-client)';
 }
 
 describe('real clients whose person signs in', unless(await whyNoRealClients()), () => {
   let directory: string;
   let server: Server;
   let person: Visitor;
+  let apiKey: string;
   let client: Client;
 
   beforeAll(async () => {
@@ -42,10 +51,11 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
     const data = ['--data', path.join(directory, 'data')];
     const password = path.join(directory, 'password');
     writeFileSync(password, PASSWORD, { mode: 0o600 });
-    await holdfast(
+    const made = await holdfast(
       ...['init', ...data, '--org', 'acme', '--domain', 'acme.test', '--owner', 'ada@acme.test'],
       ...['--password-file', password, '--json'],
     );
+    apiKey = z.looseObject({ api_key: z.string() }).parse(JSON.parse(made)).api_key;
     server = await serve(
       (command) => startProgram(command, path.join(directory, 'holdfast.log')),
       ...[...data, '--listen', '127.0.0.1:0'],
@@ -100,6 +110,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
     );
     return {
       cli,
+      socket,
       status: async () => Status.parse(JSON.parse(await cli('status', '--json'))),
       up: async (...flags) => {
         const up = spawn(
@@ -208,4 +219,90 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
     },
     TEST_TIMEOUT_MS,
   );
+
+  describe('who opens an SSH session that asks for a sign-in', unless(whyNoSsh()), () => {
+    let target: Client;
+
+    beforeAll(async () => {
+      const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+      const post = async (path: string, body: unknown): Promise<unknown> => {
+        const answer = await fetch(`${server.url}/api/v2/tailnet/-/${path}`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify(body),
+        });
+        if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+        return answer.json();
+      };
+      await post('acl', {
+        tagOwners: { 'tag:db': [] },
+        grants: [{ src: ['*'], dst: ['*'], ip: ['*'] }],
+        ssh: [{ action: 'check', src: ['autogroup:member'], dst: ['tag:db'], users: ['root'] }],
+      });
+      const create = { tags: ['tag:db'], preauthorized: true };
+      const made = await post('keys', { capabilities: { devices: { create } } });
+      target = await startClient('db');
+      await target.cli(
+        ...[
+          'up',
+          `--login-server=${server.url}`,
+          `--auth-key=${z.looseObject({ key: z.string() }).parse(made).key}`,
+        ],
+        ...['--hostname=db', '--ssh', `--timeout=${UP_TIMEOUT_MS / 1000}s`],
+      );
+    }, BUILD_TIMEOUT_MS);
+    afterAll(() => target?.end());
+
+    /** `ssh` through the client, as the person at the laptop has it; what it said so far, and its end. */
+    async function session(): Promise<{
+      readonly said: () => string;
+      readonly ended: Promise<number | null>;
+    }> {
+      const { tailscale } = await realClients();
+      const address = (await target.status()).Self.TailscaleIPs?.[0] ?? '';
+      const quiet = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes'];
+      const proxy = `ProxyCommand=${tailscale} --socket=${client.socket} nc %h %p`;
+      const options = [...quiet, proxy].flatMap((option) => ['-o', option]);
+      const ssh = spawn('ssh', [...options, `root@${address}`, 'echo', 'inside'], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let text = '';
+      for (const stream of [ssh.stdout, ssh.stderr]) {
+        stream.setEncoding('utf8');
+        stream.on('data', (more: string) => {
+          text += more;
+        });
+      }
+      return { said: () => text, ended: new Promise((resolve) => ssh.once('close', resolve)) };
+    }
+
+    test(
+      'gets a link, signs in again there, and is let in',
+      async () => {
+        const { said, ended } = await session();
+        await expect.poll(said, { timeout: UP_TIMEOUT_MS }).toMatch(/\/login\/ssh\/\S+/u);
+        const page = /\/login\/ssh\/[A-Za-z0-9]+/u.exec(said())?.[0] ?? '';
+        const sent = await person.get(page);
+        expect(sent.status).toBe(303);
+        const form = await person.get(sent.location ?? '');
+        await person.submit(form, '/login', { login: 'ada@acme.test', password: PASSWORD });
+        const shown = await person.get(page);
+        expect(shown.heading).toBe('Log in to “db” as root?');
+        expect((await person.submit(shown, page, { decision: 'allow' })).heading).toBe('The session is open');
+        expect(await ended, said()).toBe(0);
+        expect(said()).toContain('inside');
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    test(
+      'is not asked again within the period',
+      async () => {
+        const { said, ended } = await session();
+        expect(await ended, said()).toBe(0);
+        expect(said()).not.toContain('/login/ssh/');
+      },
+      TEST_TIMEOUT_MS,
+    );
+  });
 });
