@@ -1,4 +1,4 @@
-import { accessEdge, gateway, resource } from './network-things.ts';
+import { accessEdge, gateway, resource, securityPolicy } from './network-things.ts';
 import {
   invitation,
   passwordUser,
@@ -22,4 +22,5 @@ export const THINGS = [
   gateway,
   resource,
   accessEdge,
+  securityPolicy,
 ] as unknown as readonly Thing<unknown>[];

@@ -1,5 +1,6 @@
 /** Gateways, resources and accesses, down to the packets that they open. */
 import type { TestDevice } from '../client/index.ts';
+import { seed } from '../support/seeds.ts';
 import { expectText, payload, type Thing } from './things.ts';
 import { ABSENT, gid, type World } from './world.ts';
 
@@ -182,6 +183,51 @@ export const accessEdge: Thing<AccessRef> = {
       const peer = [...member.netmap().peers.values()].find(({ Key }) => Key === device.nodeKey());
       const routes = peer?.AllowedIPs?.includes(`${address}/32`) === true;
       return routes ? { routes } : ABSENT;
+    },
+  },
+};
+
+/** A policy that groups are given. The API makes them and gives them away, and has no way to delete one. */
+export const securityPolicy: Thing<{ readonly id: string }> = {
+  word: 'policy',
+  create: {
+    twingate: async (world, name) => ({ id: await create(world, `securityPolicyCreate(name: "${name}")`) }),
+  },
+  created: { twingate: { policyType: 'RESOURCE', groups: { totalCount: 0 } } },
+  steps: [
+    {
+      name: 'is given to a group',
+      by: {
+        twingate: async (world, { id }) => {
+          const group = await create(world, `groupCreate(name: "under ${id}")`);
+          await payload(world, `securityPolicyUpdate(id: "${id}", addedGroupIds: ["${group}"])`);
+        },
+      },
+      shows: { twingate: { groups: { totalCount: 1 } } },
+    },
+    {
+      name: 'is taken from it',
+      by: {
+        twingate: async (world, { id }) =>
+          void (await payload(world, `securityPolicyUpdate(id: "${id}", groupIds: [])`)),
+      },
+      shows: { twingate: { groups: { totalCount: 0 } } },
+    },
+  ],
+  remove: {
+    domain: async ({ api }, { id }) => {
+      const org = api.organization.id;
+      const row = Number(Buffer.from(id, 'base64').toString().split(':')[1]);
+      await seed(api.store, org, (tx) => tx.remove('securityPolicy', org, row));
+    },
+  },
+  read: {
+    twingate: async (world, { id }) => {
+      const { it } = await world.gql(
+        'query($id: ID!) { it: securityPolicy(id: $id) { policyType groups { totalCount } } }',
+        { id },
+      );
+      return it ?? ABSENT;
     },
   },
 };

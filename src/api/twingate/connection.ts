@@ -36,6 +36,7 @@ function size(args: Args, name: 'first' | 'last'): number | undefined {
 
 export async function connectionOf<T extends { readonly id: number }>(
   args: Args,
+  { spend }: Pick<Context, 'spend'>,
   source: PagedSource<T>,
 ): Promise<ConnectionResult<T>> {
   const first = size(args, 'first');
@@ -51,6 +52,7 @@ export async function connectionOf<T extends { readonly id: number }>(
   // Both sizes: the first so many of the list, and the last so many of those.
   const cut = first !== undefined && last !== undefined ? Math.max(0, page.rows.length - last) : 0;
   const rows = page.rows.slice(cut);
+  spend(rows.length);
   const any = async (request: Omit<PageRequest, 'limit'>): Promise<boolean> =>
     (await source.page({ ...request, limit: 1 })).rows.length > 0;
   const moreBefore = (): Promise<boolean> | boolean =>
@@ -93,7 +95,7 @@ export function relatedConnection<P extends { readonly id: number }, T extends {
       }),
     );
   };
-  return connectionOf(args, {
+  return connectionOf(args, context, {
     page: async (request) =>
       (await context.batches.load(`${name} ${filter} ${JSON.stringify(request)}`, parent, (parents) =>
         byParent(parents, reads.pages(parents, request)),

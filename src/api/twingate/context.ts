@@ -44,6 +44,8 @@ export interface Context {
   readonly actor: Actor;
   readonly services: TwingateServices;
   readonly batches: Batches;
+  /** Told of the rows of each list; throws when the answer grows too large. */
+  readonly spend: (rows: number) => void;
   /** The time of the request. */
   readonly now: number;
   /** Under which the client reached this server, with its port. */

@@ -42,7 +42,7 @@ export function rootConnection<K extends PagedKind>(
   condition?: Condition<K>,
 ): Promise<ConnectionResult<PagedRow<K>>> {
   const { directory } = context.services;
-  return connectionOf(args, {
+  return connectionOf(args, context, {
     page: (request) =>
       directory.page(context.actor, kind, { ...request, ...(condition === undefined ? {} : { condition }) }),
     count: () => directory.count(context.actor, kind, condition),

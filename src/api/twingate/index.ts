@@ -10,6 +10,7 @@ import { connectorTokenOperations } from './connector-tokens.ts';
 import type { TwingateServices } from './context.ts';
 import { errorBody, statusOf } from './errors.ts';
 import { createExecutor, type GraphqlRequest } from './executor.ts';
+import { createRowBudget } from './limits.ts';
 import { createTwingateSchema } from './schema.ts';
 
 export type { TwingateServices } from './context.ts';
@@ -85,6 +86,7 @@ export function createTwingateApi({
       actor,
       services,
       batches: createBatches(),
+      spend: createRowBudget(),
       now: clock.now(),
       host: request.host,
       onDefect: (error: unknown) => onError?.(error, request),

@@ -1,6 +1,6 @@
 /**
- * What a document may cost, known before it runs: nesting, aliases and the number of objects that it could make the store
- * load, as the sizes of nested pages multiply.
+ * What a document may cost. Before it runs: nesting, aliases and the number of objects that it could be about at most, as the
+ * sizes of nested pages multiply. While it runs: the rows that its lists really hold, which are far fewer for honest clients.
  */
 import {
   type DocumentNode,
@@ -21,7 +21,20 @@ import { DEFAULT_PAGE, MAX_PAGE } from './connection.ts';
 export const MAX_TOKENS = 15_000;
 export const MAX_DEPTH = 20;
 export const MAX_ALIASES = 1_000;
-export const MAX_COST = 500_000;
+/** The largest that a known client sends (users, their groups, the resources of those, and their networks) is 4,030,400. */
+export const MAX_COST = 5_000_000;
+const MAX_ROWS = 200_000;
+
+/** Counts the rows of an answer's lists; throws `too_large` when there are too many. */
+export function createRowBudget(): (rows: number) => void {
+  let left = MAX_ROWS;
+  return (rows) => {
+    left -= rows;
+    if (left < 0) {
+      throw new AppError('too_large', `the answer exceeds ${MAX_ROWS} objects: ask for smaller pages`);
+    }
+  };
+}
 
 interface Measure {
   readonly cost: number;

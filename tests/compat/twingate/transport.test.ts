@@ -146,15 +146,15 @@ describe('the GraphQL endpoint', () => {
     ],
     [
       'objects',
-      '{ users(first: 1000) { edges { node { groups(first: 1000) { edges { node { id } } } } } } }',
-      '500000 objects',
+      '{ users(first: 1000) { edges { node { groups(first: 1000) { edges { node { users(first: 10) { edges { node { id } } } } } } } } } }',
+      '5000000 objects',
     ],
     [
       'objects behind fragments',
       `{ users { ...A } } fragment A on UserConnection { edges { node { groups { ...B } } } }
         fragment B on GroupConnection { edges { node { users { ...C } } } }
         fragment C on UserConnection { edges { node { groups { totalCount edges { node { id } } } } } }`,
-      '500000 objects',
+      '5000000 objects',
     ],
   ])('a document with too many %s does not run', async (_name, query, message) => {
     const { data, errors } = await gql(query);
@@ -171,6 +171,12 @@ describe('the GraphQL endpoint', () => {
       { after: '', f: 100 },
     );
     expect(errors).toBeUndefined();
+    const people = await gql(
+      `query($cursor: String!) { users(after: $cursor) { edges { node { id groups { edges { node { name resources { edges { node {
+        id name remoteNetwork { id name } } } } } } } } } pageInfo { endCursor hasNextPage } } }`,
+      { cursor: '0' },
+    );
+    expect(people.errors).toBeUndefined();
   });
 
   test('one document may hold many operations, of which one is named', async () => {
