@@ -1,30 +1,21 @@
-// The vendor's command line for the Netmaker API, of one pinned release, as a person runs it.
+// The vendor's command line for the Netmaker API, as a person runs it.
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { type GoTools, goCommand, goTools, isBuilt } from './go-tools.ts';
 import { programEnvironment } from './program.ts';
 
 const execute = promisify(execFile);
 
-const VERSION = '1.5.1';
-const TOOLS: GoTools = {
-  folder: `nmctl-${VERSION}`,
-  title: `nmctl ${VERSION}`,
-  packages: [`github.com/gravitl/netmaker/cli@v${VERSION}`],
-  // Go names it for its folder.
-  programs: ['cli'],
-};
-/** Names the program, where there is one already. */
+/** Names the program. It is built outside of this checkout: `go build ./cli` in gravitl/netmaker, 1.5.1. */
 const PROGRAM_VARIABLE = 'HOLDFAST_NMCTL';
 const TIMEOUT_MS = 30_000;
 
-export async function whyNoNmctl(): Promise<string | undefined> {
-  if (process.env[PROGRAM_VARIABLE] !== undefined || isBuilt(TOOLS)) return undefined;
-  if ((await goCommand()) !== undefined) return undefined;
-  return `nmctl is built with Go, which this machine has not (or name the program in ${PROGRAM_VARIABLE})`;
-}
+const program = process.env[PROGRAM_VARIABLE];
+
+export const whyNoNmctl = (): string | undefined =>
+  program !== undefined && existsSync(program)
+    ? undefined
+    : `nmctl is not here (build it with Go from gravitl/netmaker, and name it in ${PROGRAM_VARIABLE})`;
 
 export interface Nmctl {
   /** What it printed; rejects when it fails, with what it said. */
@@ -35,13 +26,12 @@ export interface Nmctl {
   readonly json: <T>(...args: readonly string[]) => Promise<T>;
 }
 
-/** The program with a home of its own, in which it keeps contexts and tokens. */
-export async function startNmctl(home: string): Promise<Nmctl> {
+/** @param home of its own, in which it keeps contexts and tokens */
+export function startNmctl(home: string): Nmctl {
   mkdirSync(home, { recursive: true });
-  const program = process.env[PROGRAM_VARIABLE] ?? path.join(await goTools(TOOLS), 'cli');
   const env = { ...programEnvironment(), HOME: home };
   const run: Nmctl['run'] = async (...args) =>
-    (await execute(program, args, { env, timeout: TIMEOUT_MS })).stdout;
+    (await execute(program ?? 'nmctl', args, { env, timeout: TIMEOUT_MS })).stdout;
   return {
     run,
     fail: async (...args) => {

@@ -79,7 +79,7 @@ export async function openSession(
 ): Promise<string> {
   const { member } = verified;
   const session = await passwordSignIn.open(verified, {
-    name: headerText(request, 'x-application-name')?.slice(0, MAX_NAME) || DEFAULT_APPLICATION,
+    name: applicationOf(request),
     origin: ORIGIN,
     address: request.ip,
     agent: headerText(request, 'user-agent') ?? '',
@@ -94,6 +94,13 @@ export async function openSession(
 }
 
 const MAX_NAME = 100;
+/** What a session of the dashboard is called. */
+export const DASHBOARD = 'dashboard';
+
+const applicationOf = (request: FastifyRequest): string =>
+  headerText(request, 'x-application-name')?.slice(0, MAX_NAME) ||
+  (isDashboard(request) ? DASHBOARD : DEFAULT_APPLICATION);
+
 const DEFAULT_APPLICATION = 'netmaker-desktop';
 
 export const authenticationOperations = ({ services, clock }: NetmakerApiParts): Operation[] => [

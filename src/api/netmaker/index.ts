@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { type Identify, mountOperations, type Operation } from '../shared/operation.ts';
 import { accessTokenOperations } from './access-tokens.ts';
 import { accountOperations } from './account.ts';
+import { activityOperations } from './activity.ts';
 import { authenticationOperations, createIdentify } from './authentication.ts';
 import { mountCors } from './cors.ts';
 import { sendError } from './envelope.ts';
@@ -20,6 +21,7 @@ import { superAdminOperations } from './super-admin.ts';
 import { totpOperations } from './totp.ts';
 import { userWriteOperations } from './user-writes.ts';
 import { userOperations } from './users.ts';
+import { userListOperations } from './users-v2.ts';
 
 export type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 export { createNetmakerServices, type NetmakerServicesParts } from './services.ts';
@@ -37,6 +39,8 @@ export const netmakerOperations = (
   ...inviteOperations(parts),
   ...userOperations(parts),
   ...userWriteOperations(parts),
+  ...userListOperations(parts),
+  ...activityOperations(parts),
   ...roleOperations(parts),
   ...groupOperations(parts),
   ...superAdminOperations(parts),

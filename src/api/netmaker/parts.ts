@@ -6,6 +6,7 @@ import type { SecondFactors } from '../../auth/second-factor.ts';
 import type { SecondStep } from '../../auth/second-step.ts';
 import type { Sessions } from '../../auth/sessions.ts';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { AuditLog } from '../../domain/audit/audit-log.ts';
 import type { PersonalTokenService } from '../../domain/credentials/personal-token-service.ts';
 import type { Tenancy } from '../../domain/directory/tenancy.ts';
 import type { UsageReads } from '../../domain/directory/usage.ts';
@@ -52,6 +53,7 @@ export interface NetmakerServices {
   readonly tenancy: Tenancy;
   readonly settings: SettingsService;
   readonly usage: UsageReads;
+  readonly auditLog: Pick<AuditLog, 'page'>;
   readonly passwordSignIn: PasswordSignIn;
   readonly factors: SecondFactors;
   readonly secondStep: SecondStep;

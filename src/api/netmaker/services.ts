@@ -7,6 +7,7 @@ import { createSecondFactors } from '../../auth/second-factor.ts';
 import { createSecondStep } from '../../auth/second-step.ts';
 import { createSessions } from '../../auth/sessions.ts';
 import { createSignInSteps } from '../../auth/sign-in-steps.ts';
+import { createAuditLog } from '../../domain/audit/audit-log.ts';
 import { createPersonalTokens } from '../../domain/credentials/personal-token-service.ts';
 import { createTenancy } from '../../domain/directory/tenancy.ts';
 import { createUsageReads } from '../../domain/directory/usage.ts';
@@ -85,6 +86,7 @@ export const createNetmakerServices = ({
     tenancy: createTenancy({ store }),
     settings: createSettingsService({ store }),
     usage: createUsageReads({ store }),
+    auditLog: createAuditLog({ store }),
     passwordSignIn,
     passwords,
     ...createNetworkServices({ store, clock, random, sealer }),

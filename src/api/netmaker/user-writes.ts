@@ -202,13 +202,14 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
       requires: 'members:write',
       handle: async ({ actor, request, reply }) => {
         const member = await target(actor, request);
+        const keepClients = !queryFlag(request, 'force_delete_configs');
         await inWords(
           500,
           {
             owner: 'superadmin cannot be deleted',
             administrator: 'admin cannot delete another admin user, including oneself',
           },
-          users.remove(actor, member.id, ORIGIN),
+          users.remove(actor, member.id, ORIGIN, { keepClients }),
         );
         return reply.type('application/json').send(JSON.stringify(`${member.username} deleted.`));
       },

@@ -53,6 +53,7 @@ export function userGroupIds(member: Membership, groups: readonly Group[]): Reco
 
 export function toReturnUser(member: Membership, { signIn, accessTokens, groups }: UserFacts): ReturnUser {
   const { role } = member;
+  const created = timeText(member.createdAt);
   const named = member.displayName !== null || member.givenName !== null || member.familyName !== null;
   return {
     username: member.username,
@@ -71,7 +72,7 @@ export function toReturnUser(member: Membership, { signIn, accessTokens, groups 
     last_login_time: timeText(signIn?.lastSignIn ?? null),
     num_access_tokens: accessTokens,
     created_by: member.byName,
-    created_at: timeText(member.createdAt),
-    updated_at: timeText(member.createdAt),
+    created_at: created,
+    updated_at: created,
   };
 }

@@ -10,6 +10,7 @@ import { authorize, decide } from '../access/authorize.ts';
 import { requireSelf } from '../access/self.ts';
 import { chunksOf } from '../directory/directory.ts';
 import type { Group, Identity, Membership } from '../model/people.ts';
+import type { MemberPageQuery } from '../ports/queries.ts';
 import { type Condition, INSTALLATION, type Store } from '../ports/store.ts';
 
 const IDS_PER_QUERY = 5_000;
@@ -41,6 +42,11 @@ export interface PeopleReads {
       readonly limit: number;
     },
   ): Promise<Membership[]>;
+  /** A page of users with the number of all. Requires `members:read`. */
+  page(
+    actor: Actor,
+    query: MemberPageQuery,
+  ): Promise<{ readonly members: readonly Membership[]; readonly total: number }>;
   signInFacts(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, SignInFacts>>;
   /** Personal access tokens of each member that are not revoked; members without any are absent. */
   accessTokens(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, number>>;
@@ -101,6 +107,13 @@ export function createPeopleReads({ store }: { readonly store: Store }): PeopleR
         ...(after === undefined ? {} : { after: [after.usernameKey, after.id] }),
         limit,
       });
+    },
+    page: async (actor, query) => {
+      authorize(actor, 'members:read');
+      const { ids, total } = await store.queries.memberPage(actor.org, query);
+      const rows = await store.find('membership', actor.org, { id: ids }, UNBOUNDED);
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return { members: ids.flatMap((id) => byId.get(id) ?? []), total };
     },
     signInFacts: async (actor, members) => {
       allow(actor, members);

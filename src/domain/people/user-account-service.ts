@@ -63,7 +63,13 @@ export interface UserAccountService {
     options: { readonly keepClients: boolean },
     origin: AuditOrigin,
   ): Promise<Membership>;
-  remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
+  /** `keepClients`: plain external clients stay, switched off, as the organization's. */
+  remove(
+    actor: Actor,
+    id: number,
+    origin: AuditOrigin,
+    options?: { readonly keepClients: boolean },
+  ): Promise<void>;
 }
 
 export interface UserAccountServiceParts {
@@ -212,13 +218,13 @@ export function createUserAccountService({
       return enabled ? admin.restore(actor, id, origin) : admin.suspend(actor, id, origin, options);
     },
 
-    remove: async (actor, id, origin) => {
+    remove: async (actor, id, origin, options) => {
       authorize(actor, 'members:write');
       const member = await requireRow(store, 'membership', actor.org, id);
       if (isSelf(actor, id) && member.role !== 'owner') throw refuse('administrator');
       requireMayManage(actor, member);
       if (member.managedBy === 'directory') throw new AppError('conflict', 'cannot delete idp user');
-      await admin.remove(actor, id, origin);
+      await admin.remove(actor, id, origin, options);
     },
   };
 }

@@ -119,6 +119,37 @@ export interface MemberRow
   readonly online: boolean;
 }
 
+/** Of members who have joined and were approved. What is not given narrows nothing. */
+export interface MemberPageQuery {
+  readonly suspended?: boolean;
+  readonly secondFactor?: boolean;
+  /** They sign in by an identity provider. */
+  readonly foreign?: boolean;
+  readonly roles?: readonly Role[];
+  /** In their user name, normalised. */
+  readonly name?: string;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface MemberPage {
+  /** In order of user names. */
+  readonly ids: readonly number[];
+  /** Without offset and limit. */
+  readonly total: number;
+}
+
+/** What an audit page may be narrowed by; times as with `auditEvents`. */
+export interface AuditPageQuery {
+  readonly from?: number;
+  readonly to?: number;
+  /** What a membership did. */
+  readonly membership?: number;
+  readonly network?: number;
+  readonly offset: number;
+  readonly limit: number;
+}
+
 /** An active membership of an account, with the words for its organization. */
 export interface AccountMembership {
   readonly org: number;
@@ -169,6 +200,9 @@ export interface Queries {
     org: number,
     range: { readonly from: number; readonly to: number; readonly limit: number },
   ): Promise<AuditEvent[]>;
+  /** The newest first. */
+  auditPage(org: number, query: AuditPageQuery): Promise<AuditEvent[]>;
+  memberPage(org: number, query: MemberPageQuery): Promise<MemberPage>;
   /** Members who have joined, in order of their ids, with what their devices say of them. */
   members(org: number, query: MemberListQuery): Promise<MemberRow[]>;
   /** In order of their ids. */

@@ -1,9 +1,10 @@
 import type { Queries } from '../../domain/ports/queries.ts';
 import type { Connection, Engine } from '../engine.ts';
 import { createAccountMembershipsQuery } from './accounts.ts';
-import { createAuditEventsQuery } from './audit-events.ts';
+import { createAuditEventsQuery, createAuditPageQuery } from './audit-events.ts';
 import { createCredentialStandingQuery } from './credential-standing.ts';
 import { createDevicesQuery } from './devices.ts';
+import { createMemberPageQuery } from './member-page.ts';
 import { createMembersQuery } from './members.ts';
 import { createCurrentPolicyQuery } from './policies.ts';
 import type { QueryParts } from './query-parts.ts';
@@ -15,6 +16,8 @@ export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, read
     credentialStanding: createCredentialStandingQuery(parts),
     devices: createDevicesQuery(parts),
     auditEvents: createAuditEventsQuery(parts),
+    auditPage: createAuditPageQuery(parts),
+    memberPage: createMemberPageQuery(parts),
     members: createMembersQuery(parts),
     currentPolicy: createCurrentPolicyQuery(parts),
   };
