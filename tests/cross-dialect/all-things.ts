@@ -1,5 +1,6 @@
 import { accessEdge, gateway, resource, securityPolicy } from './network-things.ts';
 import {
+  accessToken,
   invitation,
   passwordUser,
   serviceAccount,
@@ -16,6 +17,7 @@ export const THINGS = [
   invitation,
   serviceAccount,
   serviceKey,
+  accessToken,
   ssoConnection,
   device,
   network,

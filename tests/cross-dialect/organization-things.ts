@@ -1,4 +1,5 @@
 /** Invitations, service accounts, and the keys that join devices. */
+import { encodeExternalId } from '../../src/domain/ids/external-id.ts';
 import { INVITE, type PersonRef, payload, type Rows, type Thing } from './things.ts';
 import { ABSENT, gid, type World } from './world.ts';
 
@@ -24,6 +25,7 @@ export const invitation: Thing<PersonRef> = {
   created: {
     tailscale: { role: 'member' },
     twingate: { state: 'PENDING', role: 'MEMBER' },
+    netmaker: { platform_role_id: 'platform-user' },
     keycard: {
       listed: { status: 'pending', role: 'org_member' },
       identity: { type: 'invitation', status: 'pending' },
@@ -39,6 +41,7 @@ export const invitation: Thing<PersonRef> = {
       shows: {
         tailscale: { role: 'network-admin' },
         twingate: { role: 'DEVOPS' },
+        netmaker: { platform_role_id: 'platform-user' },
         keycard: { listed: { role: 'org_viewer' } },
       },
     },
@@ -49,8 +52,14 @@ export const invitation: Thing<PersonRef> = {
       void (await world.ask('DELETE', `/api/v2/user-invites/${(await invitationOf(world, ref))?.id}`)),
     keycard: async (world, ref) =>
       void (await keycard(world, 'DELETE', `/invitations/${(await invitationOf(world, ref))?.nano}`)),
+    netmaker: async (world, { email }) =>
+      void (await world.ask('DELETE', `/api/v1/users/invite?invitee_email=${email}`)),
   },
   read: {
+    netmaker: async (world, { email }) => {
+      const { Response: invites } = (await world.ask('GET', '/api/v1/users/invites')) as { Response: Rows };
+      return invites.find((invite) => invite.email === email) ?? ABSENT;
+    },
     tailscale: async (world, { email }) => {
       const invites = (await world.ask('GET', '/api/v2/tailnet/-/user-invites')) as Rows;
       return invites.find((invite) => invite.email === email) ?? ABSENT;
@@ -207,6 +216,53 @@ export const ssoConnection: Thing<object> = {
     },
   },
 };
+
+interface TokenRef {
+  readonly username: string;
+  readonly id: string;
+}
+const tokensOf = async (world: World, username: string): Promise<Rows> =>
+  ((await world.ask('GET', `/api/v1/users/access_token?username=${username}`)) as { Response: Rows })
+    .Response;
+
+/** A token that a person gives to a program: it opens every dialect, and ends in any that lists it. */
+export const accessToken: Thing<TokenRef> = {
+  word: 'credential',
+  create: {
+    netmaker: async (world, name) => {
+      const { member } = await world.member('member', `${name}-token`);
+      const username = member.username;
+      await world.ask('POST', '/api/v1/users/access_token', { name, user_name: username });
+      const [token] = await tokensOf(world, username);
+      return { username, id: String(token?.id) };
+    },
+  },
+  created: { tailscale: { keyType: 'api' }, netmaker: { last_used: '0001-01-01T00:00:00Z' } },
+  steps: [],
+  remove: {
+    netmaker: async (world, { id }) =>
+      void (await world.ask('DELETE', `/api/v1/users/access_token?id=${id}`)),
+    tailscale: async (world, ref) => {
+      const key = (await tailscaleKeys(world)).find((one) => one.id === keyId(ref));
+      await world.ask('DELETE', `/api/v2/tailnet/-/keys/${String(key?.id)}`);
+    },
+  },
+  read: {
+    netmaker: async (world, { username, id }) =>
+      (await tokensOf(world, username)).find((token) => token.id === id) ?? ABSENT,
+    tailscale: async (world, ref) => {
+      const answer = await world.call('GET', `/api/v2/tailnet/-/keys/${keyId(ref)}`);
+      // What was revoked is shown as such for a while.
+      return answer.status === 404 || answer.json().invalid === true ? ABSENT : answer.json();
+    },
+  },
+};
+
+const tailscaleKeys = async (world: World): Promise<Rows> =>
+  ((await world.ask('GET', '/api/v2/tailnet/-/keys?all=true')) as { keys: Rows }).keys;
+/** The same integer, as the other dialect spells it. */
+const keyId = ({ id }: TokenRef): string =>
+  encodeExternalId('credential', Number.parseInt(id.slice(-15).replace('-', ''), 16));
 
 interface UserRef extends PersonRef {
   readonly username: string;

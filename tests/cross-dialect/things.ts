@@ -1,5 +1,6 @@
 /** Each thing with its writers and readers in every dialect, and how it must read after each step. */
 import type { TestDevice } from '../client/index.ts';
+import { uuidOf } from '../compat/netmaker/calls.ts';
 import { BY_TEST } from '../support/seeds.ts';
 import type { Dialect, Word } from './vocabulary.ts';
 import { ABSENT, gid, type World } from './world.ts';
@@ -68,6 +69,14 @@ export const INVITE: Thing<PersonRef>['create'] = {
     const email = `${name}@acme.test`;
     const answer = await world.call('POST', '/organizations/acme/invitations', { email, role: 'org_member' });
     if (answer.status !== 201) throw new Error(answer.text);
+    return invited(world, email);
+  },
+  netmaker: async (world, name) => {
+    const email = `${name}@acme.test`;
+    await world.ask('POST', '/api/v1/users/invite', {
+      user_emails: [email],
+      platform_role_id: 'platform-user',
+    });
     return invited(world, email);
   },
 };
@@ -204,6 +213,14 @@ interface GroupRef {
   readonly member: PersonRef;
 }
 
+const GROUP = 3;
+/** Its id there, from the one that the other dialect gave. */
+const netmakerGroup = (id: string): string =>
+  uuidOf(GROUP, Number(Buffer.from(id, 'base64').toString().split(':')[1]));
+const decodeUuid = (uuid: string): number => Number.parseInt(uuid.slice(-15).replace('-', ''), 16);
+const groupsOf = async (world: World, { email }: PersonRef, user_group_ids: object): Promise<void> =>
+  void (await world.ask('PUT', `/api/users/${email}`, { username: email, user_group_ids }));
+
 export const group: Thing<GroupRef> = {
   word: 'group',
   create: {
@@ -216,6 +233,15 @@ export const group: Thing<GroupRef> = {
       );
       return { id: made.entity.id, member: { id: member.id, email: member.email ?? '', nano: member.nano } };
     },
+    netmaker: async (world, name) => {
+      const { member } = await world.member('member', name);
+      const made = (await world.ask('POST', '/api/v1/users/group', {
+        user_group: { name },
+        members: [member.email],
+      })) as { Response: { id: string } };
+      const id = gid('Group', decodeUuid(made.Response.id));
+      return { id, member: { id: member.id, email: member.email ?? '', nano: member.nano } };
+    },
   },
   created: {
     twingate: { isActive: true, users: { totalCount: 1 } },
@@ -226,15 +252,24 @@ export const group: Thing<GroupRef> = {
       name: 'is renamed',
       by: {
         twingate: async (world, { id }) =>
-          void (await payload(world, `groupUpdate(id: "${id}", name: "Renamed")`)),
+          void (await payload(world, `groupUpdate(id: "${id}", name: "Renamed ${id}")`)),
+        netmaker: async (world, { id }) =>
+          void (await world.ask('PUT', '/api/v1/users/group', {
+            id: netmakerGroup(id),
+            name: `Renamed ${id}`,
+          })),
       },
-      shows: { twingate: { name: 'Renamed' }, netmaker: { name: 'Renamed' } },
+      shows: {
+        twingate: { name: expectText(/^Renamed /u) },
+        netmaker: { name: expectText(/^Renamed /u) },
+      },
     },
     {
       name: 'loses its member',
       by: {
         twingate: async (world, { id }) =>
           void (await payload(world, `groupUpdate(id: "${id}", userIds: [])`)),
+        netmaker: (world, { member }) => groupsOf(world, member, {}),
       },
       shows: { twingate: { users: { totalCount: 0 } }, netmaker: ABSENT },
     },
@@ -246,11 +281,16 @@ export const group: Thing<GroupRef> = {
             world,
             `groupUpdate(id: "${id}", addedUserIds: ["${gid('User', member.id)}"])`,
           )),
+        netmaker: (world, { id, member }) => groupsOf(world, member, { [netmakerGroup(id)]: {} }),
       },
-      shows: { twingate: { users: { totalCount: 1 } }, netmaker: { name: 'Renamed' } },
+      shows: { twingate: { users: { totalCount: 1 } }, netmaker: { name: expectText(/^Renamed /u) } },
     },
   ],
-  remove: { twingate: async (world, { id }) => void (await payload(world, `groupDelete(id: "${id}")`)) },
+  remove: {
+    twingate: async (world, { id }) => void (await payload(world, `groupDelete(id: "${id}")`)),
+    netmaker: async (world, { id }) =>
+      void (await world.ask('DELETE', `/api/v1/users/group?group_id=${netmakerGroup(id)}`)),
+  },
   read: {
     twingate: async (world, { id }) => {
       const { group: found } = await world.gql(
