@@ -14,6 +14,15 @@ export const PUBLIC: readonly string[] = [
   'native.sign-in.page',
   'native.sign-in.submit',
   'native.sign-in.factor',
+  // Passkeys are shown before anybody is known.
+  'native.passkey.invitation',
+  'native.passkey.script',
+  'native.passkey.sign-in',
+  'native.sign-in.factor.passkey',
+  // A gateway's agent shows the gateway's own token, which is no credential of an API.
+  'native.gateway-agent.clients',
+  'native.gateway-agent.hello',
+  'native.gateway-agent.report',
   'native.sso.start',
   'native.sso.invitation',
   'native.sso.callback',
@@ -66,7 +75,7 @@ const PARAMETER = /:([A-Za-z]+)|\*/gu;
 /** The path with its parameters filled in; each is a segment of its own. */
 export const fill = (url: string, value: (name: string) => string): string =>
   url.replace(PARAMETER, (_all, name: string | undefined) =>
-    name === undefined ? 'no/such/thing' : encodeURIComponent(value(name)),
+    name === undefined ? 'no/such/thing/at/all/and/never/was' : encodeURIComponent(value(name)),
   );
 
 export const parametersOf = (url: string): string[] =>
