@@ -10,6 +10,7 @@ import { invitationLinkOperations } from './invitation-links.ts';
 import { invitationOperations } from './invitations.ts';
 import { BASE, organizationOperations } from './organizations.ts';
 import type { KeycardApiParts } from './parts.ts';
+import { createRepeats, requestIdOf } from './repeats.ts';
 import { serviceAccountOperations } from './service-accounts.ts';
 import { ssoConnectionOperations } from './sso-connection.ts';
 import { tokenOperations } from './tokens.ts';
@@ -34,7 +35,6 @@ export const keycardOperations = (parts: KeycardApiParts): Operation[] => [
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 const BEARER = /^Bearer +(\S+)$/iu;
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/u;
 
 /** Clients send `application/json` with nothing in it where there is no body: that is no body, not a broken one. */
 function readBodies(server: FastifyInstance): void {
@@ -69,13 +69,15 @@ export function createKeycardApi(parts: KeycardApiParts): FastifyPluginAsync {
     readBodies(server);
     server.addHook('onRequest', async (request, reply) => {
       // The caller's own name for the request comes back, for those who look for it in logs.
-      const id = request.headers['x-client-request-id'];
-      if (typeof id === 'string' && REQUEST_ID.test(id)) void reply.header('x-client-request-id', id);
+      const id = requestIdOf(request);
+      if (id !== undefined) void reply.header('x-client-request-id', id);
     });
     server.setErrorHandler((thrown: unknown, request, reply) => {
       if (sendError(reply, thrown)) parts.onError?.(thrown, request);
     });
-    const operations = keycardOperations(parts);
+    const repeats = createRepeats(parts.services.namedRequests);
+    repeats.watch(server);
+    const operations = keycardOperations(parts).map(repeats.wrap);
     mountOperations(server, operations, identify);
     mountFallback(server, operations);
   };

@@ -8,6 +8,7 @@ import type { MemberService } from '../../domain/people/member-service.ts';
 import type { OrganizationAdmin } from '../../domain/people/organization-admin.ts';
 import type { OrganizationReads } from '../../domain/people/organization-reads.ts';
 import type { PeopleReads } from '../../domain/people/people-reads.ts';
+import type { NamedRequests } from '../../domain/requests/named-requests.ts';
 import type { ServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
 import type { ServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
 import type { SsoConnectionService } from '../../domain/sso-connections/sso-connection-service.ts';
@@ -25,6 +26,7 @@ export interface KeycardServices {
   readonly memberChanges: MemberChanges;
   readonly serviceAccounts: ServiceAccountService;
   readonly serviceCredentials: ServiceCredentialService;
+  readonly namedRequests: NamedRequests;
   readonly ssoConnections: SsoConnectionService;
 }
 

@@ -13,6 +13,7 @@ import { createPeopleReads } from '../../domain/people/people-reads.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { SignedTokens } from '../../domain/ports/signed-tokens.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import { createNamedRequests } from '../../domain/requests/named-requests.ts';
 import { createServiceAccountService } from '../../domain/service-accounts/service-account-service.ts';
 import {
   createServiceCredentialService,
@@ -48,6 +49,7 @@ export function createKeycardServices(parts: KeycardServicesParts): KeycardServi
     }),
     invitationLinks: createInvitationsByAccount({ store }),
     serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
+    namedRequests: createNamedRequests({ store }),
     ssoConnections: createSsoConnections({ store, random, sealer }),
     serviceCredentials: createServiceCredentialService({
       store,

@@ -133,3 +133,18 @@ export const oauthApp = entity({
   createdAt: time(),
   updatedAt: time(),
 });
+
+/**
+ * A request that its caller gave a name, so that it may be sent again without being done again. `ref` is the SHA-256 of who,
+ * what and which. Without `status` it is being done.
+ */
+export const namedRequest = entity(
+  {
+    ref: text(),
+    status: nullable(integer()),
+    /** The body of the answer; null where it held a secret, which is shown once. */
+    answer: nullable(text()),
+    at: time(),
+  },
+  { key: ['ref'], indexes: [['at']], volatile: true },
+);

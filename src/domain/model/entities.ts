@@ -83,6 +83,7 @@ export const entities = {
   logStream: configuration.logStream,
   awsExternalId: configuration.awsExternalId,
   oauthApp: configuration.oauthApp,
+  namedRequest: configuration.namedRequest,
 } as const satisfies Readonly<Record<string, EntitySpec<Columns>>>;
 
 type Entities = typeof entities;

@@ -42,6 +42,8 @@ async function restore(tx: Tx, { org, elsewhere, ownerEmail, ids }: Places, with
   const [account = 0, user = 0, serviceAccount = 0, credential = 0, invited = 0, invitation = 0, sso = 0] =
     ids;
   const [placeholder = 0, guest = 0, guestInvitation = 0, client = 0, heldAccount = 0] = ids.slice(7);
+  // The suites give every request one and the same name.
+  for (const { ref } of await tx.find('namedRequest', org, {})) await tx.remove('namedRequest', org, { ref });
   for (const one of await tx.find('invitation', org, { openKey: INVITED })) {
     await tx.remove('invitation', org, one.id);
     if (one.membership !== null) await tx.remove('membership', org, one.membership);
