@@ -12,6 +12,7 @@ import { firstRunLinkOf } from './app/first-run-link.ts';
 import { closeHttpServer, createHttpServer } from './app/http-server.ts';
 import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
+import { createLogStreamDelivery } from './app/log-streams.ts';
 import { createLogUploads } from './app/log-uploads.ts';
 import { createMail } from './app/mail.ts';
 import { createMetrics, type Metrics } from './app/metrics.ts';
@@ -77,7 +78,10 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   cleanup.add('the store', installation.close);
   const facts = createInstallationFacts(installation.engine);
   const keys = await loadServerKeys({ config, facts, random });
-  const services = createServices({ installation, facts, sealer: keys.sealer, clock, random, onError });
+  const { aws } = config;
+  const services = createServices({
+    ...{ installation, facts, sealer: keys.sealer, aws, clock, random, onError },
+  });
   cleanup.add('the services', services.close);
   const retention = createRetention({ engine: installation.engine, clock });
   const maintenance = createMaintenance({ retention, random, onError });
@@ -115,6 +119,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
         installation: { ...installation, store },
         facts,
         sealer,
+        aws,
         clock,
         random,
         onError: () => undefined,
@@ -160,6 +165,17 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   });
   cleanup.add('webhooks', webhooks.close);
   webhooks.start();
+  const { webhookAllowPrivate: allowPrivate } = config;
+  const logStreams = createLogStreamDelivery({
+    installation,
+    services,
+    sealer,
+    allowPrivate,
+    holder,
+    onError,
+  });
+  cleanup.add('log streams', logStreams.close);
+  logStreams.start();
   const accessEndings = createAccessSweep({ installation, services, holder, onError });
   cleanup.add('the end of accesses', accessEndings.close);
   accessEndings.start();

@@ -45,11 +45,14 @@ const tailscale: Dialect = ({ services, sealer, publicUrl, shareSecrets, organiz
       creators: organizationCreators,
       workloadTokens: createWorkloadTokens({ clock }),
       flowLogs: services.flowLogs,
+      logStreamQueue: services.logStreamQueue,
+      awsRoles: services.awsRoles,
     }),
     authenticate: authenticator.authenticate,
     clock,
     random,
     publicUrl,
+    ...(services.aws === undefined ? {} : { awsAccountId: services.aws.accountId }),
     onError: defectLog(log),
   });
 };

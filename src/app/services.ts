@@ -7,6 +7,7 @@ import { createPasswordSignIn, type PasswordSignIn } from '../auth/password-sign
 import { createSignedTokens } from '../auth/signed-tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../auth/usage-recorder.ts';
+import type { AwsConfig } from '../config/config.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
 import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
 import { createFlowLogService, type FlowLogService } from '../domain/flow-logs/flow-log-service.ts';
@@ -15,16 +16,21 @@ import {
   type OrganizationService,
 } from '../domain/organizations/organization-service.ts';
 import { createTagRules, type TagRules } from '../domain/policy-file/tag-rules.ts';
+import type { AwsRoles } from '../domain/ports/aws-roles.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { InstallationFacts } from '../domain/ports/installation-facts.ts';
+import type { LogStreamQueue } from '../domain/ports/log-stream-queue.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { createJoinPolicy } from '../effective-policy/join-policy.ts';
+import { createAwsRoles } from '../jobs/outgoing/aws.ts';
+import { createOutgoing } from '../jobs/outgoing/exchange.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createFlowLogs } from '../store/flow-logs.ts';
 import { createFollower } from '../store/follower.ts';
+import { createLogStreamQueue } from '../store/log-stream-queue.ts';
 import { createReplicaLeases } from '../store/replica-leases.ts';
 import type { Installation } from './installation.ts';
 import { createReplica, type Replica } from './replica.ts';
@@ -49,6 +55,9 @@ export interface Services {
   readonly firstRun: FirstRun;
   readonly replica: Replica;
   readonly flowLogs: FlowLogService;
+  readonly logStreamQueue: LogStreamQueue;
+  readonly aws: AwsConfig | undefined;
+  readonly awsRoles: AwsRoles;
   close(): Promise<void>;
 }
 
@@ -56,14 +65,17 @@ export interface ServicesParts {
   readonly installation: Installation;
   readonly facts: InstallationFacts;
   readonly sealer: Sealer;
+  /** The installation's account; undefined: it has none. */
+  readonly aws: AwsConfig | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
 }
 
 export function createServices(parts: ServicesParts): Services {
-  const { installation, facts, sealer, clock, random, onError } = parts;
+  const { installation, facts, sealer, aws, clock, random, onError } = parts;
   const { store, engine } = installation;
+  const sts = createOutgoing({ allowPrivate: true, userAgent: 'holdfast' });
   const follower = createFollower({ feed: store.feed, onError });
   const usage = createUsageRecorder({ store, clock, onError });
   const signingKeys = createSigningKeys({ store, sealer, clock, random });
@@ -109,8 +121,13 @@ export function createServices(parts: ServicesParts): Services {
       alone: engine.name === 'sqlite',
       onError,
     }),
+    logStreamQueue: createLogStreamQueue({ engine }),
+    aws,
+    // The operator says where it is, so it may be anywhere.
+    awsRoles: createAwsRoles({ account: aws, exchange: sts.exchange, clock }),
     flowLogs: createFlowLogService({ store, flowLogs: createFlowLogs({ engine }), clock }),
     close: async () => {
+      sts.close();
       await usage.close();
       authenticator.close();
       follower.close();

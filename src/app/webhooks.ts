@@ -1,9 +1,9 @@
 /** The sending of webhooks, put together for this process. */
 import { createWebhookEncoder } from '../api/tailscale/webhook-messages.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
+import { createOutgoing } from '../jobs/outgoing/exchange.ts';
 import { createDispatcher } from '../jobs/webhooks/dispatcher.ts';
 import { createKeyExpiry } from '../jobs/webhooks/key-expiry.ts';
-import { createPost } from '../jobs/webhooks/post.ts';
 import { createExpiryFinder } from '../store/expiry-finder.ts';
 import { createNamedLease } from '../store/named-lease.ts';
 import { createWebhookQueue } from '../store/webhook-queue.ts';
@@ -37,7 +37,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     sealer,
     clock,
     random,
-    post: createPost({ allowPrivate }),
+    outgoing: createOutgoing({ allowPrivate, userAgent: 'holdfast-webhook' }),
     encode: createWebhookEncoder({ store, url }),
     lease: createNamedLease({ engine, name: 'webhooks', holder }),
     feed: store.feed,

@@ -30,16 +30,26 @@ export interface ServeConfig extends InstallationConfig {
   readonly derpListen: HostPort | undefined;
   readonly stun: HostPort | undefined;
   readonly derpMapFile: string | undefined;
-  /** Whether webhooks may lead to private and loopback addresses. */
+  /** Whether webhooks and log streams may lead to private and loopback addresses. */
   readonly webhookAllowPrivate: boolean;
   /** Whether identity providers may be at private and loopback addresses, and without TLS. */
   readonly ssoAllowPrivate: boolean;
   /** Who may make organizations over an API. */
   readonly organizationCreators: OrganizationCreators;
+  /** Undefined: no role of another AWS account is taken on. */
+  readonly aws: AwsConfig | undefined;
   /** Undefined: no mail is sent. */
   readonly mail: MailConfig | undefined;
   /** The origin of a dashboard of Netmaker's that uses this server. */
   readonly netmakerDashboardUrl: string | undefined;
+}
+
+export interface AwsConfig {
+  readonly accountId: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Undefined: the service of AWS. */
+  readonly stsUrl: string | undefined;
 }
 
 export interface MailConfig {
@@ -96,6 +106,22 @@ function mailOf(settings: Settings): MailConfig | undefined {
   return { smtpUrl, from };
 }
 
+function awsOf(settings: Settings): AwsConfig | undefined {
+  const accountId = read(settings, 'aws-account-id');
+  const accessKeyId = read(settings, 'aws-access-key-id');
+  const secretAccessKey = read(settings, 'aws-secret-access-key');
+  const stsUrl = read(settings, 'aws-sts-url');
+  if ([accountId, accessKeyId, secretAccessKey, stsUrl].every((value) => value === undefined))
+    return undefined;
+  if (accountId === undefined || accessKeyId === undefined || secretAccessKey === undefined) {
+    throw new ConfigError(
+      '--aws-account-id, --aws-access-key-id and --aws-secret-access-key belong together: give all or none',
+    );
+  }
+  assertNoExampleSecret('--aws-secret-access-key', secretAccessKey);
+  return { accountId, accessKeyId, secretAccessKey, stsUrl };
+}
+
 function installationOf(settings: Settings, defaultData: string): InstallationConfig {
   return { database: locationOf(settings, defaultData), sealingKeyFile: read(settings, 'sealing-key-file') };
 }
@@ -129,6 +155,7 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
     webhookAllowPrivate: read(settings, 'webhook-allow-private') ?? false,
     ssoAllowPrivate: read(settings, 'sso-allow-private') ?? false,
     organizationCreators: read(settings, 'organization-creation') ?? 'operator',
+    aws: awsOf(settings),
     mail: mailOf(settings),
     netmakerDashboardUrl: read(settings, 'netmaker-dashboard-url'),
   };

@@ -3,6 +3,7 @@
  * camel case), and how its text is read.
  */
 import {
+  parseAwsAccountId,
   parseBoolean,
   parseCreators,
   parseDatabaseUrl,
@@ -63,8 +64,20 @@ export const serveOptions = {
   stun: option('HOST:PORT', 'where to answer STUN; default beside the relay, port 3478', parseHostPort),
   'derp-map': option('FILE', 'relay map offered to devices, JSON or HuJSON', parseText),
   'webhook-allow-private': flag(
-    'let webhooks lead to private and loopback addresses; default false: whoever may write webhooks would reach them',
+    'let webhooks and log streams lead to private and loopback addresses; default false: whoever may write them would reach them',
   ),
+  'aws-account-id': option(
+    'ID',
+    'AWS account of this installation, which takes on roles for log streams',
+    parseAwsAccountId,
+  ),
+  'aws-access-key-id': option('ID', 'key of that account', parseText),
+  'aws-secret-access-key': option(
+    'SECRET',
+    'its secret; better given as HOLDFAST_AWS_SECRET_ACCESS_KEY',
+    parseText,
+  ),
+  'aws-sts-url': option('URL', 'security token service to ask for roles; default that of AWS', parseOrigin),
   'sso-allow-private': flag(
     'let identity providers be at private and loopback addresses, also without TLS; default false: whoever may set one up would reach them',
   ),

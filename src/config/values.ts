@@ -114,3 +114,9 @@ export function parseCreators(name: string, text: string): OrganizationCreators 
   if (found === undefined) throw new ConfigError(`${name} must be ${CREATORS.join(' or ')}, not "${text}"`);
   return found;
 }
+
+/** Throws `ConfigError`. */
+export function parseAwsAccountId(name: string, text: string): string {
+  if (!/^[0-9]{12}$/u.test(text)) throw new ConfigError(`${name} must be the 12 digits of an AWS account`);
+  return text;
+}

@@ -12,3 +12,7 @@ export function toDnsLabel(text: string): string {
     .slice(0, MAX_LABEL)
     .replace(/^-+|-+$/gu, '');
 }
+
+/** The beginning of a text, as every store and every JSON reader takes it. */
+export const storableText = (text: string, max: number): string =>
+  text.slice(0, max).toWellFormed().replaceAll('\0', '');

@@ -10,6 +10,7 @@ import type {
 } from '../domain/ports/jobs.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { storableText } from '../kernel/text.ts';
 import type { Engine } from './engine.ts';
 import type { StoredRow, StoredValue } from './rows.ts';
 import { withPlaceholders } from './statements.ts';
@@ -59,7 +60,7 @@ function createQueue({ engine, clock }: QueueParts, table: Table) {
     fail: async (item: Claimed, failure: Failure): Promise<boolean> => {
       const now = clock.now();
       const [runAt, dead] = 'dead' in failure ? [now, now] : [failure.retryAt, null];
-      const error = failure.error.toWellFormed().replaceAll('\0', '').slice(0, MAX_ERROR_LENGTH);
+      const error = storableText(failure.error, MAX_ERROR_LENGTH);
       return (await change(failText, [runAt, dead, error, ...heldBy(item)])).length > 0;
     },
     extend: async (item: Claimed, lockMs: number): Promise<boolean> =>

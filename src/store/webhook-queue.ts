@@ -7,6 +7,7 @@ import type {
   WebhookCursor,
   WebhookQueue,
 } from '../domain/ports/webhook-queue.ts';
+import { storableText } from '../kernel/text.ts';
 import type { Connection, Engine } from './engine.ts';
 import type { StoredRow } from './rows.ts';
 import { withPlaceholders } from './statements.ts';
@@ -14,7 +15,7 @@ import { withPlaceholders } from './statements.ts';
 const MAX_TEXT = 1_000;
 
 const storable = (text: string | null): string | null =>
-  text === null ? null : text.toWellFormed().replaceAll('\0', '').slice(0, MAX_TEXT);
+  text === null ? null : storableText(text, MAX_TEXT);
 
 const entryOf = (row: StoredRow): QueuedEntry => ({
   org: Number(row.org),

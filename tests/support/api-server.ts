@@ -17,13 +17,16 @@ import { createFlowLogService, type FlowLogService } from '../../src/domain/flow
 import type { Membership, Organization, Role } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Follower } from '../../src/domain/ports/follower.ts';
+import type { LogStreamQueue } from '../../src/domain/ports/log-stream-queue.ts';
 import type { ReplicaLeases } from '../../src/domain/ports/replica-leases.ts';
 import type { SignedTokens } from '../../src/domain/ports/signed-tokens.ts';
 import { INSTALLATION, type Store } from '../../src/domain/ports/store.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { type Random, randomNanoId, systemRandom } from '../../src/kernel/random.ts';
+import type { Engine } from '../../src/store/engine.ts';
 import { createFlowLogs } from '../../src/store/flow-logs.ts';
 import { createFollower } from '../../src/store/follower.ts';
+import { createLogStreamQueue } from '../../src/store/log-stream-queue.ts';
 import { migrate } from '../../src/store/migrator.ts';
 import { openEngine, type StoreLocation } from '../../src/store/open-store.ts';
 import { createReplicaLeases } from '../../src/store/replica-leases.ts';
@@ -48,6 +51,7 @@ export function createTestClock(start = Date.now()): TestClock {
 }
 
 export interface ApiParts {
+  readonly engine: Engine;
   readonly store: Store;
   readonly clock: TestClock;
   readonly random: Random;
@@ -55,6 +59,7 @@ export interface ApiParts {
   readonly leases: ReplicaLeases;
   readonly authenticator: Authenticator;
   readonly flowLogs: FlowLogService;
+  readonly logStreamQueue: LogStreamQueue;
   readonly sealer: Sealer;
   readonly signingKeys: SigningKeys;
   readonly signedTokens: SignedTokens;
@@ -136,6 +141,7 @@ export async function createApiServer(
   const flowLogs = createFlowLogService({ store, flowLogs: createFlowLogs({ engine: database }), clock });
   const secrets = { sealer, signingKeys, signedTokens };
   const parts: ApiParts = {
+    engine: database,
     store,
     clock,
     random,
@@ -144,6 +150,7 @@ export async function createApiServer(
     authenticator,
     usage,
     flowLogs,
+    logStreamQueue: createLogStreamQueue({ engine: database }),
     ...secrets,
     onError,
   };

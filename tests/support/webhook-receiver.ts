@@ -16,6 +16,8 @@ export interface Received {
   readonly path: string;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
+  /** As it came. */
+  readonly raw: Buffer;
   /** What it answered. */
   readonly status: number;
 }
@@ -25,6 +27,8 @@ export interface Receiver {
   readonly requests: Received[];
   /** Status by path; 200 where nothing stands. */
   readonly answers: Map<string, number>;
+  /** What it says, by path. */
+  readonly texts: Map<string, string>;
   /** Events that were answered 200, in order. */
   events(path?: string): WireEvent[];
   close(): Promise<void>;
@@ -34,16 +38,18 @@ export interface Receiver {
 export async function createReceiver(at = { host: '127.0.0.1', port: 0 }): Promise<Receiver> {
   const requests: Received[] = [];
   const answers = new Map<string, number>();
+  const texts = new Map<string, string>();
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const path = request.url ?? '';
       const status = answers.get(path) ?? 200;
-      requests.push({ path, headers: request.headers, body: Buffer.concat(chunks).toString(), status });
+      const raw = Buffer.concat(chunks);
+      requests.push({ path, headers: request.headers, body: raw.toString(), raw, status });
       if (status >= 300 && status < 400) response.setHeader('location', '/elsewhere');
       response.statusCode = status;
-      response.end('thanks');
+      response.end(texts.get(path) ?? 'thanks');
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -55,6 +61,7 @@ export async function createReceiver(at = { host: '127.0.0.1', port: 0 }): Promi
     url: `http://${at.host}:${port}`,
     requests,
     answers,
+    texts,
     events: (path) =>
       requests
         .filter((one) => one.status === 200 && (path === undefined || one.path === path))

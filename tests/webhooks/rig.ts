@@ -11,8 +11,8 @@ import { createOrganizationService } from '../../src/domain/organizations/organi
 import type { Tx } from '../../src/domain/ports/store.ts';
 import { deriveWebhookEvents } from '../../src/domain/webhooks/webhook-events.ts';
 import { createWebhookService } from '../../src/domain/webhooks/webhook-service.ts';
+import { createOutgoing } from '../../src/jobs/outgoing/exchange.ts';
 import { createDispatcher, type Dispatcher } from '../../src/jobs/webhooks/dispatcher.ts';
-import { createPost } from '../../src/jobs/webhooks/post.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { migrate } from '../../src/store/migrator.ts';
@@ -142,7 +142,7 @@ export async function createRig(engineName: EngineName) {
     dispatch: (options: DispatcherOptions = {}): Dispatcher => {
       const { allowPrivate = true, spacingMs = 0, holder = 'one', clock = systemClock } = options;
       const { timeoutMs = 2_000 } = options;
-      const post = createPost({ allowPrivate, timeoutMs });
+      const outgoing = createOutgoing({ allowPrivate, userAgent: 'holdfast-webhook', timeoutMs });
       const dispatcher = createDispatcher({
         store,
         queue: createWebhookQueue({ engine, store }),
@@ -150,9 +150,12 @@ export async function createRig(engineName: EngineName) {
         clock,
         random: systemRandom,
         // Webhooks lead to port 80; the receiver has another.
-        post: {
-          ...post,
-          send: (url, ...rest) => post.send(url.replace('http://127.0.0.1', receiver.url), ...rest),
+        outgoing: {
+          ...outgoing,
+          exchange: (request, signal) => {
+            const url = request.url.replace('http://127.0.0.1', receiver.url);
+            return outgoing.exchange({ ...request, url }, signal);
+          },
         },
         encode: createWebhookEncoder({ store, url: 'https://net.acme.test/' }),
         lease: createNamedLease({ engine, name: 'webhooks', holder }),

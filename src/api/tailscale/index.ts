@@ -27,7 +27,6 @@ import { postureOperations } from './posture.ts';
 import { requestId } from './request-id.ts';
 import { settingsOperations } from './settings.ts';
 import { tailnetOperations } from './tailnets.ts';
-import { unbuiltOperations } from './unbuilt.ts';
 import { userInviteOperations } from './user-invites.ts';
 import { userOperations } from './users.ts';
 import { vipServiceOperations } from './vip-services.ts';
@@ -36,7 +35,7 @@ import { webhookOperations } from './webhooks.ts';
 export type { TailscaleApiParts, TailscaleServices } from './parts.ts';
 export { createTailscaleServices, type TailscaleServicesParts } from './services.ts';
 
-/** Every operation of the dialect that does what it says. */
+/** Every operation of the dialect. */
 export const tailscaleOperations = (parts: TailscaleApiParts): Operation[] => [
   ...oauthOperations(parts),
   ...deviceOperations(parts),
@@ -94,7 +93,7 @@ export function createTailscaleApi(parts: TailscaleApiParts): FastifyPluginAsync
       if (toWireError(error).status === 500) parts.onError?.(error, request);
       return sendError(reply, error);
     });
-    const operations = [...tailscaleOperations(parts), ...unbuiltOperations(parts)];
+    const operations = tailscaleOperations(parts);
     mountOperations(server, operations, identify);
     mountFallback(server, operations);
   };

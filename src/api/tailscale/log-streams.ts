@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import type { LogStream, LogType } from '../../domain/log-streams/log-stream-service.ts';
+import type { LogStream, LogStreamStatus } from '../../domain/log-streams/log-stream-service.ts';
+import type { LogType } from '../../domain/ports/log-stream-queue.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { jsonBody, pathParameter } from './body.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
+import { ZERO_TIME } from './times.ts';
 
 const text = z
   .string()
@@ -48,6 +50,21 @@ const streamWire = ({ logType, destination, config }: LogStream) => ({
   ),
 });
 
+const statusWire = ({ lastActivity, lastError, counts, spoofed }: LogStreamStatus) => ({
+  lastActivity: lastActivity === null ? ZERO_TIME : new Date(lastActivity).toISOString(),
+  lastError,
+  maxBodySize: counts.maxBody,
+  numBytesSent: counts.bytes,
+  numEntriesSent: counts.entries,
+  numSpoofedEntries: spoofed,
+  numTotalRequests: counts.requests,
+  numFailedRequests: counts.failed,
+  rateBytesSent: counts.rate_bytes,
+  rateEntriesSent: counts.rate_entries,
+  rateTotalRequests: counts.rate_requests,
+  rateFailedRequests: counts.rate_failed,
+});
+
 function logTypeOf({ request }: GuardedCall): LogType {
   const logType = pathParameter(request, 'logType');
   if (logType !== 'configuration' && logType !== 'network') throw notFound('log type');
@@ -65,6 +82,15 @@ export function logStreamOperations({ services }: TailscaleApiParts): Operation[
       requires: 'log-streams:read',
       handle: inTailnet(organizations, async (call) =>
         streamWire(await logStreams.get(call.actor, logTypeOf(call))),
+      ),
+    },
+    {
+      id: 'tailscale.logging.stream.status',
+      method: 'GET',
+      path: `${path}/status`,
+      requires: 'log-streams:read',
+      handle: inTailnet(organizations, async (call) =>
+        statusWire(await logStreams.status(call.actor, logTypeOf(call))),
       ),
     },
     {

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { StoredFlowLog } from '../../domain/ports/flow-logs.ts';
 import { invalid } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { auditWire, type LogEntry } from './audit-wire.ts';
 import { queryOf } from './body.ts';
+import { flowLogWire } from './flow-log-wire.ts';
 import { inTailnet, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { organizationOf } from './tailnet.ts';
 import { parseWireTime } from './times.ts';
@@ -32,13 +32,6 @@ const eventNames = ({ target, action }: LogEntry): string[] => {
   const name = `${target.type}.${action}`;
   return target.property === undefined ? [name] : [name, `${name}.${target.property}`];
 };
-
-/** As JSON. What the device reported is stored as it is shown. */
-export function flowLogWire({ device, loggedAt, startAt, endAt, traffic }: StoredFlowLog): string {
-  const [logged, start, end] = [loggedAt, startAt, endAt].map((ms) => new Date(ms).toISOString());
-  const head = JSON.stringify({ logged, nodeId: encodeExternalId('device', device), start, end });
-  return traffic === '{}' ? head : `${head.slice(0, -1)},${traffic.slice(1)}`;
-}
 
 /** Clients read the answer as it comes: the list is the object's only member. */
 async function* networkLogs(pages: AsyncIterable<readonly StoredFlowLog[]>): AsyncGenerator<string> {

@@ -27,6 +27,8 @@ import { createUserInvites } from '../../domain/people/user-invites.ts';
 import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { TagRules } from '../../domain/policy-file/tag-rules.ts';
+import type { AwsRoles } from '../../domain/ports/aws-roles.ts';
+import type { LogStreamQueue } from '../../domain/ports/log-stream-queue.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { WorkloadTokens } from '../../domain/ports/workload-tokens.ts';
@@ -56,6 +58,8 @@ export interface TailscaleServicesParts {
   readonly shareSecrets: ShareSecrets;
   /** Who may make organizations over an API. */
   readonly creators: OrganizationCreators;
+  readonly logStreamQueue: LogStreamQueue;
+  readonly awsRoles: AwsRoles;
 }
 
 export function createTailscaleServices(parts: TailscaleServicesParts): TailscaleServices {
@@ -87,8 +91,8 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     postureIntegrations: createPostureIntegrations(parts),
     auditLog: createAuditLog(parts),
     flowLogs: parts.flowLogs,
-    awsExternalIds: createAwsExternalIds(parts),
-    logStreams: createLogStreams(parts),
+    awsExternalIds: createAwsExternalIds({ ...parts, roles: parts.awsRoles }),
+    logStreams: createLogStreams({ ...parts, queue: parts.logStreamQueue }),
     shares: createShareService(parts),
     shareAcceptance: createShareAcceptance({ store, secrets: parts.shareSecrets }),
     shareCodeOf: (share) => shareCode(parts.shareSecrets, share),

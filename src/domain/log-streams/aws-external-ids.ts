@@ -1,15 +1,26 @@
 /** Ids that a bucket's owner puts into the trust policy of a role, so that this installation alone may take the role on. */
+import { notFound } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
+import type { AwsRoles } from '../ports/aws-roles.ts';
 import type { Store } from '../ports/store.ts';
+import { checkRoleArn } from './log-stream-rules.ts';
 
 export interface AwsExternalIds {
   /** A new id; `reusable`: the one that was made so before, if there is one. */
   create(actor: Actor, reusable: boolean, origin: AuditOrigin): Promise<Row<'awsExternalId'>>;
+  /**
+   * Whether a role can be taken on with this id, and not without it. Resolves with what is wrong, or undefined.
+   * Errors: `invalid`; `not_found` for an id that the organization does not have.
+   */
+  validate(actor: Actor, externalId: string, roleArn: string): Promise<string | undefined>;
 }
+
+/** The service for roles answers alike in all regions. */
+const REGION = 'us-east-1';
 
 const VERSION_4 = 0x40;
 const VARIANT = 0x80;
@@ -26,9 +37,11 @@ function randomUuid(random: Random): string {
 export function createAwsExternalIds({
   store,
   random,
+  roles,
 }: {
   readonly store: Store;
   readonly random: Random;
+  readonly roles: AwsRoles;
 }): AwsExternalIds {
   return {
     create: (actor, reusable, origin) => {
@@ -52,6 +65,22 @@ export function createAwsExternalIds({
         });
         return made;
       });
+    },
+    validate: async (actor, externalId, roleArn) => {
+      authorize(actor, 'log-streams:write');
+      const [known] = await store.find('awsExternalId', actor.org, { externalId }, 1);
+      if (known === undefined) throw notFound('external id');
+      checkRoleArn(roleArn, 'roleArn');
+      try {
+        const withId = await roles.assume({ roleArn, externalId, region: REGION });
+        if ('reason' in withId) return `the role cannot be taken on with this external id: ${withId.reason}`;
+        // Else anybody who has an account here could have logs written under the role.
+        const without = await roles.assume({ roleArn, externalId: undefined, region: REGION });
+        if ('session' in without) return 'the role can be taken on without the external id';
+        return without.denied ? undefined : `it could not be found out: ${without.reason}`;
+      } catch (error) {
+        return `it could not be found out: ${error instanceof Error ? error.message : String(error)}`;
+      }
     },
   };
 }

@@ -3,7 +3,7 @@ import { invalid } from '../../kernel/errors.ts';
 import { type Prefix, parseAddr, parsePrefix, prefixContains } from '../../kernel/netip/index.ts';
 
 /** Destinations that are written to over HTTP at a URL, with a token. */
-const HTTP_DESTINATIONS = ['splunk', 'elastic', 'panther', 'cribl', 'datadog', 'axiom'] as const;
+const HTTP_DESTINATIONS = ['splunk', 'elastic', 'panther', 'cribl', 'datadog', 'axiom', 'http'] as const;
 const DESTINATIONS = [...HTTP_DESTINATIONS, 's3', 'gcs'] as const;
 export type LogDestination = (typeof DESTINATIONS)[number];
 
@@ -91,6 +91,11 @@ function requiredFields(
   return bucket;
 }
 
+/** Errors: `invalid`. */
+export function checkRoleArn(text: string, field: string): void {
+  if (!ROLE_ARN.test(text)) throw invalid(`${field}: expected the ARN of an IAM role`, field);
+}
+
 /** Errors: `invalid` naming the field. */
 export function checkLogStream(input: LogStreamInput): LogDestination {
   const { destination } = input;
@@ -101,9 +106,7 @@ export function checkLogStream(input: LogStreamInput): LogDestination {
   if (destination === 's3' && !['accesskey', 'rolearn'].includes(input.s3AuthenticationType)) {
     throw oneOf('s3AuthenticationType', ['accesskey', 'rolearn']);
   }
-  if (input.s3RoleArn !== '' && !ROLE_ARN.test(input.s3RoleArn)) {
-    throw invalid('s3RoleArn: expected the ARN of an IAM role', 's3RoleArn');
-  }
+  if (input.s3RoleArn !== '') checkRoleArn(input.s3RoleArn, 's3RoleArn');
   if (input.url !== '') checkUrl(input.url);
   if (!COMPRESSIONS.includes(input.compressionFormat)) throw oneOf('compressionFormat', COMPRESSIONS);
   const period = input.uploadPeriodMinutes;

@@ -1,9 +1,11 @@
 /** Where an organization's logs go: one stream for each type of log, replaced as a whole. */
+import type { Clock } from '../../kernel/clock.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
+import type { LogStreamQueue, LogType } from '../ports/log-stream-queue.ts';
 import type { SealedPlace, Sealer } from '../ports/sealer.ts';
 import type { Store, Tx } from '../ports/store.ts';
 import { canonicalGcsCredentials } from './gcs-credentials.ts';
@@ -14,13 +16,22 @@ import {
   type LogStreamInput,
   type LogStreamSecrets,
 } from './log-stream-rules.ts';
-
-export type LogType = Row<'logStream'>['logType'];
+import { countsOf, decayed, type StreamCounts } from './stream-counts.ts';
 
 export interface LogStream {
   readonly logType: LogType;
   readonly destination: string;
   readonly config: LogStreamConfig;
+}
+
+export interface LogStreamStatus {
+  /** Milliseconds since 1970; null: nothing was sent yet. */
+  readonly lastActivity: number | null;
+  /** '' when the last try succeeded. */
+  readonly lastError: string;
+  /** The rates as of now. */
+  readonly counts: StreamCounts;
+  readonly spoofed: number;
 }
 
 export interface LogStreams {
@@ -31,6 +42,8 @@ export interface LogStreams {
    * Errors: `invalid`.
    */
   set(actor: Actor, logType: LogType, input: LogStreamInput, origin: AuditOrigin): Promise<LogStream>;
+  /** What became of its deliveries. Errors: `not_found` where none is set. */
+  status(actor: Actor, logType: LogType): Promise<LogStreamStatus>;
   /** Errors: `not_found` where none is set. */
   remove(actor: Actor, logType: LogType, origin: AuditOrigin): Promise<void>;
 }
@@ -60,6 +73,21 @@ const EMPTY: LogStreamConfig = {
   gcsCredentials: '',
 };
 
+/** A stream opened for whoever delivers it. */
+export interface OpenStream extends LogStream {
+  readonly secrets: LogStreamSecrets;
+}
+
+export function openLogStream(row: Row<'logStream'>, sealer: Sealer): OpenStream {
+  const sealed = row.secretsSealed;
+  const text = sealed === null ? '{}' : sealer.open(sealed, logStreamSecretPlace(row));
+  // Written by this file alone.
+  const secrets = { ...NO_SECRETS, ...(JSON.parse(text) as Partial<LogStreamSecrets>) };
+  return { ...shown(row), secrets };
+}
+
+const NO_SECRETS: LogStreamSecrets = { token: '', s3SecretAccessKey: '' };
+
 const shown = ({ logType, destination, config }: Row<'logStream'>): LogStream => ({
   logType,
   destination,
@@ -69,9 +97,11 @@ const shown = ({ logType, destination, config }: Row<'logStream'>): LogStream =>
 export interface LogStreamParts {
   readonly store: Store;
   readonly sealer: Sealer;
+  readonly queue: LogStreamQueue;
+  readonly clock: Clock;
 }
 
-export function createLogStreams({ store, sealer }: LogStreamParts): LogStreams {
+export function createLogStreams({ store, sealer, queue, clock }: LogStreamParts): LogStreams {
   const audit = (tx: Tx, org: number, logType: LogType, verb: 'create' | 'update' | 'delete'): void =>
     tx.audit(org, { verb, objectKind: 'logStream', objectId: logType, objectName: logType });
 
@@ -119,6 +149,23 @@ export function createLogStreams({ store, sealer }: LogStreamParts): LogStreams 
         audit(tx, org, logType, before === undefined ? 'create' : 'update');
         return shown(row);
       });
+    },
+    status: async (actor, logType) => {
+      authorize(actor, 'log-streams:read');
+      const { org } = actor;
+      const [stream, kept, spoofed] = await Promise.all([
+        store.get('logStream', org, { logType }),
+        queue.cursor(org, logType),
+        logType === 'network' ? queue.spoofed(org) : 0,
+      ]);
+      if (stream === undefined) throw notFound('log stream');
+      const cursor = kept?.since === stream.createdAt ? kept : undefined;
+      return {
+        lastActivity: cursor?.lastActivity ?? null,
+        lastError: cursor?.lastError ?? '',
+        counts: decayed(countsOf(cursor?.counts), clock.now()),
+        spoofed,
+      };
     },
     remove: (actor, logType, origin) => {
       authorize(actor, 'log-streams:write');

@@ -8,9 +8,9 @@ import { webhookSecretPlace } from '../../domain/webhooks/webhook-service.ts';
 import { type Clock, SECOND } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import { retryDelay } from '../backoff.ts';
+import type { Exchange } from '../outgoing/exchange.ts';
 import { type Batch, type Endpoint, MAX_ROWS, nextBatch, type Progress } from './endpoint.ts';
 import { type EncodedEvent, signatureHeader } from './message.ts';
-import type { Post } from './post.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface DeliveryParts {
@@ -19,7 +19,7 @@ export interface DeliveryParts {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly post: Pick<Post, 'send'>;
+  readonly exchange: Exchange;
   readonly encode: (entry: QueuedEntry) => Promise<readonly EncodedEvent[]>;
   readonly onError: (error: unknown) => void;
   /** An endpoint that was just sent something is sent the next batch after so long. */
@@ -58,7 +58,7 @@ const LOG_KEPT = 100;
 const LOG_SLACK = 25;
 
 export function createOrganizationQueue(work: OrganizationWork): OrganizationQueue {
-  const { org, store, queue, clock, random, post, recorder, onError, spacingMs = SPACING_MS } = work;
+  const { org, store, queue, clock, random, exchange, recorder, onError, spacingMs = SPACING_MS } = work;
   const endpoints = new Map<number, Endpoint>();
   const lines = new Map<number, number>();
   const underWay = new Set<Promise<void>>();
@@ -123,7 +123,8 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
     try {
       const secret = work.sealer.open(webhook.secretSealed, webhookSecretPlace(webhook));
       const headers = signatureHeader(secret, batch.body, clock.now());
-      const status = await post.send(webhook.url, batch.body, headers, work.signal);
+      const request = { method: 'POST', url: webhook.url, body: batch.body, headers } as const;
+      const { status } = await exchange(request, work.signal);
       const ok = status >= 200 && status < 300;
       return { status, error: ok ? null : `the endpoint answered ${status}` };
     } catch (error) {

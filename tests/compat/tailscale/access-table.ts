@@ -168,7 +168,17 @@ export const ACCESS: readonly AccessLine[] = [
   { operation: `GET ${T}/logging/:logType/stream`, roles: READERS, scopes: read('log_streaming') },
   { operation: `PUT ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
   { operation: `DELETE ${T}/logging/:logType/stream`, roles: KEYS, scopes: write('log_streaming') },
+  {
+    operation: `GET ${T}/logging/:logType/stream/status`,
+    roles: READERS,
+    scopes: read('log_streaming'),
+  },
   { operation: `POST ${T}/aws-external-id`, roles: KEYS, scopes: write('log_streaming') },
+  {
+    operation: `POST ${T}/aws-external-id/:externalId/validate-aws-trust-policy`,
+    roles: KEYS,
+    scopes: write('log_streaming'),
+  },
 
   // "share a node, accept a shared node"; "device_invites(:read): list/get / delete device invites"
   { operation: `GET ${D}/device-invites`, roles: READERS, scopes: read('device_invites') },

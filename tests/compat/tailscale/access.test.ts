@@ -23,6 +23,7 @@ let rivalShare: number;
 let rivalApp: number;
 let rivalWebhook: number;
 let rivalIntegration: number;
+let rivalExternalId: string;
 const roleTokens = new Map<Role, string>();
 
 beforeAll(async () => {
@@ -55,6 +56,11 @@ beforeAll(async () => {
   });
   rivalShare = Number(shared.json<{ id: string }[]>()[0]!.id);
   const org = rival.organization.id;
+  await asRival('PUT', 'logging/configuration/stream', {
+    ...{ destinationType: 'http', url: 'https://r.test', token: 't' },
+  });
+  await asRival('POST', 'aws-external-id', { reusable: true });
+  rivalExternalId = (await api.store.find('awsExternalId', rival.organization.id, {}))[0]!.externalId;
   rivalApp = (await api.store.find('oauthApp', org, {}))[0]!.id;
   rivalInvite = (await api.store.find('invitation', org, {}))[0]!.id;
   rivalWebhook = (await api.store.find('webhook', org, {}))[0]!.id;
@@ -118,9 +124,9 @@ describe('every operation of the dialect', () => {
     },
   );
 
-  // A PUT of a name that only the other organization has makes a thing of one's own.
+  // A PUT of a name or type that only the other organization has makes a thing of one's own.
   const NAMED_THING = /:(?!tailnet)/u;
-  const MAKES_OWN = /^PUT .*:serviceName$/u;
+  const MAKES_OWN = /^PUT .*:(?:serviceName|logType\/stream)$/u;
   test.each(ACCESS.filter(({ operation }) => NAMED_THING.test(operation) && !MAKES_OWN.test(operation)))(
     '$operation does not know the things of another organization',
     async ({ operation }) => {
@@ -143,6 +149,8 @@ describe('every operation of the dialect', () => {
           serviceName: 'svc:hidden',
           attributeKey: 'custom:x',
           contactType: 'nobody',
+          externalId: rivalExternalId,
+          logType: 'configuration',
         };
         const url = path.replace(/:([a-zA-Z]+)/gu, (_all, name: string) => names[name]!);
         const last = path.split('/').at(-1)!;
@@ -184,6 +192,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   role: { role: 'member' },
   approved: { approved: false },
   ':attributeKey': { value: 1 },
+  'validate-aws-trust-policy': { roleArn: 'arn:aws:iam::123456789012:role/x' },
   ':contactType': { email: 'x@x.test' },
   'PATCH :endpointId': { subscriptions: ['nodeDeleted'] },
 };

@@ -13,18 +13,28 @@ import type { Device } from '../../../src/domain/model/devices.ts';
 import type { OrganizationCreators } from '../../../src/domain/organizations/child-organizations.ts';
 import type { PolicyChecker } from '../../../src/domain/policy-file/policy-checker.ts';
 import { createTagRules } from '../../../src/domain/policy-file/tag-rules.ts';
+import type { AwsRoles } from '../../../src/domain/ports/aws-roles.ts';
 import { createJoinPolicy } from '../../../src/effective-policy/join-policy.ts';
 import { createPolicyChecker } from '../../../src/effective-policy/policy-checker.ts';
+import { systemRandom } from '../../../src/kernel/random.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 
 /** What the addresses of a test's own world answer; everything else is not reached. */
 export type Internet = Map<string, string>;
 
+export const TEST_SEALER = createSealer({ key: new Uint8Array(32).fill(7), random: systemRandom });
+
+const NO_ROLES: AwsRoles = {
+  account: undefined,
+  assume: () => Promise.reject(new Error('there is no AWS account here')),
+};
+
 export const tailscaleParts = (
-  { store, clock, random, authenticator, flowLogs, onError }: ApiParts,
+  { store, clock, random, authenticator, flowLogs, logStreamQueue, onError }: ApiParts,
   checker: PolicyChecker = createPolicyChecker({ store, clock }),
   internet: Internet = new Map(),
   creators: OrganizationCreators = 'administrators',
+  awsRoles: AwsRoles = NO_ROLES,
 ): TailscaleApiParts => ({
   services: createTailscaleServices({
     store,
@@ -33,6 +43,8 @@ export const tailscaleParts = (
     tagRules: createTagRules({ ownership: createJoinPolicy({ store }) }),
     checker,
     flowLogs,
+    logStreamQueue,
+    awsRoles,
     workloadTokens: createWorkloadTokens({
       clock,
       fetchText: async (url) => {
@@ -43,7 +55,7 @@ export const tailscaleParts = (
     }),
     shareSecrets: createMailSecrets(new Uint8Array(32).fill(7)),
     creators,
-    sealer: createSealer({ key: new Uint8Array(32).fill(7), random }),
+    sealer: TEST_SEALER,
   }),
   authenticate: authenticator.authenticate,
   clock,
@@ -53,9 +65,9 @@ export const tailscaleParts = (
 });
 
 export const tailscaleDialect =
-  (checker?: PolicyChecker, internet?: Internet, creators?: OrganizationCreators) =>
+  (checker?: PolicyChecker, internet?: Internet, creators?: OrganizationCreators, awsRoles?: AwsRoles) =>
   (parts: ApiParts): FastifyPluginAsync[] => [
-    createTailscaleApi(tailscaleParts(parts, checker, internet, creators)),
+    createTailscaleApi(tailscaleParts(parts, checker, internet, creators, awsRoles)),
   ];
 
 export const createTailscaleServer = (engine: EngineName): Promise<ApiServer> =>

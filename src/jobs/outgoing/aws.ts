@@ -1,0 +1,103 @@
+/** Requests to services that know AWS's signatures: the installation's own account, and roles of others that it takes on. */
+import { createHash } from 'node:crypto';
+import { AwsV4Signer } from 'aws4fetch';
+import type { AwsRoles, AwsSession, RoleAttempt } from '../../domain/ports/aws-roles.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Exchange, OutgoingRequest } from './exchange.ts';
+
+export interface AwsAccount {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Where roles are asked for; undefined: the service of the region. */
+  readonly stsUrl: string | undefined;
+}
+
+export interface SignedRequestInput extends Omit<OutgoingRequest, 'body'> {
+  readonly body: Buffer;
+  readonly service: string;
+  readonly region: string;
+}
+
+/** The request with its signature (AWS Signature Version 4). */
+export async function signed(
+  request: SignedRequestInput,
+  session: AwsSession,
+  now: number,
+): Promise<OutgoingRequest> {
+  const { method, url, body, service, region } = request;
+  const hash = createHash('sha256').update(body).digest('hex');
+  // S3 wants the hash of the body said; elsewhere it is part of the signature alone.
+  const headers = { ...request.headers, ...(service === 's3' ? { 'x-amz-content-sha256': hash } : {}) };
+  const { accessKeyId, secretAccessKey, sessionToken } = session;
+  const signer = new AwsV4Signer({
+    ...{ method, url, headers, service, region, accessKeyId, secretAccessKey },
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+    body: new Uint8Array(body),
+    datetime: new Date(now).toISOString().replace(/[:-]|\.\d{3}/gu, ''),
+  });
+  const made = await signer.sign();
+  // The connection itself says where it leads.
+  const sent = [...made.headers].filter(([name]) => name !== 'host');
+  return { method, url: made.url.toString(), body, headers: Object.fromEntries(sent) };
+}
+
+export interface AwsRolesParts {
+  /** Undefined: this installation has no account. */
+  readonly account: AwsAccount | undefined;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+}
+
+const VERSION = '2011-06-15';
+const SESSION_NAME = 'holdfast';
+const SESSION_SECONDS = 3_600;
+const OK = 200;
+const NO_ACCOUNT =
+  'this installation has no AWS account: start it with --aws-access-key-id and --aws-secret-access-key';
+
+const tag = (xml: string, name: string): string | undefined =>
+  new RegExp(`<${name}>([^<]{1,4096})</${name}>`, 'u').exec(xml)?.[1];
+
+export function createAwsRoles({ account, exchange, clock }: AwsRolesParts): AwsRoles {
+  return {
+    account,
+    assume: async ({ roleArn, externalId, region }, signal): Promise<RoleAttempt> => {
+      if (account === undefined) throw new Error(NO_ACCOUNT);
+      const form = new URLSearchParams({
+        Action: 'AssumeRole',
+        Version: VERSION,
+        RoleArn: roleArn,
+        RoleSessionName: SESSION_NAME,
+        DurationSeconds: String(SESSION_SECONDS),
+        ...(externalId === undefined ? {} : { ExternalId: externalId }),
+      });
+      const request = await signed(
+        {
+          method: 'POST',
+          url: account.stsUrl ?? `https://sts.${region}.amazonaws.com/`,
+          headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+          body: Buffer.from(form.toString()),
+          service: 'sts',
+          region,
+        },
+        account,
+        clock.now(),
+      );
+      const { status, text } = await exchange(request, signal);
+      if (status !== OK) {
+        const reason = tag(text, 'Message') ?? tag(text, 'Code') ?? `status ${status}`;
+        return { denied: tag(text, 'Code') === 'AccessDenied', reason };
+      }
+      const accessKeyId = tag(text, 'AccessKeyId');
+      const secretAccessKey = tag(text, 'SecretAccessKey');
+      const sessionToken = tag(text, 'SessionToken');
+      const expiresAt = Date.parse(tag(text, 'Expiration') ?? '');
+      if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined)
+        throw new Error('the answer of the security token service holds no credentials');
+      return {
+        session: { accessKeyId, secretAccessKey, sessionToken },
+        expiresAt: Number.isNaN(expiresAt) ? clock.now() : expiresAt,
+      };
+    },
+  };
+}
