@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { newCredential } from '../domain/credentials/new-credential.ts';
 import { createToken } from '../domain/credentials/token.ts';
 import type { Credential, CredentialKind } from '../domain/model/credentials.ts';
 import type { Membership } from '../domain/model/people.ts';
@@ -75,35 +76,23 @@ async function credential(
   const id = await store.newId();
   const { token, publicId, secretHash } = createToken(systemRandom, kind, id);
   await write((tx) =>
-    tx.insert('credential', {
-      org: ORG,
-      id,
-      nano: null,
-      kind,
-      ownerKind: 'membership',
-      owner: OWNER,
-      name: 'made',
-      description: '',
-      publicId,
-      secretHash,
-      publicKey: null,
-      scopes: ['all'],
-      tags: [],
-      reusable: true,
-      ephemeral: false,
-      preauthorized: false,
-      expirySeconds: null,
-      createdAt: 0,
-      updatedAt: null,
-      expiresAt: null,
-      consumedAt: null,
-      revokedAt: null,
-      generation: 0,
-      parent: 0,
-      federation: null,
-      ...STAMP,
-      ...columns,
-    }),
+    tx.insert(
+      'credential',
+      newCredential({
+        org: ORG,
+        id,
+        kind,
+        ownerKind: 'membership',
+        owner: OWNER,
+        name: 'made',
+        publicId,
+        secretHash,
+        scopes: ['all'],
+        createdAt: 0,
+        ...STAMP,
+        ...columns,
+      }),
+    ),
   );
   return { token, id };
 }

@@ -4,6 +4,7 @@
  * was opened by an identity that is good everywhere may be exchanged for one in another of the account's organizations.
  */
 import type { Actor } from '../domain/access/actor.ts';
+import { newCredential } from '../domain/credentials/new-credential.ts';
 import { createToken } from '../domain/credentials/token.ts';
 import type { Credential } from '../domain/model/credentials.ts';
 import type { AuditOrigin, By } from '../domain/model/operations.ts';
@@ -163,36 +164,27 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       const id = tx.newId();
       const { kind, token, publicId, secretHash } = createToken(random, 'session', id);
       const expiresAt = tx.now + minutes * MINUTE;
-      await tx.insert('credential', {
-        org,
-        id,
-        nano: null,
-        kind,
-        ownerKind: 'membership',
-        owner: member.id,
-        name: session.name,
-        description: session.name,
-        publicId,
-        secretHash,
-        publicKey: null,
-        scopes: ['all'],
-        tags: [],
-        reusable: true,
-        ephemeral: false,
-        preauthorized: false,
-        expirySeconds: minutes * 60,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: 0,
-        federation: null,
-        byKind: by.kind,
-        byId: by.id,
-        byName: by.name,
-      });
+      await tx.insert(
+        'credential',
+        newCredential({
+          org,
+          id,
+          kind,
+          ownerKind: 'membership',
+          owner: member.id,
+          name: session.name,
+          description: session.name,
+          publicId,
+          secretHash,
+          scopes: ['all'],
+          expirySeconds: minutes * 60,
+          createdAt: tx.now,
+          expiresAt,
+          byKind: by.kind,
+          byId: by.id,
+          byName: by.name,
+        }),
+      );
       await tx.insert('session', {
         org,
         credential: id,

@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { newCredential } from '../../src/domain/credentials/new-credential.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -173,34 +174,23 @@ async function joinedPerson(directory: string, email: string): Promise<{ id: num
       await tx.update('membership', org, member.id, { joinedAt: tx.now, approvedAt: tx.now });
       const id = tx.newId();
       const { token, publicId, secretHash } = createToken(systemRandom, 'auth-key', id);
-      await tx.insert('credential', {
-        org,
-        id,
-        nano: null,
-        kind: 'auth-key',
-        ownerKind: 'membership',
-        owner: member.id,
-        name: '',
-        description: 'private network',
-        publicId,
-        secretHash,
-        publicKey: null,
-        scopes: [],
-        tags: [],
-        reusable: true,
-        ephemeral: false,
-        preauthorized: true,
-        expirySeconds: null,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt: null,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: 0,
-        federation: null,
-        ...STAMP,
-      });
+      await tx.insert(
+        'credential',
+        newCredential({
+          org,
+          id,
+          kind: 'auth-key',
+          ownerKind: 'membership',
+          owner: member.id,
+          name: '',
+          description: 'private network',
+          publicId,
+          secretHash,
+          preauthorized: true,
+          createdAt: tx.now,
+          ...STAMP,
+        }),
+      );
       return { id: member.id, authKey: token };
     });
   } finally {

@@ -1,5 +1,6 @@
 // What the reach test's organization has before its server starts: two people, a network with a connector and two
 // resources, a group, access edges, and keys for all devices.
+import { newCredential } from '../../src/domain/credentials/new-credential.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import type { Credential, CredentialKind } from '../../src/domain/model/credentials.ts';
 import type { Tx } from '../../src/domain/ports/store.ts';
@@ -38,33 +39,23 @@ async function insertKey(
 ): Promise<string> {
   const id = tx.newId();
   const { token, publicId, secretHash } = createToken(systemRandom, kind, id);
-  await tx.insert('credential', {
-    org,
-    id,
-    nano: null,
-    kind,
-    name: '',
-    description: 'reach',
-    publicId,
-    secretHash,
-    publicKey: null,
-    scopes: [],
-    tags: [],
-    reusable: true,
-    ephemeral: false,
-    preauthorized: true,
-    expirySeconds: null,
-    createdAt: tx.now,
-    updatedAt: null,
-    expiresAt: null,
-    consumedAt: null,
-    revokedAt: null,
-    generation: 1,
-    parent: 0,
-    federation: null,
-    ...STAMP,
-    ...of,
-  });
+  await tx.insert(
+    'credential',
+    newCredential({
+      org,
+      id,
+      kind,
+      name: '',
+      description: 'reach',
+      publicId,
+      secretHash,
+      preauthorized: true,
+      createdAt: tx.now,
+      generation: 1,
+      ...STAMP,
+      ...of,
+    }),
+  );
   return token;
 }
 

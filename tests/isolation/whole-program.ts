@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { startApp } from '../../src/app.ts';
 import { loadServeConfig } from '../../src/config/config.ts';
 import type { Requirement } from '../../src/domain/access/authorize.ts';
+import { newCredential } from '../../src/domain/credentials/new-credential.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import type { Membership, Organization } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
@@ -88,34 +89,23 @@ export async function startWholeProgram(): Promise<WholeProgram> {
     seed(store, of.organization.id, async (tx) => {
       const id = tx.newId();
       const { token, publicId, secretHash, kind } = createToken(systemRandom, 'api', id);
-      await tx.insert('credential', {
-        org: owner.org,
-        id,
-        nano: null,
-        kind,
-        ownerKind: 'membership',
-        owner: owner.id,
-        name: 'token',
-        description: 'token',
-        publicId,
-        secretHash,
-        publicKey: null,
-        scopes: ['all'],
-        tags: [],
-        reusable: true,
-        ephemeral: false,
-        preauthorized: false,
-        expirySeconds: null,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt: null,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: 0,
-        federation: null,
-        ...STAMP,
-      });
+      await tx.insert(
+        'credential',
+        newCredential({
+          org: owner.org,
+          id,
+          kind,
+          ownerKind: 'membership',
+          owner: owner.id,
+          name: 'token',
+          description: 'token',
+          publicId,
+          secretHash,
+          scopes: ['all'],
+          createdAt: tx.now,
+          ...STAMP,
+        }),
+      );
       return token;
     });
 

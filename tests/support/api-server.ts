@@ -12,6 +12,7 @@ import { createSealer, SEALING_KEY_BYTES, type Sealer } from '../../src/auth/sea
 import { createSignedTokens } from '../../src/auth/signed-tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../../src/auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../../src/auth/usage-recorder.ts';
+import { newCredential } from '../../src/domain/credentials/new-credential.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import { createFlowLogService, type FlowLogService } from '../../src/domain/flow-logs/flow-log-service.ts';
 import type { Membership, Organization, Role } from '../../src/domain/model/people.ts';
@@ -172,34 +173,23 @@ export async function createApiServer(
     store.write({ orgs: [org], by: BY_TEST, origin: 'system' }, async (tx) => {
       const id = tx.newId();
       const { token, publicId, secretHash } = createToken(random, 'api', id);
-      await tx.insert('credential', {
-        org,
-        id,
-        nano: null,
-        kind: 'api',
-        ownerKind: 'membership',
-        owner: member.id,
-        name: 'token',
-        description: 'token',
-        publicId,
-        secretHash,
-        publicKey: null,
-        scopes,
-        tags: [],
-        reusable: true,
-        ephemeral: false,
-        preauthorized: false,
-        expirySeconds: null,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt: null,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: 0,
-        federation: null,
-        ...STAMP,
-      });
+      await tx.insert(
+        'credential',
+        newCredential({
+          org,
+          id,
+          kind: 'api',
+          ownerKind: 'membership',
+          owner: member.id,
+          name: 'token',
+          description: 'token',
+          publicId,
+          secretHash,
+          scopes,
+          createdAt: tx.now,
+          ...STAMP,
+        }),
+      );
       tx.audit(org, { verb: 'create', objectKind: 'credential', objectId: id, objectName: 'token' });
       return token;
     });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createFlowLogIds } from '../../src/auth/flow-log-ids.ts';
 import { createControlPlane } from '../../src/control/control-plane.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
+import { newCredential } from '../../src/domain/credentials/new-credential.ts';
 import { createToken } from '../../src/domain/credentials/token.ts';
 import type { Credential } from '../../src/domain/model/credentials.ts';
 import type { Device } from '../../src/domain/model/devices.ts';
@@ -96,37 +97,27 @@ export async function startControlServer(
     const id = await store.newId();
     const { token, publicId, secretHash } = createToken(systemRandom, wanted.kind ?? 'auth-key', id);
     await write(async (tx) => {
-      await tx.insert('credential', {
-        org,
-        id,
-        nano: null,
-        kind: 'auth-key',
-        ownerKind: 'membership',
-        owner: made.owner.id,
-        name: 'key',
-        description: 'key of a test',
-        publicId,
-        secretHash,
-        publicKey: null,
-        scopes: [],
-        tags: [],
-        reusable: false,
-        ephemeral: false,
-        preauthorized: true,
-        expirySeconds: null,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt: null,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: 0,
-        federation: null,
-        byKind: 'system',
-        byId: '',
-        byName: 'test',
-        ...wanted,
-      });
+      await tx.insert(
+        'credential',
+        newCredential({
+          org,
+          id,
+          kind: 'auth-key',
+          ownerKind: 'membership',
+          owner: made.owner.id,
+          name: 'key',
+          description: 'key of a test',
+          publicId,
+          secretHash,
+          reusable: false,
+          preauthorized: true,
+          createdAt: tx.now,
+          byKind: 'system',
+          byId: '',
+          byName: 'test',
+          ...wanted,
+        }),
+      );
     });
     return token;
   };

@@ -6,6 +6,7 @@ import { isScope } from '../access/scopes.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Store } from '../ports/store.ts';
+import { newCredential } from './new-credential.ts';
 import { createToken } from './token.ts';
 
 const MAX_LIFETIME_MS = 366 * DAY;
@@ -65,36 +66,27 @@ export function createApiTokenService(parts: {
         }
         const id = tx.newId();
         const { token, publicId, secretHash, kind } = createToken(random, 'api', id);
-        const credential = await tx.insert('credential', {
-          org,
-          id,
-          nano: null,
-          kind,
-          ownerKind: 'membership',
-          owner: member.id,
-          name: description,
-          description,
-          publicId,
-          secretHash,
-          publicKey: null,
-          scopes: input.scopes,
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: false,
-          expirySeconds: Math.floor(input.lifetimeMs / SECOND),
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt: tx.now + input.lifetimeMs,
-          consumedAt: null,
-          revokedAt: null,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          byKind: by.kind,
-          byId: by.id,
-          byName: by.name,
-        });
+        const credential = await tx.insert(
+          'credential',
+          newCredential({
+            org,
+            id,
+            kind,
+            ownerKind: 'membership',
+            owner: member.id,
+            name: description,
+            description,
+            publicId,
+            secretHash,
+            scopes: input.scopes,
+            expirySeconds: Math.floor(input.lifetimeMs / SECOND),
+            createdAt: tx.now,
+            expiresAt: tx.now + input.lifetimeMs,
+            byKind: by.kind,
+            byId: by.id,
+            byName: by.name,
+          }),
+        );
         tx.audit(org, {
           verb: 'create',
           objectKind: 'credential',

@@ -1,5 +1,4 @@
 /** Short-lived access tokens for OAuth clients. They carry no power of their own: the client is checked at every use. */
-
 import type { Clock } from '../../kernel/clock.ts';
 import { HOUR, SECOND } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -11,6 +10,7 @@ import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { TagRules } from '../policy-file/tag-rules.ts';
 import type { Store } from '../ports/store.ts';
+import { newCredential } from './new-credential.ts';
 import { createToken, parseToken } from './token.ts';
 
 /** Fixed: clients of the API count on it. */
@@ -77,34 +77,27 @@ export function createClientTokenService(parts: ClientTokenParts): ClientTokenSe
     return store.write(contextOf(actor, origin, 1), async (tx) => {
       const id = tx.newId();
       const { token, publicId, secretHash } = createToken(random, 'access', id);
-      await tx.insert('credential', {
-        org: parent.org,
-        id,
-        nano: null,
-        kind: 'access',
-        ownerKind: parent.ownerKind,
-        owner: parent.owner,
-        name: parent.name,
-        description: parent.description,
-        publicId,
-        secretHash,
-        publicKey: null,
-        scopes,
-        tags,
-        reusable: true,
-        ephemeral: false,
-        preauthorized: false,
-        expirySeconds: ACCESS_TOKEN_MS / SECOND,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt: tx.now + ACCESS_TOKEN_MS,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: parent.id,
-        federation: null,
-        ...byColumnsOf(actor),
-      });
+      await tx.insert(
+        'credential',
+        newCredential({
+          org: parent.org,
+          id,
+          kind: 'access',
+          ownerKind: parent.ownerKind,
+          owner: parent.owner,
+          name: parent.name,
+          description: parent.description,
+          publicId,
+          secretHash,
+          scopes,
+          tags,
+          expirySeconds: ACCESS_TOKEN_MS / SECOND,
+          createdAt: tx.now,
+          expiresAt: tx.now + ACCESS_TOKEN_MS,
+          parent: parent.id,
+          ...byColumnsOf(actor),
+        }),
+      );
       tx.audit(parent.org, {
         verb: 'login',
         objectKind: 'credential',

@@ -23,6 +23,7 @@ import {
   needTags,
 } from './key-rules.ts';
 import { FAMILY_PERMISSIONS, familyOf } from './kinds.ts';
+import { newCredential } from './new-credential.ts';
 import { createToken } from './token.ts';
 
 export interface NewAuthKey {
@@ -114,34 +115,30 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
       const { token, publicId, secretHash } = createToken(random, kind, id);
       const expirySeconds = draft.expirySeconds ?? null;
       const personal = kind === 'auth-key' && actor.kind === 'member';
-      const key = await tx.insert('credential', {
-        org: actor.org,
-        id,
-        nano: null,
-        kind,
-        ownerKind: personal ? 'membership' : 'organization',
-        owner: personal ? actor.membership : 0,
-        name: draft.description,
-        description: draft.description,
-        publicId,
-        secretHash: federation === null ? secretHash : null,
-        publicKey: null,
-        scopes: draft.scopes,
-        tags: draft.tags,
-        reusable: draft.reusable ?? false,
-        ephemeral: draft.ephemeral ?? false,
-        preauthorized: draft.preauthorized ?? false,
-        expirySeconds,
-        createdAt: tx.now,
-        updatedAt: null,
-        expiresAt: expirySeconds === null ? null : tx.now + expirySeconds * SECOND,
-        consumedAt: null,
-        revokedAt: null,
-        generation: 0,
-        parent: 0,
-        federation: federation?.(publicId) ?? null,
-        ...byColumnsOf(actor),
-      });
+      const key = await tx.insert(
+        'credential',
+        newCredential({
+          org: actor.org,
+          id,
+          kind,
+          ownerKind: personal ? 'membership' : 'organization',
+          owner: personal ? actor.membership : 0,
+          name: draft.description,
+          description: draft.description,
+          publicId,
+          secretHash: federation === null ? secretHash : null,
+          scopes: draft.scopes,
+          tags: draft.tags,
+          reusable: draft.reusable ?? false,
+          ephemeral: draft.ephemeral ?? false,
+          preauthorized: draft.preauthorized ?? false,
+          expirySeconds,
+          createdAt: tx.now,
+          expiresAt: expirySeconds === null ? null : tx.now + expirySeconds * SECOND,
+          federation: federation?.(publicId) ?? null,
+          ...byColumnsOf(actor),
+        }),
+      );
       auditOf(tx, key, 'create', { scopes: key.scopes, tags: key.tags });
       return { key, token: federation === null ? token : null };
     });

@@ -17,6 +17,7 @@ import type { Membership } from '../model/people.ts';
 import { memberState } from '../people/member-state.ts';
 import { requireManages } from '../people/role-rules.ts';
 import type { Store } from '../ports/store.ts';
+import { newCredential } from './new-credential.ts';
 import { createToken } from './token.ts';
 
 export interface NewPersonalToken {
@@ -107,34 +108,25 @@ export function createPersonalTokens({
         }
         const id = tx.newId();
         const { token, publicId, secretHash, kind } = createToken(random, 'pat', id);
-        const credential = await tx.insert('credential', {
-          org,
-          id,
-          nano: null,
-          kind,
-          ownerKind: 'membership',
-          owner: member.id,
-          name,
-          description: name,
-          publicId,
-          secretHash,
-          publicKey: null,
-          scopes: ['all'],
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: false,
-          expirySeconds: Math.floor((expiresAt - tx.now) / SECOND),
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt,
-          consumedAt: null,
-          revokedAt: null,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          ...byColumnsOf(actor),
-        });
+        const credential = await tx.insert(
+          'credential',
+          newCredential({
+            org,
+            id,
+            kind,
+            ownerKind: 'membership',
+            owner: member.id,
+            name,
+            description: name,
+            publicId,
+            secretHash,
+            scopes: ['all'],
+            expirySeconds: Math.floor((expiresAt - tx.now) / SECOND),
+            createdAt: tx.now,
+            expiresAt,
+            ...byColumnsOf(actor),
+          }),
+        );
         tx.audit(org, {
           verb: 'create',
           objectKind: 'credential',

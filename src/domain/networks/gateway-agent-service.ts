@@ -12,6 +12,7 @@ import type { Random } from '../../kernel/random.ts';
 import { isWireGuardKey } from '../../kernel/wireguard-keys.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { newCredential } from '../credentials/new-credential.ts';
 import { createToken, parseToken } from '../credentials/token.ts';
 import { requireRow } from '../directory/missing.ts';
 import { gatewayAddresses, withPools } from '../ext-clients/client-pools.ts';
@@ -126,34 +127,22 @@ export function createGatewayAgentService({
         for (const token of older) await tx.update('credential', org, token.id, { revokedAt: tx.now });
         const credential = tx.newId();
         const { token, publicId, secretHash, kind } = createToken(random, 'gateway-agent', credential);
-        await tx.insert('credential', {
-          org,
-          id: credential,
-          nano: null,
-          kind,
-          ownerKind: 'gateway',
-          owner: id,
-          name: gateway.name,
-          description: `agent of ${gateway.name}`,
-          publicId,
-          secretHash,
-          publicKey: null,
-          scopes: [],
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: false,
-          expirySeconds: null,
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt: null,
-          consumedAt: null,
-          revokedAt: null,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          ...byColumnsOf(actor),
-        });
+        await tx.insert(
+          'credential',
+          newCredential({
+            org,
+            id: credential,
+            kind,
+            ownerKind: 'gateway',
+            owner: id,
+            name: gateway.name,
+            description: `agent of ${gateway.name}`,
+            publicId,
+            secretHash,
+            createdAt: tx.now,
+            ...byColumnsOf(actor),
+          }),
+        );
         tx.audit(org, {
           verb: 'update',
           objectKind: 'gateway',

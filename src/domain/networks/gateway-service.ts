@@ -10,6 +10,7 @@ import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { newCredential } from '../credentials/new-credential.ts';
 import { createToken, parseToken } from '../credentials/token.ts';
 import { requireRow } from '../directory/missing.ts';
 import { checkDns } from '../ext-clients/client-rules.ts';
@@ -262,35 +263,25 @@ export function createGatewayService({
   ): Promise<string> {
     const id = tx.newId();
     const { token, publicId, secretHash } = createToken(random, kind, id);
-    await tx.insert('credential', {
-      org: gateway.org,
-      id,
-      nano: null,
-      kind,
-      ownerKind: 'gateway',
-      owner: gateway.id,
-      name: gateway.name,
-      description: gateway.name,
-      publicId,
-      secretHash,
-      publicKey: null,
-      scopes: [],
-      tags: [],
-      // The device may come again with it, as containers do that keep no state.
-      reusable: true,
-      ephemeral: false,
-      preauthorized: true,
-      expirySeconds: null,
-      createdAt: tx.now,
-      updatedAt: null,
-      expiresAt: null,
-      consumedAt: null,
-      revokedAt: null,
-      generation,
-      parent: 0,
-      federation: null,
-      ...byColumnsOf(actor),
-    });
+    await tx.insert(
+      'credential',
+      newCredential({
+        org: gateway.org,
+        id,
+        kind,
+        ownerKind: 'gateway',
+        owner: gateway.id,
+        name: gateway.name,
+        description: gateway.name,
+        publicId,
+        secretHash,
+        // The device may come again with it, as containers do that keep no state.
+        preauthorized: true,
+        createdAt: tx.now,
+        generation,
+        ...byColumnsOf(actor),
+      }),
+    );
     return token;
   }
 

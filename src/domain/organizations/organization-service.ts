@@ -5,6 +5,7 @@ import { sha256Hex } from '../../kernel/hash.ts';
 import { format } from '../../kernel/hujson/index.ts';
 import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
+import { newCredential } from '../credentials/new-credential.ts';
 import { createToken, type NewToken } from '../credentials/token.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
@@ -251,31 +252,22 @@ async function insertCredential(
   const made = createToken(random, first.kind, id);
   const { publicId, secretHash } = made;
   const expires = first.kind === 'api';
-  await tx.insert('credential', {
-    org: organization.id,
-    id,
-    nano: null,
-    ...first,
-    description: first.name,
-    publicId,
-    secretHash,
-    publicKey: null,
-    scopes: ['all'],
-    tags: [],
-    reusable: true,
-    ephemeral: false,
-    preauthorized: false,
-    expirySeconds: expires ? FIRST_TOKEN_DAYS * (DAY / 1000) : null,
-    createdAt: tx.now,
-    updatedAt: null,
-    expiresAt: expires ? tx.now + FIRST_TOKEN_DAYS * DAY : null,
-    consumedAt: null,
-    revokedAt: null,
-    generation: 0,
-    parent: 0,
-    federation: null,
-    ...stamp,
-  });
+  await tx.insert(
+    'credential',
+    newCredential({
+      org: organization.id,
+      id,
+      ...first,
+      description: first.name,
+      publicId,
+      secretHash,
+      scopes: ['all'],
+      expirySeconds: expires ? FIRST_TOKEN_DAYS * (DAY / 1000) : null,
+      createdAt: tx.now,
+      expiresAt: expires ? tx.now + FIRST_TOKEN_DAYS * DAY : null,
+      ...stamp,
+    }),
+  );
   tx.audit(organization.id, {
     verb: 'create',
     objectKind: 'credential',

@@ -10,6 +10,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { newCredential } from '../credentials/new-credential.ts';
 import { createToken } from '../credentials/token.ts';
 import { removeDevice } from '../devices/device-removal.ts';
 import { changesOf, type ListChange, missing, requireRow } from '../directory/missing.ts';
@@ -205,34 +206,24 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
         const account = await find(tx, actor, accountId);
         const id = tx.newId();
         const { kind, token, publicId, secretHash } = createToken(random, 'service-key', id);
-        const key = await tx.insert('credential', {
-          org: actor.org,
-          id,
-          nano: null,
-          kind,
-          ownerKind: 'service_account',
-          owner: account.id,
-          name: name ?? `${account.name} key ${publicId}`,
-          description: '',
-          publicId,
-          secretHash,
-          publicKey: null,
-          scopes: [],
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: true,
-          expirySeconds: days === 0 ? null : days * (DAY / 1000),
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt: days === 0 ? null : tx.now + days * DAY,
-          consumedAt: null,
-          revokedAt: null,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          ...byColumnsOf(actor),
-        });
+        const key = await tx.insert(
+          'credential',
+          newCredential({
+            org: actor.org,
+            id,
+            kind,
+            ownerKind: 'service_account',
+            owner: account.id,
+            name: name ?? `${account.name} key ${publicId}`,
+            publicId,
+            secretHash,
+            preauthorized: true,
+            expirySeconds: days === 0 ? null : days * (DAY / 1000),
+            createdAt: tx.now,
+            expiresAt: days === 0 ? null : tx.now + days * DAY,
+            ...byColumnsOf(actor),
+          }),
+        );
         auditKey(tx, key, 'create', { after: { days } });
         return { key, token };
       });

@@ -10,6 +10,7 @@ import { sameDigest, sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomNanoId, randomSecret } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { newCredential } from '../credentials/new-credential.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Credential } from '../model/credentials.ts';
@@ -120,34 +121,24 @@ export function createServiceCredentialService(parts: ServiceCredentialParts): S
       return store.write(contextOf(actor, origin), async (tx) => {
         await account(tx, actor, owner);
         const secret = randomSecret(random, SECRET_LENGTH);
-        const made = await tx.insert('credential', {
-          org: actor.org,
-          id: tx.newId(),
-          nano: randomNanoId(random),
-          kind: 'sa-credential',
-          ownerKind: 'service_account',
-          owner,
-          name,
-          description,
-          publicId: randomSecret(random, CLIENT_ID_LENGTH),
-          secretHash: sha256Hex(secret),
-          publicKey: null,
-          scopes: ['all'],
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: false,
-          expirySeconds: null,
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt: null,
-          consumedAt: null,
-          revokedAt: null,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          ...byColumnsOf(actor),
-        });
+        const made = await tx.insert(
+          'credential',
+          newCredential({
+            org: actor.org,
+            id: tx.newId(),
+            nano: randomNanoId(random),
+            kind: 'sa-credential',
+            ownerKind: 'service_account',
+            owner,
+            name,
+            description,
+            publicId: randomSecret(random, CLIENT_ID_LENGTH),
+            secretHash: sha256Hex(secret),
+            scopes: ['all'],
+            createdAt: tx.now,
+            ...byColumnsOf(actor),
+          }),
+        );
         audit(tx, made, 'create');
         return { credential: made, secret };
       });

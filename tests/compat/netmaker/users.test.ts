@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newCredential } from '../../../src/domain/credentials/new-credential.ts';
 import { ROLES, type Role } from '../../../src/domain/model/people.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { addToGroup, insertGroup, insertMember, insertNetwork, seed } from '../../support/seeds.ts';
@@ -134,36 +135,24 @@ describe.each(ENGINES)('Netmaker users on %s', (engine) => {
         ['api', null],
       ] as const) {
         const id = tx.newId();
-        await tx.insert('credential', {
-          org,
-          id,
-          nano: null,
-          kind,
-          ownerKind: 'membership',
-          owner: anna.id,
-          name: 't',
-          description: '',
-          publicId: `public${id}`,
-          secretHash: 'x',
-          publicKey: null,
-          scopes: [],
-          tags: [],
-          reusable: true,
-          ephemeral: false,
-          preauthorized: false,
-          expirySeconds: null,
-          createdAt: tx.now,
-          updatedAt: null,
-          expiresAt: null,
-          consumedAt: null,
-          revokedAt,
-          generation: 0,
-          parent: 0,
-          federation: null,
-          byKind: 'system',
-          byId: '',
-          byName: '',
-        });
+        await tx.insert(
+          'credential',
+          newCredential({
+            org,
+            id,
+            kind,
+            ownerKind: 'membership',
+            owner: anna.id,
+            name: 't',
+            publicId: `public${id}`,
+            secretHash: 'x',
+            createdAt: tx.now,
+            revokedAt,
+            byKind: 'system',
+            byId: '',
+            byName: '',
+          }),
+        );
       }
       return ops.id;
     });

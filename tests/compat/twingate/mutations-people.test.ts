@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newCredential } from '../../../src/domain/credentials/new-credential.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { insertMember, seed } from '../../support/seeds.ts';
 import { createTwingateServer, type Gql, gid, gqlOf, type Seeded, seedOrganization } from './support.ts';
@@ -160,36 +161,23 @@ describe.each(ENGINES)('Twingate mutations of groups, networks and users on %s',
       const insertPat = (owner: number) =>
         seed(api.store, org, async (tx) => {
           const id = tx.newId();
-          await tx.insert('credential', {
-            org,
-            id,
-            nano: null,
-            kind: 'pat',
-            ownerKind: 'membership',
-            owner,
-            name: '',
-            description: '',
-            publicId: `pat${id}`,
-            secretHash: 'x',
-            publicKey: null,
-            scopes: [],
-            tags: [],
-            reusable: true,
-            ephemeral: false,
-            preauthorized: false,
-            expirySeconds: null,
-            createdAt: 1,
-            updatedAt: null,
-            expiresAt: null,
-            consumedAt: null,
-            revokedAt: null,
-            generation: 0,
-            parent: 0,
-            federation: null,
-            byKind: 'system',
-            byId: '',
-            byName: '',
-          });
+          await tx.insert(
+            'credential',
+            newCredential({
+              org,
+              id,
+              kind: 'pat',
+              ownerKind: 'membership',
+              owner,
+              name: '',
+              publicId: `pat${id}`,
+              secretHash: 'x',
+              createdAt: 1,
+              byKind: 'system',
+              byId: '',
+              byName: '',
+            }),
+          );
           return id;
         });
       const [hers, other] = [await insertPat(member.id), await insertPat(seeded.people.anna.id)];
