@@ -55,6 +55,16 @@ export function createProgram(context: CommandContext): Command {
       );
   }
 
+  const twingate = program.command('twingate').description("Twingate's tools with this installation");
+  addSettings(
+    twingate.command('quickstart').description('print a provider block and an example for Terraform'),
+    SERVE,
+  )
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .action(async (options: ParsedOptions) =>
+      (await import('./twingate-quickstart.ts')).twingateQuickstart(context, options),
+    );
+
   const audit = program.command('audit').description('the audit log');
   addSettings(audit.command('verify').description('verify the hash chain of the audit log'), LOCATION)
     .option('--org <LABEL>', 'label of the organization; default all of them')
