@@ -8,18 +8,22 @@ import { gatewayOperations } from '../api/native/gateways/operations.ts';
 import { healthOperations } from '../api/native/health.ts';
 import { type Impacts, impactOperations } from '../api/native/impact-operations.ts';
 import { createNativeApi } from '../api/native/index.ts';
+import { securityPolicyOperations } from '../api/native/security-policies.ts';
 import { createSignInPages } from '../api/native/sign-in/index.ts';
 import { linkOperations } from '../api/native/sign-in/link-api.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { createAccessRequestService } from '../domain/access-requests/access-request-service.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
+import { createDirectory } from '../domain/directory/directory.ts';
 import { createGatewayAgentService } from '../domain/networks/gateway-agent-service.ts';
+import { createSecurityPolicyService } from '../domain/networks/security-policy-service.ts';
 import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { ShareSecrets } from '../domain/shares/share-code.ts';
+import { conditionProblem } from '../policy/index.ts';
 import { dialects } from './dialects.ts';
 import { createProposals } from './proposals.ts';
 import type { ReadinessProbe } from './readiness.ts';
@@ -68,6 +72,10 @@ function nativeApi(
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
       ...accessRequestOperations(createAccessRequestService({ store })),
+      ...securityPolicyOperations(
+        createSecurityPolicyService({ store, problemOf: conditionProblem }),
+        createDirectory({ store }),
+      ),
       ...impactOperations(impacts),
     ],
     authenticate,

@@ -136,8 +136,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const waiters = createRowWaiters<LoginDecision>({ kind: 'deviceLogin', ...waiting });
   const sshWaiters = createRowWaiters<SshDecision>({ kind: 'sshCheck', ...waiting });
   const register = createRegisterHandler({ joins, logins, waiters, publicUrl: parts.publicUrl, clock });
+  const reports = createReportService({ store, random, policy });
   const updates = createDeviceUpdates({
-    reports: createReportService({ store, random, policy }),
+    reports,
     writer,
     clock,
     told,
@@ -153,6 +154,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     onOpened: (hub, device) => {
       memory.opened();
       clientFacts.opened(hub, device);
+      const facts = hub.snapshot.devices.get(device);
+      if (facts !== undefined && facts.device.archivedAt !== null)
+        reports.connected(facts.device.org, device).catch(onError);
     },
   });
   const ephemeral = createEphemeralSweeper({ store, query: parts.ephemeralQuery, clock });

@@ -2,7 +2,7 @@
 import { builtInAttributes } from '../domain/devices/built-in-attributes.ts';
 import { type IsSuspended, isEnabled } from '../domain/devices/routes.ts';
 import type { AttributeValue, Device } from '../domain/model/devices.ts';
-import type { DeviceFacts } from '../domain/snapshot/snapshot.ts';
+import type { DeviceFacts, Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { DeviceInput, DeviceOwner } from '../policy/index.ts';
 
 function ownerOf(device: Device): DeviceOwner {
@@ -27,7 +27,22 @@ export function attributesOf(facts: DeviceFacts, now: number): Record<string, At
   return attributes;
 }
 
-export function deviceInput(facts: DeviceFacts, now: number, isSuspended: IsSuspended): DeviceInput {
+/** Conditions of security policies ask for it; no API shows it among the attributes. */
+const TRUSTED = 'node:trusted';
+
+/** Whether somebody vouched for the device, by hand or by a list of serial numbers. */
+export function isTrusted(snapshot: Snapshot, { trustedAt, serials }: Device): boolean {
+  if (trustedAt !== null) return true;
+  if (serials.length === 0) return false;
+  return [...snapshot.table('serialNumber').values()].some(({ serial }) => serials.includes(serial));
+}
+
+export function deviceInput(
+  snapshot: Snapshot,
+  facts: DeviceFacts,
+  now: number,
+  isSuspended: IsSuspended,
+): DeviceInput {
   const { device } = facts;
   const routes = [...facts.routes.values()];
   return {
@@ -37,8 +52,8 @@ export function deviceInput(facts: DeviceFacts, now: number, isSuspended: IsSusp
     addresses: facts.addresses.map(({ ip }) => ip),
     advertised: routes.filter((route) => route.advertised).map(({ prefix }) => prefix),
     approved: routes.filter((route) => isEnabled(route, isSuspended)).map(({ prefix }) => prefix),
-    attributes: attributesOf(facts, now),
+    attributes: { ...attributesOf(facts, now), [TRUSTED]: isTrusted(snapshot, device) },
     class: device.class,
-    authorized: device.authorizedAt !== null && device.blockedAt === null,
+    authorized: device.authorizedAt !== null && device.blockedAt === null && device.archivedAt === null,
   };
 }

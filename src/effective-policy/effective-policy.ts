@@ -89,10 +89,24 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     );
   };
 
+  /** Devices with a serial number that came to the list of trusted ones, or left it. */
+  const holdersOf = (changes: readonly Change[]): number[] => {
+    const serials = new Set(
+      changes.flatMap((change) => {
+        const row = change.kind === 'serialNumber' ? (change.after ?? change.before) : null;
+        return row !== null && 'serial' in row ? [row.serial] : [];
+      }),
+    );
+    if (serials.size === 0) return [];
+    return [...snapshot.devices].flatMap(([id, { device }]) =>
+      device.serials.some((serial) => serials.has(serial)) ? [id] : [],
+    );
+  };
+
   const deviceChange = (id: number): PolicyChange[] => {
     const facts = snapshot.devices.get(id);
     if (facts === undefined) return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
-    const device = deviceInput(facts, now(), isSuspended);
+    const device = deviceInput(snapshot, facts, now(), isSuspended);
     for (const { expiresAt } of facts.attributes.values()) ends(expiresAt);
     const text = JSON.stringify(device);
     if (lastDevice.get(id) === text) return [];
@@ -348,7 +362,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     apply: (changes, devices) =>
       engine.applyAll([
         ...translate(changes),
-        ...[...new Set([...devices, ...routersOf(changes)])].flatMap(deviceChange),
+        ...[...new Set([...devices, ...routersOf(changes), ...holdersOf(changes)])].flatMap(deviceChange),
         ...[...clientsOf(changes)].flatMap(clientChange),
       ]),
     expire: (time) => {

@@ -89,6 +89,16 @@ function openMembers(
   return { open, until: open.flatMap((id) => locks.get(id)?.openUntil ?? []) };
 }
 
+/** The conditions of a security policy; without one those of the organization's default. */
+function conditionsOf(snapshot: Snapshot, policy: number | null): readonly string[] {
+  const policies = snapshot.table('securityPolicy');
+  const found =
+    policy === null
+      ? [...policies.values()].find(({ type }) => type === 'default')
+      : policies.get(String(policy));
+  return found?.conditions ?? [];
+}
+
 export interface EdgeSurroundings {
   readonly snapshot: Snapshot;
   readonly now: number;
@@ -108,15 +118,12 @@ export function edgeInput(
   if (edge.expiresAt !== null && edge.expiresAt <= now) return undefined;
   const resource = snapshot.table('resource').get(String(edge.resource));
   if (resource === undefined) return undefined;
-  const policies = [edge.securityPolicy ?? resource.securityPolicy].flatMap((id) =>
-    id === null ? [] : (snapshot.table('securityPolicy').get(String(id)) ?? []),
-  );
   const members = openMembers(surroundings, edge, resource);
   const input: EdgeInput = {
     id: edge.id,
     resource: edge.resource,
     principal: { kind: edge.principalKind === 'group' ? 'group' : 'service-account', id: edge.principal },
-    conditions: policies.flatMap(({ conditions }) => conditions),
+    conditions: conditionsOf(snapshot, edge.securityPolicy ?? resource.securityPolicy),
     ...(members === undefined ? {} : { members: members.open }),
   };
   return { input, ends: [...(edge.expiresAt === null ? [] : [edge.expiresAt]), ...(members?.until ?? [])] };

@@ -75,6 +75,7 @@ export {
   type SshImpact,
 } from './impact/impact.ts';
 export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy } from './parse/policy.ts';
+export { conditionProblem } from './posture.ts';
 export {
   EMPTY_CONTEXT,
   policyWarnings,

@@ -44,6 +44,12 @@ export function parseCondition(text: string): Condition | string {
     : { ...base, values: [value] };
 }
 
+/** What is wrong with a condition; undefined when nothing is. */
+export function conditionProblem(text: string): string | undefined {
+  const condition = parseCondition(text);
+  return typeof condition === 'string' ? condition : undefined;
+}
+
 function parseValue(text: string): AttributeValue | undefined {
   const quote = text[0];
   if ((quote === "'" || quote === '"') && text.length >= 2 && text.endsWith(quote)) {

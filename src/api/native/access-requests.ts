@@ -3,8 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AccessRequestService } from '../../domain/access-requests/access-request-service.ts';
 import type { AccessRequest } from '../../domain/model/networks.ts';
-import { invalid, notFound } from '../../kernel/errors.ts';
+import { notFound } from '../../kernel/errors.ts';
 import type { GuardedOperation } from '../shared/operation.ts';
+import { parsed } from './parsed.ts';
 
 const MAX_TEXT = 4_000;
 const MAX_PAGE = 1_000;
@@ -23,13 +24,6 @@ const listing = z.strictObject({
   status: z.enum(['pending', 'approved', 'rejected', 'expired']).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).optional(),
 });
-
-function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw invalid(issue?.message ?? 'the request is not valid', issue?.path.join('.') || 'body');
-}
 
 const timeOf = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 

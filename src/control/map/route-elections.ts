@@ -31,7 +31,7 @@ export interface RouteElections {
 
 /** Whether a device may carry anything: approved, not blocked, of an owner who is not suspended. */
 function takesPart(snapshot: Snapshot, { device }: DeviceFacts): boolean {
-  if (device.authorizedAt === null || device.blockedAt !== null) return false;
+  if (device.authorizedAt === null || device.blockedAt !== null || device.archivedAt !== null) return false;
   if (device.ownerKind !== 'membership') return true;
   const owner = snapshot.memberships.get(device.owner);
   return owner !== undefined && owner.suspendedAt === null;

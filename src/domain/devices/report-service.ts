@@ -19,6 +19,8 @@ export interface DeviceReport {
 export interface ReportService {
   /** Brings the model in line with the report. A device that is gone is no error. */
   report(org: number, device: number, report: DeviceReport): Promise<void>;
+  /** The device is there: whoever put it away sees it again. */
+  connected(org: number, device: number): Promise<void>;
 }
 
 export interface ReportServiceParts {
@@ -29,6 +31,22 @@ export interface ReportServiceParts {
 
 export function createReportService({ store, random, policy }: ReportServiceParts): ReportService {
   return {
+    connected: async (org, id) => {
+      const by: By = { kind: 'device', id: String(id), name: '' };
+      await store.write({ orgs: [org], by, origin: 'control' }, async (tx) => {
+        const device = await tx.get('device', org, id);
+        if (device === undefined || device.archivedAt === null) return;
+        await tx.update('device', org, id, { archivedAt: null });
+        tx.audit(org, {
+          verb: 'restore',
+          objectKind: 'device',
+          objectId: id,
+          objectName: device.label,
+          field: 'archivedAt',
+          before: device.archivedAt,
+        });
+      });
+    },
     report: async (org, id, report) => {
       const found = await store.get('device', org, id);
       if (found === undefined) return;

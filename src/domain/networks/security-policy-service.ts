@@ -3,7 +3,7 @@
  *
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `taken` (name).
  */
-import { invalid } from '../../kernel/errors.ts';
+import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
@@ -19,11 +19,32 @@ export interface SecurityPolicyService {
   ): Promise<SecurityPolicy>;
   /** Which groups have it. Those that lose it have the default. All accesses of a group follow it. */
   setGroups(actor: Actor, id: number, change: ListChange, origin: AuditOrigin): Promise<SecurityPolicy>;
+  /**
+   * What must be true of a device, all of it, for an access under this policy to be open to it: conditions in the language of
+   * the policy file's postures. Those of the default hold for every access without a policy of its own.
+   */
+  setConditions(
+    actor: Actor,
+    id: number,
+    conditions: readonly string[],
+    origin: AuditOrigin,
+  ): Promise<SecurityPolicy>;
+}
+
+export interface SecurityPolicyParts {
+  readonly store: Store;
+  /** What is wrong with a condition; undefined when nothing is. */
+  readonly problemOf?: (condition: string) => string | undefined;
 }
 
 const MAX_NAME = 255;
+const MAX_CONDITIONS = 50;
+const MAX_CONDITION = 500;
 
-export function createSecurityPolicyService({ store }: { readonly store: Store }): SecurityPolicyService {
+export function createSecurityPolicyService({
+  store,
+  problemOf = () => undefined,
+}: SecurityPolicyParts): SecurityPolicyService {
   return {
     create: async (actor, input, origin) => {
       authorize(actor, 'access:write');
@@ -44,6 +65,24 @@ export function createSecurityPolicyService({ store }: { readonly store: Store }
         audit(tx, policy, 'create');
         await give(tx, policy, await requireRows(tx, 'group', actor.org, input.groups), policy.id);
         return policy;
+      });
+    },
+
+    setConditions: async (actor, id, texts, origin) => {
+      authorize(actor, 'access:write');
+      if (texts.length > MAX_CONDITIONS)
+        throw new AppError('too_large', `more than ${MAX_CONDITIONS} conditions`);
+      const conditions = texts.map((text) => text.trim());
+      for (const [index, text] of conditions.entries()) {
+        const problem =
+          text.length > MAX_CONDITION ? `is longer than ${MAX_CONDITION} characters` : problemOf(text);
+        if (problem !== undefined) throw invalid(problem, `conditions.${index}`);
+      }
+      return store.write(contextOf(actor, origin), async (tx) => {
+        const policy = await requireRow(tx, 'securityPolicy', actor.org, id);
+        if (policy.conditions.join('\n') === conditions.join('\n')) return policy;
+        audit(tx, policy, 'update', { field: 'conditions', before: policy.conditions, after: conditions });
+        return tx.update('securityPolicy', actor.org, id, { conditions, updatedAt: tx.now });
       });
     },
 
@@ -93,7 +132,7 @@ function audit(
   tx: Tx,
   policy: SecurityPolicy,
   verb: 'create' | 'update',
-  change: { readonly field?: string; readonly after?: unknown } = {},
+  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
 ): void {
   tx.audit(policy.org, {
     verb,
