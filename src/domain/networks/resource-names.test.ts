@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { connectorDomain, dnsSuffix, isNamed, isResolvable } from './resource-names.ts';
+
+const named = (addressText: string) => ({ addressKind: 'dns' as const, addressText });
+
+describe('a resource that is a name', () => {
+  test.each([
+    ['db.plant.test', 'db.plant.test', 'db.plant.test'],
+    ['DB.Plant.test.', 'db.plant.test', 'db.plant.test'],
+    ['*.plant.test', '*.plant.test', 'plant.test'],
+    ['db-*.plant.test', '*.plant.test', 'plant.test'],
+    ['a.?.plant.test', '*.plant.test', 'plant.test'],
+  ])('%s is resolved as %s and asked for under %s', (text, domain, suffix) => {
+    expect(connectorDomain(named(text))).toBe(domain);
+    expect(dnsSuffix(domain)).toBe(suffix);
+  });
+
+  test.each([named('db.*'), { addressKind: 'ip' as const, addressText: '10.0.0.1' }])(
+    '%j is resolved by nobody',
+    (resource) => {
+      expect(connectorDomain(resource)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ['db.plant.test', 'db.plant.test', true],
+    ['db.plant.test', 'a.db.plant.test', false],
+    ['*.plant.test', 'a.b.plant.test', true],
+    ['*.plant.test', 'plant.test', false],
+    ['db-*.plant.test', 'db-1.plant.test', true],
+    ['db-*.plant.test', 'web.plant.test', false],
+    ['db?.plant.test', 'db1.plant.test', true],
+    ['db?.plant.test', 'db12.plant.test', false],
+    ['db.plant.test', 'dbxplant.test', false],
+    ['*.plant.test', 'aXplantXtest', false],
+  ])('%s and the name %s: %s', (text, name, expected) => {
+    expect(isNamed(named(text), name)).toBe(expected);
+  });
+});
+
+test.each([
+  ...[
+    '100.64.0.9',
+    '100.127.255.255',
+    '127.0.0.1',
+    '0.0.0.0',
+    '169.254.169.254',
+    '224.0.0.1',
+    '255.255.255.255',
+  ],
+  ...['::', '::1', 'fe80::1', 'ff02::1', 'fd7a:115c:a1e0::1', 'db.plant.test', ''],
+])('%s is never where a name leads', (address) => {
+  expect(isResolvable(address)).toBe(false);
+});
+
+test.each(['10.0.0.1', '192.168.1.1', '8.8.8.8', '100.63.255.255', 'fd00::1', '2001:db8::1'])(
+  '%s may be where a name leads',
+  (address) => {
+    expect(isResolvable(address)).toBe(true);
+  },
+);
