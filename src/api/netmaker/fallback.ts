@@ -12,6 +12,9 @@ const BASES = [
   '/api/nodes',
   '/api/hosts',
   '/api/extclients',
+  '/api/v1/rac',
+  '/api/v1/egress',
+  '/api/v1/extclients',
 ];
 
 const matches = (pattern: string, path: string): boolean => {

@@ -6,7 +6,9 @@ import { accountOperations } from './account.ts';
 import { activityOperations } from './activity.ts';
 import { authenticationOperations, createIdentify } from './authentication.ts';
 import { mountCors } from './cors.ts';
+import { egressOperations } from './egress.ts';
 import { sendError } from './envelope.ts';
+import { extClientBulkOperations } from './ext-client-bulk.ts';
 import { extClientOperations } from './ext-clients.ts';
 import { mountFallback } from './fallback.ts';
 import { groupOperations } from './groups.ts';
@@ -15,6 +17,7 @@ import { networkOperations } from './networks.ts';
 import { nodeOperations } from './nodes.ts';
 import type { NetmakerApiParts } from './parts.ts';
 import { pendingOperations } from './pending.ts';
+import { remoteAccessOperations } from './remote-access.ts';
 import { roleOperations } from './roles-operations.ts';
 import { serverOperations } from './server.ts';
 import { superAdminOperations } from './super-admin.ts';
@@ -48,6 +51,9 @@ export const netmakerOperations = (
   ...networkOperations(parts),
   ...nodeOperations(parts),
   ...extClientOperations(parts),
+  ...extClientBulkOperations(parts),
+  ...remoteAccessOperations(parts),
+  ...egressOperations(parts),
 ];
 
 const BODY_LIMIT_BYTES = 256 * 1024;

@@ -1,11 +1,15 @@
 /** The services of networks, gateways and external clients, put together. */
 import { createExtClientReads } from '../../domain/ext-clients/ext-client-reads.ts';
 import { createExtClientService } from '../../domain/ext-clients/ext-client-service.ts';
+import { createNetworkPermissions } from '../../domain/groups/network-permissions.ts';
 import { createGatewayReads } from '../../domain/networks/gateway-reads.ts';
 import { createGatewayService } from '../../domain/networks/gateway-service.ts';
 import { createHostReads } from '../../domain/networks/host-reads.ts';
+import { createNetworkMembers } from '../../domain/networks/network-members.ts';
 import { createNetworkReads } from '../../domain/networks/network-reads.ts';
 import { createNetworkService } from '../../domain/networks/network-service.ts';
+import { createResourceReads } from '../../domain/networks/resource-reads.ts';
+import { createResourceService } from '../../domain/networks/resource-service.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -25,7 +29,10 @@ export function createNetworkServices({ store, clock, random, sealer }: NetworkS
     networkReads,
     gateways: createGatewayService({ store, random }),
     gatewayReads: createGatewayReads({ store, networks: networkReads, clock }),
+    networkMembers: createNetworkMembers({ store, permissions: createNetworkPermissions({ store }) }),
     hosts: createHostReads({ store }),
+    resources: createResourceService({ store }),
+    resourceReads: createResourceReads({ store }),
     extClients: createExtClientService({ store, random, sealer }),
     extClientReads: createExtClientReads({ store, sealer, clock }),
   };

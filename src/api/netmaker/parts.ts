@@ -20,8 +20,11 @@ import type { NetworkRoleService } from '../../domain/groups/network-role-servic
 import type { GatewayReads } from '../../domain/networks/gateway-reads.ts';
 import type { GatewayService } from '../../domain/networks/gateway-service.ts';
 import type { HostReads } from '../../domain/networks/host-reads.ts';
+import type { NetworkMembers } from '../../domain/networks/network-members.ts';
 import type { NetworkReads } from '../../domain/networks/network-reads.ts';
 import type { NetworkService } from '../../domain/networks/network-service.ts';
+import type { ResourceReads } from '../../domain/networks/resource-reads.ts';
+import type { ResourceService } from '../../domain/networks/resource-service.ts';
 import type { CodeInvites } from '../../domain/people/code-invites.ts';
 import type { MemberAdmin } from '../../domain/people/member-admin.ts';
 import type { PendingUsers } from '../../domain/people/pending-users.ts';
@@ -47,7 +50,10 @@ export interface NetmakerServices {
   readonly networkReads: NetworkReads;
   readonly gateways: GatewayService;
   readonly gatewayReads: GatewayReads;
+  readonly networkMembers: NetworkMembers;
   readonly hosts: HostReads;
+  readonly resources: ResourceService;
+  readonly resourceReads: ResourceReads;
   readonly extClients: ExtClientService;
   readonly extClientReads: ExtClientReads;
   readonly tenancy: Tenancy;

@@ -101,6 +101,7 @@ export const userWriteOperations = ({ services }: NetmakerApiParts): Operation[]
           },
           users.setEnabled(actor, member.id, enable, { keepClients: !force }, ORIGIN),
         );
+        if (enable && force) await services.extClients.enableAll(actor, member.id, ORIGIN);
         return envelope(`user account ${verb}d`);
       },
     };

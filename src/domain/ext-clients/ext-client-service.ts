@@ -20,7 +20,7 @@ import type { Sealer } from '../ports/sealer.ts';
 import type { Store, Tx } from '../ports/store.ts';
 import { clientMissing, mayManageAll, mayRead, ownerOfNew, requireMayWrite } from './client-access.ts';
 import { giveAddresses, withPools } from './client-pools.ts';
-import { auditClient, removeExtClient } from './client-removal.ts';
+import { auditClient, removeExtClient, switchClients } from './client-removal.ts';
 import {
   checkClientId,
   checkDns,
@@ -58,8 +58,8 @@ export interface ExtClientService {
   create(actor: Actor, input: NewExtClient, origin: AuditOrigin): Promise<ExtClient>;
   update(actor: Actor, id: number, change: ExtClientChange, origin: AuditOrigin): Promise<ExtClient>;
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
-  /** All clients of a member on one gateway. Requires `networks:write`. */
-  removeAt(actor: Actor, member: number, gateway: number, origin: AuditOrigin): Promise<void>;
+  /** Switches on all clients of a member that were switched off one by one. Requires `members:write`. */
+  enableAll(actor: Actor, member: number, origin: AuditOrigin): Promise<void>;
 }
 
 /** Of one person on one gateway, and of a gateway. */
@@ -202,13 +202,13 @@ export function createExtClientService({ store, random, sealer }: ExtClientServi
       });
     },
 
-    removeAt: async (actor, member, gateway, origin) => {
-      authorize(actor, 'networks:write');
-      const where = { ownerKind: 'membership', owner: member, gateway } as const;
-      if ((await store.find('extClient', actor.org, where, 1)).length === 0) return;
-      await store.write(contextOf(actor, origin), async (tx) => {
-        for (const client of await tx.find('extClient', actor.org, where)) await removeExtClient(tx, client);
-      });
+    enableAll: async (actor, id, origin) => {
+      authorize(actor, 'members:write');
+      const off = { ownerKind: 'membership', owner: id, enabled: false } as const;
+      if ((await store.find('extClient', actor.org, off, 1)).length === 0) return;
+      await store.write(contextOf(actor, origin), async (tx) =>
+        switchClients(tx, await requireRow(tx, 'membership', actor.org, id), true),
+      );
     },
   };
 }

@@ -3,6 +3,7 @@ import { removeDevice } from '../devices/device-removal.ts';
 import { removeExtClient } from '../ext-clients/client-removal.ts';
 import type { Gateway } from '../model/networks.ts';
 import type { Tx } from '../ports/store.ts';
+import { removeGatewayGroup } from './network-members.ts';
 
 /** Its tokens end, the devices that joined with them go; a device that serves it and belongs to somebody stays. */
 export async function removeGateway(tx: Tx, gateway: Gateway): Promise<void> {
@@ -16,6 +17,7 @@ export async function removeGateway(tx: Tx, gateway: Gateway): Promise<void> {
   for (const client of await tx.find('extClient', org, { gateway: id })) {
     await removeExtClient(tx, client);
   }
+  await removeGatewayGroup(tx, gateway);
   await tx.remove('gatewayTwingate', org, { gateway: id });
   await tx.remove('gatewayNetmaker', org, { gateway: id });
   await tx.remove('gatewayAgent', org, { gateway: id });

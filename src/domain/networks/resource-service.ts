@@ -144,7 +144,8 @@ export function createResourceService({ store }: { readonly store: Store }): Res
           id: tx.newId(),
           kind,
           ...settings,
-          networkWide: false,
+          // Whoever speaks of egress opens it to all who hold a role on the network.
+          networkWide: kind === 'egress',
           createdAt: tx.now,
           updatedAt: tx.now,
           ...byColumnsOf(actor),

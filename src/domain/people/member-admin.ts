@@ -96,7 +96,8 @@ export function createMemberAdmin({ store }: { readonly store: Store }): MemberA
       change(actor, id, origin, 'suspend oneself', async (tx, member) => {
         notTheOwner(member);
         requireManages(actor, member.role);
-        if (member.suspendedAt !== null) return member;
+        // Whoever suspends takes along what another left running, and leaves nothing running that another took along.
+        if (member.suspendedAt !== null && (keepClients || !member.keepClients)) return member;
         return suspendMember(tx, member, keepClients);
       }),
 
