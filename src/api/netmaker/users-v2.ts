@@ -147,7 +147,11 @@ export const userListOperations = ({ services, onError }: NetmakerApiParts): Ope
         const ids = idsOf(body);
         const enable = body.disable !== true;
         const keepClients = !queryFlag(request, 'force_toggle_configs');
-        await each(actor, ids, (id) => users.setEnabled(actor, id, enable, { keepClients }, ORIGIN), request);
+        const toggle = async (id: number): Promise<void> => {
+          await users.setEnabled(actor, id, enable, { keepClients }, ORIGIN);
+          if (enable && !keepClients) await services.extClients.enableAll(actor, id, ORIGIN);
+        };
+        await each(actor, ids, toggle, request);
         reply.code(202);
         return accepted(`bulk ${enable ? 'enable' : 'disable'} of ${ids.length} user(s) accepted`);
       },
