@@ -24,6 +24,8 @@ export interface DialectParts {
   readonly dashboardUrl: string | undefined;
   readonly shareSecrets: ShareSecrets;
   readonly organizationCreators: OrganizationCreators;
+  /** Providers of people and of workloads may be at private addresses. */
+  readonly ssoAllowPrivate: boolean;
   readonly log: Logger;
   /** Browser sign-in by an organization's own provider; auth/sso/sso-sign-in.ts says how it is used. */
   readonly sso: SsoSignIn;
@@ -31,7 +33,8 @@ export interface DialectParts {
 
 type Dialect = (parts: DialectParts) => FastifyPluginAsync;
 
-const tailscale: Dialect = ({ services, sealer, publicUrl, shareSecrets, organizationCreators, log }) => {
+const tailscale: Dialect = (parts) => {
+  const { services, sealer, publicUrl, shareSecrets, organizationCreators, ssoAllowPrivate, log } = parts;
   const { store, clock, random, authenticator } = services;
   return createTailscaleApi({
     services: createTailscaleServices({
@@ -43,7 +46,7 @@ const tailscale: Dialect = ({ services, sealer, publicUrl, shareSecrets, organiz
       sealer,
       shareSecrets,
       creators: organizationCreators,
-      workloadTokens: createWorkloadTokens({ clock }),
+      workloadTokens: createWorkloadTokens({ clock, allowPrivate: ssoAllowPrivate }),
       flowLogs: services.flowLogs,
       logStreamQueue: services.logStreamQueue,
       awsRoles: services.awsRoles,

@@ -103,9 +103,9 @@ async function mountDialects(
   signIn: SignIn,
   { sealer, keyedTexts, shareSecrets, log, config }: RoutesParts,
 ): Promise<void> {
-  const { publicUrl, organizationCreators, netmakerDashboardUrl: dashboardUrl } = config;
+  const { publicUrl, organizationCreators, ssoAllowPrivate, netmakerDashboardUrl: dashboardUrl } = config;
   const secrets = { sealer, keyedTexts, shareSecrets };
-  const edge = { publicUrl, organizationCreators, dashboardUrl };
+  const edge = { publicUrl, organizationCreators, ssoAllowPrivate, dashboardUrl };
   for (const dialect of dialects)
     await server.register(dialect({ services, ...secrets, ...edge, log, sso: signIn.sso }));
 }
