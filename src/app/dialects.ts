@@ -70,7 +70,7 @@ const twingate: Dialect = ({ services, log }) => {
   });
 };
 
-const netmaker: Dialect = ({ services, sealer, keyedTexts, dashboardUrl, log }) => {
+const netmaker: Dialect = ({ services, sealer, keyedTexts, publicUrl, dashboardUrl, sso, log }) => {
   const { store, clock, random, passwordSignIn, passwords, firstRun, attemptLimiter, authenticator } =
     services;
   return createNetmakerApi({
@@ -86,6 +86,9 @@ const netmaker: Dialect = ({ services, sealer, keyedTexts, dashboardUrl, log }) 
       limiter: attemptLimiter,
     }),
     clock,
+    random,
+    sso,
+    publicUrl,
     dashboardUrl,
     authenticate: authenticator.authenticate,
     onError: defectLog(log),

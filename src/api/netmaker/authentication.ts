@@ -76,10 +76,11 @@ export async function openSession(
   request: FastifyRequest,
   verified: Verified,
   factor?: number,
+  application = applicationOf(request),
 ): Promise<string> {
   const { member } = verified;
   const session = await passwordSignIn.open(verified, {
-    name: applicationOf(request),
+    name: application || DASHBOARD,
     origin: ORIGIN,
     address: request.ip,
     agent: headerText(request, 'user-agent') ?? '',

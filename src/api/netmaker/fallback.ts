@@ -8,6 +8,7 @@ const BASES = [
   '/api/users_pending',
   '/api/v1/users',
   '/api/server',
+  '/api/oauth',
   '/api/networks',
   '/api/nodes',
   '/api/hosts',

@@ -20,6 +20,7 @@ import { pendingOperations } from './pending.ts';
 import { remoteAccessOperations } from './remote-access.ts';
 import { roleOperations } from './roles-operations.ts';
 import { serverOperations } from './server.ts';
+import { ssoOperations } from './sso.ts';
 import { superAdminOperations } from './super-admin.ts';
 import { totpOperations } from './totp.ts';
 import { userWriteOperations } from './user-writes.ts';
@@ -36,6 +37,7 @@ export const netmakerOperations = (
 ): Operation[] => [
   ...authenticationOperations(parts),
   ...totpOperations(parts, identify),
+  ...ssoOperations(parts),
   ...accountOperations(parts),
   ...accessTokenOperations(parts),
   ...pendingOperations(parts),

@@ -6,6 +6,7 @@ import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import { type CodeInvite, linkAddress } from '../../domain/people/code-invites.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { originOf } from '../shared/origin.ts';
 import { hintsOf } from './authentication.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { ALL_NETWORKS, refId } from './group-wire.ts';
@@ -33,10 +34,9 @@ const EMAIL = /^[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}$/u;
 /** What a caller's address may get wrong in five minutes. */
 const FAILURES_PER_ADDRESS = 50;
 
-export const inviteOperations = ({ services, dashboardUrl }: NetmakerApiParts): Operation[] => {
+export const inviteOperations = ({ services, dashboardUrl, publicUrl }: NetmakerApiParts): Operation[] => {
   const { invites, tenancy, limiter, networkRoles } = services;
-  const originOf = (request: FastifyRequest): string =>
-    dashboardUrl ?? `${request.protocol}://${request.headers.host ?? 'localhost'}`;
+  const dashboardOf = (request: FastifyRequest): string => dashboardUrl ?? originOf(request, publicUrl);
   const toInvite = (request: FastifyRequest, { invitation, role, groups, code }: CodeInvite) => {
     const email = invitation.email ?? linkAddress(invitation.id);
     const query = new URLSearchParams({ email, invite_code: code });
@@ -51,7 +51,7 @@ export const inviteOperations = ({ services, dashboardUrl }: NetmakerApiParts): 
       ),
       network_roles: {},
       invite_code: code,
-      invite_url: code === '' ? '' : `${originOf(request)}/invite?${query.toString()}`,
+      invite_url: code === '' ? '' : `${dashboardOf(request)}/invite?${query.toString()}`,
     };
   };
   /** Guesses are counted by where they come from; by address they are counted on the invitation itself. */

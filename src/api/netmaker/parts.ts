@@ -5,6 +5,7 @@ import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
 import type { SecondFactors } from '../../auth/second-factor.ts';
 import type { SecondStep } from '../../auth/second-step.ts';
 import type { Sessions } from '../../auth/sessions.ts';
+import type { SsoSignIn } from '../../auth/sso/sso-sign-in.ts';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { AuditLog } from '../../domain/audit/audit-log.ts';
 import type { PersonalTokenService } from '../../domain/credentials/personal-token-service.ts';
@@ -34,6 +35,7 @@ import type { UserSettingsService } from '../../domain/people/user-settings.ts';
 import type { KeyedTexts } from '../../domain/ports/keyed-texts.ts';
 import type { SettingsService } from '../../domain/settings/settings-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Random } from '../../kernel/random.ts';
 
 /** What the dialect needs of the program. */
 export interface NetmakerServices {
@@ -75,6 +77,11 @@ export interface NetmakerServices {
 export interface NetmakerApiParts {
   readonly services: NetmakerServices;
   readonly clock: Clock;
+  readonly random: Random;
+  /** Browser sign-in by an organization's own provider. */
+  readonly sso: SsoSignIn;
+  /** The origin that clients know; undefined: whatever each came by. */
+  readonly publicUrl?: string | undefined;
   /** The origin of the vendor's dashboard, where it is served apart from this server. */
   readonly dashboardUrl?: string | undefined;
   /** From the text of a token to its actor; throws `unauthenticated`. */

@@ -5,7 +5,8 @@ import { createAttemptLimiter } from '../../../src/auth/attempt-limiter.ts';
 import { createKeyedTexts } from '../../../src/auth/keyed-texts.ts';
 import { createPasswords } from '../../../src/auth/password.ts';
 import { createPasswordSignIn } from '../../../src/auth/password-sign-in.ts';
-import { createSealer } from '../../../src/auth/sealing.ts';
+import { createSealer, SEALING_KEY_BYTES } from '../../../src/auth/sealing.ts';
+import { createSsoSignIn } from '../../../src/auth/sso/sso-sign-in.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 import { seed } from '../../support/seeds.ts';
 
@@ -15,16 +16,14 @@ const FIRST_RUN_OVER = {
   complete: () => Promise.reject(new Error('the first run is over')),
 };
 
-export const netmakerDialect = ({
-  store,
-  clock,
-  random,
-  authenticator,
-  onError,
-}: ApiParts): FastifyPluginAsync[] => {
+export const netmakerDialect = (
+  { store, clock, random, authenticator, onError }: ApiParts,
+  options: { readonly dashboardUrl?: string; readonly sealingKey?: Uint8Array } = {},
+): FastifyPluginAsync[] => {
   const passwords = createPasswords({ random, cores: 2 });
   const limiter = createAttemptLimiter({ clock });
-  const key = random.bytes(32);
+  const key = options.sealingKey ?? random.bytes(SEALING_KEY_BYTES);
+  const sealer = createSealer({ key, random });
   const passwordSignIn = createPasswordSignIn({
     store,
     clock,
@@ -41,11 +40,14 @@ export const netmakerDialect = ({
         passwordSignIn,
         passwords,
         firstRun: FIRST_RUN_OVER,
-        sealer: createSealer({ key, random }),
+        sealer,
         keyedTexts: createKeyedTexts(key),
         limiter,
       }),
       clock,
+      random,
+      sso: createSsoSignIn({ store, sealer, clock, random, allowPrivate: true }),
+      dashboardUrl: options.dashboardUrl,
       authenticate: authenticator.authenticate,
       onError,
     }),
@@ -53,7 +55,7 @@ export const netmakerDialect = ({
 };
 
 export const createNetmakerServer = (engine: EngineName): Promise<ApiServer> =>
-  createApiServer(engine, netmakerDialect);
+  createApiServer(engine, (parts) => netmakerDialect(parts));
 
 /** Gives a member a password that is good in the organization alone. */
 export async function setPassword(
