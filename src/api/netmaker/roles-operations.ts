@@ -50,8 +50,7 @@ async function withStatuses<T>(
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     if (error.code === 'not_found') throw statuses.notFound;
-    const emptyName = error.code === 'invalid' && error.field === 'name';
-    if (error.code === 'taken' || emptyName) throw new NetmakerError(statuses.taken, error.message);
+    if (error.code === 'taken') throw new NetmakerError(statuses.taken, error.message);
     throw error;
   }
 }
@@ -96,12 +95,13 @@ export const roleOperations = ({ services }: NetmakerApiParts): Operation[] => {
         if (known) throw new NetmakerError(400, `role with id \`${id}\` exists already`);
         const access = fromResourceAccess(body.network_level_access ?? {});
         if (!body.network_id) throw new NetmakerError(400, 'only network roles are allowed to be created');
+        if (!body.name?.trim()) throw new NetmakerError(500, 'role name cannot be empty');
         const role = await withStatuses(
           { notFound: new NetmakerError(400, RECORD_NOT_FOUND), taken: 500 },
           roles.create(
             actor,
             {
-              name: body.name ?? '',
+              name: body.name,
               network: networkOf(body.network_id),
               fullAccess: body.full_access ?? false,
               access,

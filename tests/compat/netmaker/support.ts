@@ -1,6 +1,12 @@
 /** The dialect on a server of its own. */
 import type { FastifyPluginAsync } from 'fastify';
-import { createNetmakerApi, createNetmakerServices } from '../../../src/api/netmaker/index.ts';
+import {
+  createNetmakerApi,
+  createNetmakerServices,
+  type NetmakerApiParts,
+  netmakerOperations,
+} from '../../../src/api/netmaker/index.ts';
+import type { Operation } from '../../../src/api/shared/operation.ts';
 import { createAttemptLimiter } from '../../../src/auth/attempt-limiter.ts';
 import { createKeyedTexts } from '../../../src/auth/keyed-texts.ts';
 import { createPasswords } from '../../../src/auth/password.ts';
@@ -18,7 +24,12 @@ const FIRST_RUN_OVER = {
 
 export const netmakerDialect = (
   { store, clock, random, authenticator, onError }: ApiParts,
-  options: { readonly dashboardUrl?: string; readonly sealingKey?: Uint8Array } = {},
+  options: {
+    readonly dashboardUrl?: string;
+    readonly sealingKey?: Uint8Array;
+    /** Told of all that is mounted. */
+    readonly onOperations?: (operations: readonly Operation[]) => void;
+  } = {},
 ): FastifyPluginAsync[] => {
   const passwords = createPasswords({ random, cores: 2 });
   const limiter = createAttemptLimiter({ clock });
@@ -31,27 +42,27 @@ export const netmakerDialect = (
     passwords,
     limiter,
   });
-  return [
-    createNetmakerApi({
-      services: createNetmakerServices({
-        store,
-        clock,
-        random,
-        passwordSignIn,
-        passwords,
-        firstRun: FIRST_RUN_OVER,
-        sealer,
-        keyedTexts: createKeyedTexts(key),
-        limiter,
-      }),
+  const parts: NetmakerApiParts = {
+    services: createNetmakerServices({
+      store,
       clock,
       random,
-      sso: createSsoSignIn({ store, sealer, clock, random, allowPrivate: true }),
-      dashboardUrl: options.dashboardUrl,
-      authenticate: authenticator.authenticate,
-      onError,
+      passwordSignIn,
+      passwords,
+      firstRun: FIRST_RUN_OVER,
+      sealer,
+      keyedTexts: createKeyedTexts(key),
+      limiter,
     }),
-  ];
+    clock,
+    random,
+    sso: createSsoSignIn({ store, sealer, clock, random, allowPrivate: true }),
+    dashboardUrl: options.dashboardUrl,
+    authenticate: authenticator.authenticate,
+    onError,
+  };
+  options.onOperations?.(netmakerOperations(parts));
+  return [createNetmakerApi(parts)];
 };
 
 export const createNetmakerServer = (engine: EngineName): Promise<ApiServer> =>
