@@ -27,7 +27,7 @@ const ROLES: Readonly<Record<(typeof PLATFORM)[number], Role>> = {
 const PASSWORD = 'a right password';
 /** Operations of networks, devices and their clients have tables of their own. */
 const ELSEWHERE =
-  /^\/api\/(?:networks|nodes|hosts|extclients)|remote_access_gw|\/ingress\/|network_user|network_ip|\/rac\/|\/v1\/users\/network$/u;
+  /^\/api\/(?:v1\/)?(?:networks|nodes|hosts|extclients|egress)|remote_access_gw|\/ingress\/|network_user|network_ip|\/rac\/|\/v1\/users\/network$/u;
 
 let api: ApiServer;
 let call: Call;
