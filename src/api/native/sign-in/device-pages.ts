@@ -10,10 +10,10 @@ import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import { withNext } from './next-page.ts';
+import { nothingToDecide } from './nothing-to-decide.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
 import { timeOf } from './time.ts';
 
-const NOT_FOUND = 404;
 const CONFLICT = 409;
 const SHORT_KEY = 5;
 
@@ -34,17 +34,9 @@ export function deviceOperations({ services, forms }: PageParts): readonly Opera
   const { deviceLogins, sessions, store } = services;
 
   const gone = (reply: FastifyReply): FastifyReply =>
-    sendPage(
+    nothingToDecide(
       reply,
-      {
-        title: 'Nothing to decide',
-        body: html`
-      <h1>Nothing to decide here</h1>
-      <p>This link was used already, or it is too old. If a device still asks you to sign in, start again on it; it shows
-        a new link.</p>
-      <p><a href="/account">Your account</a></p>`,
-      },
-      NOT_FOUND,
+      'This link was used already, or it is too old. If a device still asks you to sign in, start again on it; it shows a new link.',
     );
 
   const ask = async (

@@ -10,11 +10,11 @@ import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import { withNext } from './next-page.ts';
+import { nothingToDecide } from './nothing-to-decide.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
 import { timeOf } from './time.ts';
 
 const SEE_OTHER = 303;
-const NOT_FOUND = 404;
 
 const idOf = (request: FastifyRequest): string =>
   String((request.params as Readonly<Record<string, unknown>>).check ?? '');
@@ -23,17 +23,9 @@ export function sshOperations({ services, forms }: PageParts): readonly Operatio
   const { sessions, sshChecks, store } = services;
 
   const gone = (reply: FastifyReply): FastifyReply =>
-    sendPage(
+    nothingToDecide(
       reply,
-      {
-        title: 'Nothing to decide',
-        body: html`
-      <h1>Nothing to decide here</h1>
-      <p>This link was used already, it is too old, or it is for a device of somebody else. If the login still waits, start
-        it again; it shows a new link.</p>
-      <p><a href="/account">Your account</a></p>`,
-      },
-      NOT_FOUND,
+      'This link was used already, it is too old, or it is for a device of somebody else. If the login still waits, start it again; it shows a new link.',
     );
 
   /** Whether the person signed in after the login asked for it. */
