@@ -6,7 +6,7 @@
 import { SECOND } from '../../kernel/clock.ts';
 import { EVERYONE } from '../groups/group-reads.ts';
 import type { AccessEdge, AccessLock, Resource } from '../model/networks.ts';
-import { removeEdge } from '../networks/edges.ts';
+import { expireEdge } from '../networks/edges.ts';
 import type { Reader, Store, Tx } from '../ports/store.ts';
 import { PENDING_MS } from './access-request-service.ts';
 import { modeOf } from './access-terms.ts';
@@ -60,11 +60,7 @@ async function endEdges(tx: Tx, org: number): Promise<number> {
     ],
     limit: BATCH,
   });
-  for (const edge of ended) {
-    const resource = await tx.get('resource', org, edge.resource);
-    await removeEdge(tx, edge);
-    note(tx, edge, resource, { before: { principal: edge.principal, expiresAt: edge.expiresAt } });
-  }
+  for (const edge of ended) await expireEdge(tx, edge);
   return ended.length;
 }
 
@@ -223,22 +219,6 @@ async function lockIdle(tx: Tx, org: number, idle: readonly Idle[]): Promise<num
     count += 1;
   }
   return count;
-}
-
-function note(
-  tx: Tx,
-  edge: AccessEdge,
-  resource: Resource | undefined,
-  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown },
-): void {
-  tx.audit(edge.org, {
-    verb: 'expire',
-    objectKind: 'accessEdge',
-    objectId: edge.id,
-    objectName: resource?.name ?? '',
-    ...(resource === undefined ? {} : { network: resource.network }),
-    ...change,
-  });
 }
 
 function noteLock(tx: Tx, lock: AccessLock, resource: Resource | undefined): void {

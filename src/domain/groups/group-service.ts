@@ -12,7 +12,7 @@ import { changesOf, type ListChange, requireRow, requireRows } from '../director
 import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group } from '../model/people.ts';
-import { insertEdge, PLAIN_TERMS, removeEdge } from '../networks/edges.ts';
+import { findEdges, insertEdge, PLAIN_TERMS, policedEdges, removeEdge } from '../networks/edges.ts';
 import type { Store, Tx } from '../ports/store.ts';
 import { freeGroupKey } from './group-key.ts';
 import { revokePersonalTokens } from './group-members.ts';
@@ -193,17 +193,16 @@ async function changeResources(
   securityPolicy: number | undefined,
 ): Promise<void> {
   const { org, id } = group;
-  const edges = await tx.find('accessEdge', org, { principalKind: 'group', principal: id });
+  const edges = await findEdges(tx, org, { principalKind: 'group', principal: id });
   const byResource = new Map(edges.map((edge) => [edge.resource, edge]));
   const { added, removed } = changesOf([...byResource.keys()], change);
-  await requireRows(tx, 'resource', org, added);
-  for (const resource of added) {
+  for (const resource of await requireRows(tx, 'resource', org, added)) {
     await insertEdge(tx, actor, {
-      resource,
+      resource: resource.id,
       principalKind: 'group',
       principal: id,
       ...PLAIN_TERMS,
-      securityPolicy: securityPolicy ?? null,
+      securityPolicy: resource.bypass ? null : (securityPolicy ?? null),
     });
   }
   for (const resource of removed) {
@@ -216,8 +215,10 @@ async function changeResources(
 }
 
 async function setPolicyOfEdges(tx: Tx, group: Group, securityPolicy: number): Promise<void> {
-  const edges = await tx.find('accessEdge', group.org, { principalKind: 'group', principal: group.id });
-  const changed = edges.filter((edge) => edge.securityPolicy !== securityPolicy);
+  const edges = await findEdges(tx, group.org, { principalKind: 'group', principal: group.id });
+  const changed = (await policedEdges(tx, group.org, edges)).filter(
+    (edge) => edge.securityPolicy !== securityPolicy,
+  );
   for (const edge of changed) await tx.update('accessEdge', group.org, edge.id, { securityPolicy });
   if (changed.length > 0) {
     audit(tx, group, 'update', { field: 'securityPolicyOfAccess', after: securityPolicy });

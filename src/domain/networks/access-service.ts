@@ -10,7 +10,14 @@ import { requireRow, requireRows } from '../directory/missing.ts';
 import type { AccessEdge, Resource } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
-import { type EdgeTerms, insertEdge, PLAIN_TERMS, type PrincipalKind, removeEdge } from './edges.ts';
+import {
+  type EdgeTerms,
+  findEdges,
+  insertEdge,
+  PLAIN_TERMS,
+  type PrincipalKind,
+  removeEdge,
+} from './edges.ts';
 import { changeTerms, type TermsChange } from './resource-rules.ts';
 
 export interface Principal {
@@ -71,7 +78,7 @@ export function createAccessService({ store }: { readonly store: Store }): Acces
           actor.org,
           edges.map(({ principal }) => principal),
         );
-        const present = await tx.find('accessEdge', actor.org, { resource: resourceId });
+        const present = await findEdges(tx, actor.org, { resource: resourceId });
         const known = new Map(
           present.map((edge) => [keyOf({ kind: edge.principalKind, id: edge.principal }), edge]),
         );
@@ -94,7 +101,7 @@ export function createAccessService({ store }: { readonly store: Store }): Acces
       return store.write(contextOf(actor, origin), async (tx) => {
         const resource = await requireRow(tx, 'resource', actor.org, resourceId);
         const wanted = new Set(principals.map(keyOf));
-        for (const edge of await tx.find('accessEdge', actor.org, { resource: resourceId })) {
+        for (const edge of await findEdges(tx, actor.org, { resource: resourceId })) {
           if (wanted.has(keyOf({ kind: edge.principalKind, id: edge.principal }))) {
             await dropEdge(tx, resource, edge);
           }

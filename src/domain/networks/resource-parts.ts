@@ -6,7 +6,7 @@ import { isSameRow } from '../directory/same-row.ts';
 import type { Row } from '../model/entities.ts';
 import type { Resource, ResourceDetails } from '../model/networks.ts';
 import type { Tx } from '../ports/store.ts';
-import { insertEdge, PLAIN_TERMS, removeEdge } from './edges.ts';
+import { findEdges, insertEdge, PLAIN_TERMS, removeEdge } from './edges.ts';
 import { checkHeaders, checkLabels, checkPort, isWildcard, type Label } from './resource-rules.ts';
 
 export interface ResourceParts {
@@ -109,7 +109,7 @@ async function writeApprovers(tx: Tx, resource: Resource, change: ListChange): P
 
 async function writeGroups(tx: Tx, actor: Actor, resource: Resource, change: ListChange): Promise<boolean> {
   const { org, id } = resource;
-  const edges = await tx.find('accessEdge', org, { resource: id, principalKind: 'group' });
+  const edges = await findEdges(tx, org, { resource: id, principalKind: 'group' });
   const byGroup = new Map(edges.map((edge) => [edge.principal, edge]));
   const { added, removed } = changesOf([...byGroup.keys()], change);
   await requireRows(tx, 'group', org, [...added, ...(change.remove ?? [])]);

@@ -12,7 +12,7 @@ import { isSameRow } from '../directory/same-row.ts';
 import type { Resource, ResourceProtocols } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
-import { removeEdge } from './edges.ts';
+import { findEdges, removeEdge } from './edges.ts';
 import { audit, type ResourceParts, writeParts } from './resource-parts.ts';
 import {
   changeTerms,
@@ -164,6 +164,7 @@ export function createResourceService({ store }: { readonly store: Store }): Res
         checkProxy(before.kind, { ...change, proxy: change.proxy ?? before.proxy ?? undefined });
         const settings = settingsAfter(before, change);
         await checkReferences(tx, actor.org, settings);
+        if (settings.bypass && !before.bypass) await requireNoEdgePolicies(tx, before);
         const after = await tx.update('resource', actor.org, id, settings);
         if (!isSameRow(before, after)) {
           audit(tx, after, 'update', {
@@ -212,6 +213,13 @@ const differing = (from: object, to: object): object => {
     ),
   );
 };
+
+async function requireNoEdgePolicies(tx: Tx, { org, id }: Resource): Promise<void> {
+  const edges = await findEdges(tx, org, { resource: id });
+  if (edges.some(({ securityPolicy }) => securityPolicy !== null)) {
+    throw invalid('Bypass Resources cannot have a security policy', 'routingMode');
+  }
+}
 
 function checkProxy(
   kind: ResourceKind,

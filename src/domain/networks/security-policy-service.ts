@@ -10,6 +10,7 @@ import { changesOf, type ListChange, requireRow, requireRows } from '../director
 import type { SecurityPolicy } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
+import { findEdges, policedEdges } from './edges.ts';
 
 export interface SecurityPolicyService {
   create(
@@ -119,7 +120,8 @@ async function give(
   const { org } = policy;
   for (const { id } of groups) {
     await tx.update('group', org, id, { securityPolicy, updatedAt: tx.now });
-    for (const edge of await tx.find('accessEdge', org, { principalKind: 'group', principal: id })) {
+    const edges = await findEdges(tx, org, { principalKind: 'group', principal: id });
+    for (const edge of await policedEdges(tx, org, edges)) {
       await tx.update('accessEdge', org, edge.id, { securityPolicy });
     }
   }

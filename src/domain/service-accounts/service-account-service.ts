@@ -19,7 +19,7 @@ import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { ServiceAccount } from '../model/people.ts';
 import type { AccessService } from '../networks/access-service.ts';
-import { removeEdge } from '../networks/edges.ts';
+import { findEdges, removeEdge } from '../networks/edges.ts';
 import { requireManages } from '../people/role-rules.ts';
 import type { Store, Tx } from '../ports/store.ts';
 
@@ -113,7 +113,7 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
     account: ServiceAccount,
     change: ListChange,
   ): Promise<boolean> => {
-    const edges = await tx.find('accessEdge', actor.org, {
+    const edges = await findEdges(tx, actor.org, {
       principalKind: 'service_account',
       principal: account.id,
     });

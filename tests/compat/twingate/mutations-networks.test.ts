@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
-import { insertServiceAccount, seed } from '../../support/seeds.ts';
+import { insertGroup, insertResource, insertServiceAccount, seed } from '../../support/seeds.ts';
 import {
   createTwingateServer,
   type Gql,
@@ -636,6 +636,64 @@ describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (eng
       }
       expect(await run(`serviceAccountUpdate(id: "${id}", name: "renamed")`)).toMatchObject({ ok: true });
     });
+  });
+
+  test('an access that ran out and is given again begins anew, whoever gives it', async () => {
+    const org = acme.organization.id;
+    const [group, robot] = [seeded.groups.ops.id, seeded.robot.id];
+    const resource = await seed(api.store, org, async (tx) => {
+      const { id } = await insertResource(tx, org, { network: seeded.networks.prod.id, name: 'ran out' });
+      return id;
+    });
+    const endAll = () =>
+      seed(api.store, org, async (tx) => {
+        for (const edge of await tx.find('accessEdge', org, { resource })) {
+          await tx.update('accessEdge', org, edge.id, { expiresAt: tx.now - 1 });
+        }
+      });
+    const id = gid('Resource', resource);
+    const ACCESS = 'ok error entity { access { edges { expiresAt node { __typename } } } }';
+    const given = [{ expiresAt: null, node: { __typename: 'Group' } }];
+    const add = `resourceAccessAdd(resourceId: "${id}", access: [{principalId: "${gid('Group', group)}"}])`;
+    expect((await run(add, ACCESS)).entity.access.edges).toEqual(given);
+    await endAll();
+    expect((await run(add, ACCESS)).entity.access.edges).toEqual(given);
+    await endAll();
+    const legacy = `resourceUpdate(id: "${id}", addedGroupIds: ["${gid('Group', group)}"])`;
+    expect((await run(legacy, ACCESS)).entity.access.edges).toEqual(given);
+    await endAll();
+    await run(`groupUpdate(id: "${gid('Group', group)}", addedResourceIds: ["${id}"])`);
+    const read = async () =>
+      (await gql(`{ resource(id: "${id}") { access { totalCount } } }`)).data.resource.access.totalCount;
+    expect(await read()).toBe(1);
+    await run(`serviceAccountUpdate(id: "${gid('ServiceAccount', robot)}", addedResourceIds: ["${id}"])`);
+    await endAll();
+    expect(await read()).toBe(0);
+    await run(`serviceAccountUpdate(id: "${gid('ServiceAccount', robot)}", addedResourceIds: ["${id}"])`);
+    expect(await read()).toBe(1);
+  });
+
+  test('a policy never comes to stand on access to a resource that bypasses the network', async () => {
+    const org = acme.organization.id;
+    const group = await seed(api.store, org, (tx) => insertGroup(tx, org, { name: 'bypassers' }));
+    const policy = (await run('securityPolicyCreate(name: "for bypassers")')).entity.id;
+    const make = async (mode: string) =>
+      (
+        await run(
+          `resourceCreate(name: "b", address: "10.6.0.1", remoteNetworkId: "${net}", routingMode: ${mode}, groupIds: ["${gid('Group', group.id)}"])`,
+        )
+      ).entity.id;
+    const [bypassed, plain] = [await make('BYPASS_TWINGATE'), await make('THROUGH_TWINGATE')];
+    const policyOf = async (id: string) =>
+      (await gql(`{ resource(id: "${id}") { access { edges { securityPolicy { id } } } } }`)).data.resource
+        .access.edges[0].securityPolicy;
+    await run(`groupUpdate(id: "${gid('Group', group.id)}", securityPolicyId: "${policy}")`);
+    expect([await policyOf(bypassed), await policyOf(plain)]).toEqual([null, { id: policy }]);
+    await run(`securityPolicyUpdate(id: "${policy}", addedGroupIds: ["${gid('Group', group.id)}"])`);
+    expect(await policyOf(bypassed)).toBeNull();
+    expect(await run(`resourceUpdate(id: "${plain}", routingMode: BYPASS_TWINGATE)`)).toMatchObject(
+      refused('Bypass Resources cannot have a security policy'),
+    );
   });
 
   describe('security policies', () => {

@@ -218,6 +218,11 @@ describe.each(ENGINES)('Twingate mutations of groups, networks and users on %s',
         }),
       );
       const ops = seeded.groups.ops.id;
+      await seed(api.store, org, async (tx) => {
+        for (const { id } of await tx.find('accessEdge', org, { principalKind: 'group', principal: ops })) {
+          await tx.update('accessEdge', org, id, { expiresAt: null });
+        }
+      });
       const after = await run(
         `groupUpdate(id: "${gid('Group', ops)}", securityPolicyId: "${gid('SecurityPolicy', policy.id)}")`,
         'ok entity { securityPolicy { name } }',
