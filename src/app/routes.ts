@@ -9,6 +9,7 @@ import { healthOperations } from '../api/native/health.ts';
 import { type Impacts, impactOperations } from '../api/native/impact-operations.ts';
 import { createNativeApi } from '../api/native/index.ts';
 import { securityPolicyOperations } from '../api/native/security-policies.ts';
+import { settingsOperations } from '../api/native/settings.ts';
 import { createSignInPages } from '../api/native/sign-in/index.ts';
 import { linkOperations } from '../api/native/sign-in/link-api.ts';
 import type { ServeConfig } from '../config/config.ts';
@@ -16,13 +17,14 @@ import { createAccessRequestService } from '../domain/access-requests/access-req
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import { createDirectory } from '../domain/directory/directory.ts';
+import type { MailSecrets } from '../domain/mail/mail-secrets.ts';
 import { createGatewayAgentService } from '../domain/networks/gateway-agent-service.ts';
 import { createSecurityPolicyService } from '../domain/networks/security-policy-service.ts';
 import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { Store } from '../domain/ports/store.ts';
-import type { ShareSecrets } from '../domain/shares/share-code.ts';
+import { createSettingsService } from '../domain/settings/settings-service.ts';
 import { conditionProblem } from '../policy/index.ts';
 import { dialects } from './dialects.ts';
 import { createProposals } from './proposals.ts';
@@ -36,7 +38,7 @@ export interface RoutesParts {
   readonly config: ServeConfig;
   readonly sealer: Sealer;
   readonly keyedTexts: KeyedTexts;
-  readonly shareSecrets: ShareSecrets;
+  readonly shareSecrets: MailSecrets;
   readonly gateways: GatewayFeed;
   readonly readiness: ReadinessProbe;
   /** The services over another store, for requests that are only tried. */
@@ -71,6 +73,7 @@ function nativeApi(
       ...healthOperations(readiness.check),
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
+      ...settingsOperations(createSettingsService({ store })),
       ...accessRequestOperations(createAccessRequestService({ store })),
       ...securityPolicyOperations(
         createSecurityPolicyService({ store, problemOf: conditionProblem }),
@@ -88,12 +91,16 @@ function nativeApi(
 }
 
 /** The services behind the pages, which the APIs share. */
-const signInOver = (services: Services, { sealer, keyedTexts, config, log }: RoutesParts): SignIn =>
+const signInOver = (
+  services: Services,
+  { sealer, keyedTexts, shareSecrets: mailSecrets, config, log }: RoutesParts,
+): SignIn =>
   createSignIn({
     ...services,
     sealer,
     ssoAllowPrivate: config.ssoAllowPrivate,
     keyedTexts,
+    mailSecrets,
     onSsoProblem: (connection, err) => log.warn({ err, connection }, 'an identity provider cannot be used'),
   });
 

@@ -11,10 +11,12 @@ import { createSignInSteps } from '../auth/sign-in-steps.ts';
 import { createSsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createDeviceLogins, type DeviceLogins } from '../domain/device-logins/device-login-service.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
+import type { MailSecrets } from '../domain/mail/mail-secrets.ts';
 import {
   createInvitationAcceptance,
   type InvitationAcceptance,
 } from '../domain/people/invitation-acceptance.ts';
+import { createInvitationsByAccount } from '../domain/people/invitation-by-account.ts';
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
@@ -35,6 +37,7 @@ type SignInParts = Pick<
   readonly sealer: Sealer;
   readonly ssoAllowPrivate: boolean;
   readonly keyedTexts: KeyedTexts;
+  readonly mailSecrets: Pick<MailSecrets, 'invitation'>;
   /** Told why an identity provider could not be used. */
   readonly onSsoProblem?: (connection: number, error: unknown) => void;
 };
@@ -65,7 +68,10 @@ export function createSignIn(parts: SignInParts): SignIn {
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
     sshChecks: createSshChecks({ store, clock, random }),
-    invitations: createInvitationAcceptance({ store, clock, random, hashPassword: passwords.hash }),
+    invitations: createInvitationAcceptance({
+      ...{ store, clock, random, hashPassword: passwords.hash, mailSecrets: parts.mailSecrets },
+    }),
+    invitationsByAccount: createInvitationsByAccount({ store }),
     passwordLinks: createPasswordLinks({ store, clock, random, hashPassword: passwords.hash }),
   };
 }

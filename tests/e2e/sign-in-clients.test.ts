@@ -1,36 +1,20 @@
 // Real clients that join because a person signs in at the page they show: login, key expiry, logout, a refused login.
-import { execFile, spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { holdfast, type Server, serve } from '../support/holdfast.ts';
+import { type InteractiveClient, startInteractiveClient } from '../support/interactive-client.ts';
 import { startProgram } from '../support/program.ts';
 import { BUILD_TIMEOUT_MS, realClients, whyNoRealClients } from '../support/real-clients.ts';
 import { unless } from '../support/requirements.ts';
 import { createVisitor, type Visitor } from '../support/visitor.ts';
 
-const execute = promisify(execFile);
 const TEST_TIMEOUT_MS = 120_000;
 const UP_TIMEOUT_MS = 60_000;
 const PASSWORD = 'correct horse battery';
-
-const Status = z.looseObject({
-  BackendState: z.string(),
-  Self: z.looseObject({ ID: z.string(), DNSName: z.string(), TailscaleIPs: z.array(z.string()).nullable() }),
-});
-
-interface Client {
-  readonly cli: (...args: string[]) => Promise<string>;
-  /** `tailscale up`, which waits for the person: the page's path, and the end of the command. */
-  readonly up: (...flags: string[]) => Promise<{ readonly page: string; readonly ended: Promise<string> }>;
-  readonly status: () => Promise<z.infer<typeof Status>>;
-  /** Where its daemon listens for commands. */
-  readonly socket: string;
-  readonly end: () => Promise<void>;
-}
 
 /** The SSH session is opened with the plain client. */
 function whyNoSsh(): string | undefined {
@@ -43,7 +27,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
   let server: Server;
   let person: Visitor;
   let apiKey: string;
-  let client: Client;
+  let client: InteractiveClient;
 
   beforeAll(async () => {
     await realClients();
@@ -61,88 +45,13 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
       ...[...data, '--listen', '127.0.0.1:0'],
     );
     person = createVisitor(server.url);
-    client = await startClient('laptop');
+    client = await startInteractiveClient(directory, server.url, 'laptop');
   }, BUILD_TIMEOUT_MS);
   afterAll(async () => {
     await client?.end();
     await server?.stop();
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   });
-
-  async function startClient(name: string, hostname = name): Promise<Client> {
-    const { tailscale, tailscaled } = await realClients();
-    const state = path.join(directory, name);
-    mkdirSync(state);
-    const socket = path.join(state, 'socket');
-    const output = openSync(path.join(state, 'log'), 'w');
-    // The kernel ends it with us, however we end.
-    const daemon = spawn(
-      'setpriv',
-      [
-        ...['--pdeathsig=KILL', tailscaled, '--tun=userspace-networking', '--no-logs-no-support', '--port=0'],
-        ...[`--statedir=${state}`, `--socket=${socket}`],
-      ],
-      {
-        env: { ...process.env, TS_PANIC_IF_HIT_MAIN_CONTROL: '1', TS_LOGS_DIR: state },
-        stdio: ['ignore', output, output],
-      },
-    );
-    closeSync(output);
-    const gone = new Promise<void>((resolve) => daemon.once('exit', () => resolve()));
-    const cli: Client['cli'] = async (...args) => {
-      const options = { timeout: UP_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
-      const { stdout } = await execute(tailscale, [`--socket=${socket}`, ...args], options);
-      return stdout;
-    };
-    const until = async (what: () => Promise<boolean> | boolean): Promise<void> => {
-      const deadline = performance.now() + UP_TIMEOUT_MS;
-      while (!(await what())) {
-        if (performance.now() > deadline)
-          throw new Error(`${name}: ${readFileSync(path.join(state, 'log'), 'utf8').slice(-3000)}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
-    await until(() =>
-      cli('status', '--json').then(
-        () => true,
-        () => false,
-      ),
-    );
-    return {
-      cli,
-      socket,
-      status: async () => Status.parse(JSON.parse(await cli('status', '--json'))),
-      up: async (...flags) => {
-        const up = spawn(
-          'setpriv',
-          [
-            ...['--pdeathsig=KILL', tailscale, `--socket=${socket}`, 'up', `--login-server=${server.url}`],
-            ...[`--hostname=${hostname}`, `--timeout=${UP_TIMEOUT_MS / 1000}s`, ...flags],
-          ],
-          { stdio: ['ignore', 'pipe', 'pipe'] },
-        );
-        let said = '';
-        for (const stream of [up.stdout, up.stderr]) {
-          stream.setEncoding('utf8');
-          stream.on('data', (text: string) => {
-            said += text;
-          });
-        }
-        const ended = new Promise<string>((resolve) =>
-          up.once('close', (code) => resolve(`${code}\n${said}`)),
-        );
-        const link = () => /(http\S+)(\/login\/device\/\S+)/.exec(said);
-        await until(() => link() !== null || up.exitCode !== null);
-        const [, origin, page] = link() ?? [];
-        if (origin !== server.url || page === undefined) throw new Error(`no link: ${said}`);
-        return { page, ended };
-      },
-      end: () => {
-        daemon.kill('SIGKILL');
-        return gone;
-      },
-    };
-  }
 
   /** Opens the page as a person does who may have to sign in first, and decides. */
   async function decide(page: string, decision: 'connect' | 'refuse'): Promise<string> {
@@ -167,7 +76,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
     'a refusal is told to the person at the client',
     async () => {
       // A client of its own: it remembers the refusal for a moment, and would tell it to the next `up` as well.
-      const refused = await startClient('refused', 'laptop');
+      const refused = await startInteractiveClient(directory, server.url, 'refused', 'laptop');
       try {
         const { page, ended } = await refused.up();
         expect(await decide(page, 'refuse')).toBe('Refused');
@@ -221,7 +130,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
   );
 
   describe('who opens an SSH session that asks for a sign-in', unless(whyNoSsh()), () => {
-    let target: Client;
+    let target: InteractiveClient;
 
     beforeAll(async () => {
       const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
@@ -241,7 +150,7 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
       });
       const create = { tags: ['tag:db'], preauthorized: true };
       const made = await post('keys', { capabilities: { devices: { create } } });
-      target = await startClient('db');
+      target = await startInteractiveClient(directory, server.url, 'db');
       await target.cli(
         ...[
           'up',

@@ -6,9 +6,11 @@ import { linkOperations } from '../../src/api/native/sign-in/link-api.ts';
 import { createSignIn, type SignIn } from '../../src/app/sign-in.ts';
 import { createAttemptLimiter } from '../../src/auth/attempt-limiter.ts';
 import { createKeyedTexts } from '../../src/auth/keyed-texts.ts';
+import { createMailSecrets } from '../../src/auth/mail-secrets.ts';
 import { createPasswords } from '../../src/auth/password.ts';
 import { createPasswordSignIn, type PasswordSignIn } from '../../src/auth/password-sign-in.ts';
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
+import type { MailSecrets } from '../../src/domain/mail/mail-secrets.ts';
 import type { Sealer } from '../../src/domain/ports/sealer.ts';
 import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -23,6 +25,7 @@ export interface SignInServer {
   readonly url: string;
   readonly signIn: SignIn;
   readonly sealer: Sealer;
+  readonly mailSecrets: MailSecrets;
   readonly passwordSignIn: PasswordSignIn;
   visitor(): Visitor;
   /** Sets a member's password; in organization 0 it is good everywhere. */
@@ -47,6 +50,7 @@ export async function signInWith(
 
 export async function startSignInServer(engine: EngineName, publicUrl?: string): Promise<SignInServer> {
   let signIn: SignIn | undefined;
+  const mailSecrets = createMailSecrets(systemRandom.bytes(SEALING_KEY_BYTES));
   let passwordSignIn: PasswordSignIn | undefined;
   const sealer = createSealer({ key: systemRandom.bytes(SEALING_KEY_BYTES), random: systemRandom });
   const api = await createApiServer(engine, ({ store, clock, random, authenticator, onError }) => {
@@ -58,6 +62,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
       ...{ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer },
       ssoAllowPrivate: true,
       keyedTexts: createKeyedTexts(random.bytes(32)),
+      mailSecrets,
     });
     const pages: FastifyPluginAsync = createSignInPages({
       services: signIn,
@@ -83,6 +88,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     url,
     signIn,
     sealer,
+    mailSecrets,
     passwordSignIn,
     visitor,
     setPassword: async ({ account, email }, org, password) => {

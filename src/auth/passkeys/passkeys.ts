@@ -257,8 +257,9 @@ export function createPasskeys(parts: PasskeysParts): Passkeys {
           kind: 'passkey',
           issuer: PASSKEY_ISSUER,
           subject: made.id,
-          email: null,
-          emailVerified: false,
+          // An invitation that makes something good everywhere came by a mail to this address.
+          email: invitation !== undefined && org === INSTALLATION ? member.emailKey : null,
+          emailVerified: invitation !== undefined && org === INSTALLATION,
           secretHash: made.publicKey,
           sealed: null,
           data: {

@@ -98,7 +98,7 @@ export function createFirstRun(parts: FirstRunParts): FirstRun {
         {
           label,
           ...(name === undefined ? {} : { name }),
-          owner: { email, ...(passwordHash === undefined ? {} : { passwordHash }) },
+          owner: { email, ...(passwordHash === undefined ? {} : { passwordHash, ownPassword: true }) },
           onlyAsFirst: true,
         },
         { kind: 'system', id: '', name: 'first run' },

@@ -10,6 +10,7 @@ import { createToken, type NewToken } from '../credentials/token.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
+import { insertEverywherePassword } from '../people/organization-password.ts';
 import { DEFAULT_POLICY } from '../policy-file/default-policy.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
 
@@ -30,6 +31,8 @@ export interface NewOrganization {
   readonly owner: {
     readonly email: string;
     readonly passwordHash?: string;
+    /** The person chose the password themselves: it is the account's, in every organization. */
+    readonly ownPassword?: boolean;
     /** Somebody who has an account already: no other is made, and no first token. */
     readonly account?: number;
   };
@@ -169,6 +172,7 @@ export function createOrganizationService({ store, random }: OrganizationService
 interface OwnerInput {
   readonly email: string;
   readonly passwordHash?: string;
+  readonly ownPassword?: boolean;
   /** The person, where the installation knows them already. */
   readonly account?: number;
 }
@@ -207,7 +211,10 @@ async function insertOwner(
     externalId: null,
     ...stamp,
   });
-  if (input.passwordHash !== undefined) {
+  if (input.passwordHash !== undefined && input.ownPassword === true) {
+    // Whoever sets the installation up says who they are: there is nobody else whose address it could be.
+    await insertEverywherePassword(tx, owner, normalizeKey(email), input.passwordHash);
+  } else if (input.passwordHash !== undefined) {
     // Bound to this organization: a password given by whoever runs the installation opens nothing else.
     await tx.insert('identity', {
       org: organization.id,

@@ -1,6 +1,7 @@
 /**
- * Accepting an invitation: who holds its link becomes the member that was invited, with a password that is good in that
- * organization. The link came by mail, or from whoever manages the person, where there is no mail.
+ * Accepting an invitation: who holds its link becomes the member that was invited. A link that came by mail proves the
+ * address, and makes an account that is the person's own; one that an administrator handed over is good in that
+ * organization alone, and so is the password set with it.
  */
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError, notFound } from '../../kernel/errors.ts';
@@ -9,11 +10,12 @@ import { type Random, randomSecret } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
+import type { MailSecrets } from '../mail/mail-secrets.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Identity, Invitation, Membership } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
-import { requireLength, setOrganizationPassword } from './organization-password.ts';
+import { insertEverywherePassword, requireLength, setOrganizationPassword } from './organization-password.ts';
 import { requireManages } from './role-rules.ts';
 
 const SECRET_LENGTH = 43;
@@ -28,6 +30,9 @@ export interface OpenInvitation {
   readonly member: Membership;
 }
 
+/** With whether what it opens is good everywhere. */
+export type FoundInvitation = OpenInvitation & { readonly everywhere: boolean };
+
 export interface InvitationAcceptance {
   /**
    * A link to hand over, in place of the one before it. Errors: `not_found`, also for an invitation that is not open;
@@ -39,7 +44,7 @@ export interface InvitationAcceptance {
     origin: AuditOrigin,
   ): Promise<{ readonly link: string; readonly expiresAt: number }>;
   /** Undefined when it was accepted, revoked, renewed, is too old or unknown. */
-  find(link: string): Promise<OpenInvitation | undefined>;
+  find(link: string): Promise<FoundInvitation | undefined>;
   /** Errors: `invalid` (password), `not_found`. */
   accept(
     link: string,
@@ -52,6 +57,8 @@ export interface InvitationAcceptanceParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly hashPassword: (password: string) => Promise<string>;
+  /** What mails of invitations hold: who comes with that has shown that the address is theirs. */
+  readonly mailSecrets: Pick<MailSecrets, 'invitation'>;
 }
 
 /** What a link is made of; undefined for a text that is none. */
@@ -109,12 +116,26 @@ export async function acceptInvitation(
 }
 
 export function createInvitationAcceptance(parts: InvitationAcceptanceParts): InvitationAcceptance {
-  const { store, clock, random, hashPassword } = parts;
+  const { store, clock, random, hashPassword, mailSecrets } = parts;
 
   const gone = (): AppError => new AppError('not_found', 'this invitation is not open any more');
 
+  /**
+   * A link that a mail brought proves the address, which no administrator's word does: the person gets an account of their
+   * own, good in every organization, unless the address has one already.
+   */
+  const isEverywhere = async (reader: Reader, { invitation, member }: OpenInvitation): Promise<boolean> => {
+    const mailed = invitation.tokenHash === sha256Hex(mailSecrets.invitation(invitation));
+    if (!mailed || member.emailKey === null) return false;
+    const proven = { email: member.emailKey, emailVerified: true };
+    return (await reader.find('identity', INSTALLATION, proven, 1)).length === 0;
+  };
+
   return {
-    find: (link) => openInvitationOf(store, link, clock.now()),
+    find: async (link) => {
+      const open = await openInvitationOf(store, link, clock.now());
+      return open && { ...open, everywhere: await isEverywhere(store, open) };
+    },
     createLink: async (actor, id, origin) => {
       authorize(actor, 'invitations:write');
       const secret = randomSecret(random, SECRET_LENGTH);
@@ -150,8 +171,12 @@ export function createInvitationAcceptance(parts: InvitationAcceptanceParts): In
       return store.write({ orgs: [INSTALLATION, org], by, origin: 'native-api' }, async (tx) => {
         const present = await openInvitationOf(tx, link, tx.now);
         if (present === undefined) throw gone();
+        const everywhere = await isEverywhere(tx, present);
         const member = await acceptInvitation(tx, present.member, present.invitation);
-        const identity = await setOrganizationPassword(tx, member, secretHash);
+        const identity =
+          everywhere && member.emailKey !== null
+            ? await insertEverywherePassword(tx, member, member.emailKey, secretHash)
+            : await setOrganizationPassword(tx, member, secretHash);
         return { member, identity };
       });
     },

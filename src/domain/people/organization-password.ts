@@ -1,7 +1,7 @@
-/** Passwords that are good in one organization alone. */
+/** The passwords of members: of their organization alone, or of the person and good everywhere. */
 import { invalid } from '../../kernel/errors.ts';
 import type { Identity, Membership } from '../model/people.ts';
-import type { Tx } from '../ports/store.ts';
+import { INSTALLATION, type Tx } from '../ports/store.ts';
 
 /** What NIST SP 800-63B asks for at least, where a password is not the only factor. */
 const MIN_PASSWORD_LENGTH = 8;
@@ -12,6 +12,32 @@ export function requireLength(password: string): void {
     throw invalid(`use at least ${MIN_PASSWORD_LENGTH} characters`, 'password');
   }
 }
+
+/**
+ * The first password of an account whose address was proven, by a mail that reached it. `email` is normalised. The audit event
+ * is the caller's.
+ */
+export const insertEverywherePassword = (
+  tx: Tx,
+  { account }: Pick<Membership, 'account'>,
+  email: string,
+  secretHash: string,
+): Promise<Identity> =>
+  tx.insert('identity', {
+    org: INSTALLATION,
+    id: tx.newId(),
+    account,
+    kind: 'password',
+    issuer: 'password',
+    subject: String(account),
+    email,
+    emailVerified: true,
+    secretHash,
+    sealed: null,
+    data: {},
+    createdAt: tx.now,
+    lastUsed: null,
+  });
 
 /** Takes the place of the one before it. The audit event is the caller's. */
 export async function setOrganizationPassword(

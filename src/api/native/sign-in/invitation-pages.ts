@@ -1,13 +1,13 @@
 /** Accepting an invitation. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { INVITATION_PATH, type OpenInvitation } from '../../../domain/people/invitation-acceptance.ts';
+import { type FoundInvitation, INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts';
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
-import type { PageParts } from './parts.ts';
+import { memberOf, type PageParts } from './parts.ts';
 import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 
 const SEE_OTHER = 303;
@@ -22,6 +22,7 @@ export function invitationOperations({
   cookies,
   forms,
   originOf,
+  person,
 }: PageParts): readonly Operation[] {
   const { invitations, store } = services;
 
@@ -41,7 +42,7 @@ export function invitationOperations({
   const ask = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    { invitation, member }: OpenInvitation,
+    { invitation, member, everywhere }: FoundInvitation,
     problem?: string,
   ): Promise<FastifyReply> => {
     const organization = await store.get('organization', INSTALLATION, member.org);
@@ -57,7 +58,7 @@ export function invitationOperations({
         ceremony: 'create',
         prepared: await services.passkeys.prepareRegistration(
           member,
-          member.org,
+          everywhere ? INSTALLATION : member.org,
           rp,
           forms.ensureBrowser(request, reply),
         ),
@@ -67,9 +68,19 @@ export function invitationOperations({
         quiet: takesPasswords,
       })}`
       : undefined;
+    const actor = await person(request);
+    const own =
+      actor !== undefined && (await services.sessions.openedWith(actor))?.everywhere === true
+        ? html`<form method="post" action="${path}/account">
+        ${forms.tokenField(request, reply)}
+        <div class="actions"><button type="submit">Join as ${actor.name}</button></div>
+      </form>
+      <p class="or">or as somebody else</p>`
+        : undefined;
     const body = html`
       <h1>Join ${name}</h1>
       <p>${invitation.byName} invited ${invitation.email ?? ''}.</p>
+      ${own}
       ${
         connections.length === 0
           ? undefined
@@ -81,7 +92,7 @@ export function invitationOperations({
       }
       ${
         takesPasswords
-          ? html`<p>Choose a password; it is good for this organization.</p>
+          ? html`<p>Choose a password. ${everywhere ? 'It is yours, also in other organizations.' : 'It is good for this organization.'}</p>
       <form method="post" action="${path}">
         ${forms.tokenField(request, reply)}
         <input type="hidden" name="username" autocomplete="username" value="${invitation.email ?? ''}">
@@ -112,6 +123,16 @@ export function invitationOperations({
       handle: async ({ request, reply }) => {
         const open = await invitations.find(linkOf(request));
         return open === undefined ? gone(reply) : ask(request, reply, open);
+      },
+    },
+    {
+      id: 'native.invitation.account',
+      method: 'POST',
+      path: `${INVITATION_PATH}:link/account`,
+      requires: 'self:write',
+      handle: async ({ request, reply, actor }) => {
+        await services.invitationsByAccount.accept(memberOf(actor), linkOf(request), 'native-api');
+        return reply.redirect('/account/organization', SEE_OTHER);
       },
     },
     {

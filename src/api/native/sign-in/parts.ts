@@ -11,6 +11,7 @@ import type { Actor } from '../../../domain/access/actor.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
 import type { Identity, Membership } from '../../../domain/model/people.ts';
 import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
+import type { InvitationsByAccount } from '../../../domain/people/invitation-by-account.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
 import type { SshChecks } from '../../../domain/ssh-checks/ssh-check-service.ts';
@@ -34,6 +35,7 @@ export interface SignInServices {
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
   readonly sshChecks: Pick<SshChecks, 'waiting' | 'decide'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
+  readonly invitationsByAccount: Pick<InvitationsByAccount, 'accept'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
 }
 

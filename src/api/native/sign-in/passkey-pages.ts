@@ -141,7 +141,7 @@ export function passkeyOperations(parts: PageParts): readonly Operation[] {
         const { passkey = '', credential = '' } = fieldsOf(request);
         await passkeys.register({
           member,
-          org: member.org,
+          org: open.everywhere ? INSTALLATION : member.org,
           rp: partyOf(request),
           browser: forms.browserOf(request),
           state: passkey,

@@ -157,7 +157,8 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
           );
         }
         const next = nextPage(queryOf(request, 'next'));
-        if (connections.length > 1 && queryOf(request, 'connection') === '') {
+        // What a form leads to may not lead on to another site: there is a link in between.
+        if (queryOf(request, 'connection') === '') {
           const body = html`
       <h1>Sign in to ${organization.name}</h1>
       ${ssoLinks(organization, connections, next)}`;
