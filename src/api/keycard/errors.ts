@@ -2,6 +2,9 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, toAppError } from '../../kernel/errors.ts';
 
+const BAD_REQUEST = 400;
+const UNSUPPORTED_TYPE = 415;
+
 interface Wire {
   readonly status: number;
   readonly code: string;
@@ -43,7 +46,9 @@ export function sendError(reply: FastifyReply, thrown: unknown): boolean {
   const given = (thrown as { statusCode?: unknown }).statusCode;
   // Fastify's own refusals: a body that is no JSON, is too large, or of another type.
   if (typeof given === 'number' && given < 500 && thrown instanceof Error) {
-    void reply.code(given).send({ message: thrown.message, code: 'invalid_request', status: given });
+    // The API has no word for a type of body that it does not take.
+    const status = given === UNSUPPORTED_TYPE ? BAD_REQUEST : given;
+    void reply.code(status).send({ message: thrown.message, code: 'invalid_request', status });
     return false;
   }
   const error = toAppError(thrown);

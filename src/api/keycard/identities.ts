@@ -1,12 +1,16 @@
-/** Users and open invitations in one list, in the order in which they came. */
+/**
+ * Users and open invitations in one list, in the order in which they came. Whoever was invited by address is a member who
+ * has not joined; an invitation by link has nobody behind it yet.
+ */
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { PageOf, PageRequest } from '../../domain/directory/directory.ts';
 import type { Invitation, Membership } from '../../domain/model/people.ts';
 import { loginName } from '../../domain/organizations/names.ts';
 import type { Condition } from '../../domain/ports/store.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
-import { invitationStatus } from './invitations.ts';
+import { invitationEmail, invitationStatus } from './invitations.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
 import type { KeycardApiParts } from './parts.ts';
@@ -15,68 +19,111 @@ import { choiceParameter, expansions, pageParameters, textParameter } from './qu
 import { ORGANIZATION_ROLES, ROLE_NAMES, rolesNamed } from './roles.ts';
 import { lastChange, timeText, userStatus } from './wire.ts';
 
-function filterOf(query: unknown): Condition<'membership'> {
+interface Conditions {
+  readonly membership: Condition<'membership'>;
+  /** Of invitations by link. */
+  readonly invitation: Condition<'invitation'>;
+}
+
+function conditionsOf(query: unknown): Conditions {
   const role = choiceParameter(query, 'role', ORGANIZATION_ROLES);
   const email = textParameter(query, 'query[email]');
+  const ofRole =
+    role === undefined ? [] : [{ column: 'role', operator: 'in', value: rolesNamed(role) } as const];
   return {
-    allOf: [
-      ...(role === undefined ? [] : [{ column: 'role', operator: 'in', value: rolesNamed(role) } as const]),
-      ...(email === undefined ? [] : [{ column: 'email', operator: 'contains', value: email } as const]),
-    ],
+    membership: {
+      allOf: [
+        ...ofRole,
+        ...(email === undefined ? [] : [{ column: 'email', operator: 'contains', value: email } as const]),
+      ],
+    },
+    invitation: {
+      allOf: [
+        ...ofRole,
+        { column: 'membership', operator: 'is-null' },
+        { column: 'status', operator: '=', value: 'pending' },
+        // Those have no address.
+        ...(email === undefined ? [] : [{ anyOf: [] }]),
+      ],
+    },
   };
 }
 
-/** Somebody asked in is shown by the invitation, everybody else as the user. */
+type Entry =
+  | { readonly id: number; readonly member: Membership }
+  | { readonly id: number; readonly link: Invitation };
+
+/** Both kinds have their ids from one sequence: two pages, merged and cut, are a page of the whole. */
+async function entriesOf(
+  { services: { directory } }: KeycardApiParts,
+  actor: Actor,
+  conditions: Conditions,
+  page: PageRequest,
+): Promise<PageOf<Entry>> {
+  const [members, links] = await Promise.all([
+    directory.page(actor, 'membership', { ...page, condition: conditions.membership }),
+    directory.page(actor, 'invitation', { ...page, condition: conditions.invitation }),
+  ]);
+  const all = [
+    ...members.rows.map((member): Entry => ({ id: member.id, member })),
+    ...links.rows.map((link): Entry => ({ id: link.id, link })),
+  ].sort((a, b) => a.id - b.id);
+  const rows = page.fromEnd === true ? all.slice(-page.limit) : all.slice(0, page.limit);
+  return { rows, more: members.more || links.more || all.length > page.limit };
+}
+
 async function toIdentities(
   parts: KeycardApiParts,
   actor: Actor,
   request: FastifyRequest,
-  members: readonly Membership[],
-  now: number,
+  entries: readonly Entry[],
 ) {
   const { directory, people } = parts.services;
+  const now = parts.clock.now();
   const permissions = expansions(request.query).has('permissions');
+  const members = entries.flatMap((entry) => ('member' in entry ? entry.member : []));
   const waiting = members.filter(({ joinedAt }) => joinedAt === null).map(({ id }) => id);
-  const [facts, rows] = await Promise.all([
+  const [facts, invitations] = await Promise.all([
     people.signInFacts(actor, members),
     directory.facts(actor, 'invitation', 'membership', waiting),
   ]);
-  const invitations = new Map<number, Invitation>(rows.map((row) => [row.membership ?? 0, row]));
-  return members.map((member) => {
-    const invitation = member.joinedAt === null ? invitations.get(member.id) : undefined;
-    const common = {
-      email: member.email ?? loginName(member),
-      role: ROLE_NAMES[member.role],
-      source: facts.get(member.id)?.issuer ?? originOf(request, parts.publicUrl),
-    };
-    const expanded = permissions
-      ? { permissions: permissionsOf(actor, [invitation === undefined ? 'users' : 'invitations']) }
-      : {};
-    if (invitation !== undefined) {
-      return {
-        id: invitation.nano,
-        created_at: timeText(invitation.createdAt),
-        ...common,
-        status: invitationStatus(invitation, now),
-        type: 'invitation',
-        updated_at: timeText(invitation.lastSentAt ?? invitation.createdAt),
-        ...expanded,
-      };
+  const byMember = new Map<number, Invitation>(invitations.map((row) => [row.membership ?? 0, row]));
+  const source = originOf(request, parts.publicUrl);
+  const invited = (invitation: Invitation, email: string, role: Membership['role']) => ({
+    id: invitation.nano,
+    created_at: timeText(invitation.createdAt),
+    email,
+    role: ROLE_NAMES[role],
+    source,
+    status: invitationStatus(invitation, now),
+    type: 'invitation',
+    updated_at: timeText(invitation.lastSentAt ?? invitation.createdAt),
+    ...(permissions ? { permissions: permissionsOf(actor, ['invitations']) } : {}),
+  });
+  return entries.map((entry) => {
+    if ('link' in entry) {
+      return invited(entry.link, invitationEmail(entry.link), entry.link.role ?? 'member');
     }
+    const { member } = entry;
+    const email = member.email ?? loginName(member);
+    const invitation = member.joinedAt === null ? byMember.get(member.id) : undefined;
+    if (invitation !== undefined) return invited(invitation, email, member.role);
     return {
       id: member.nano,
       created_at: timeText(member.createdAt),
-      ...common,
+      email,
+      role: ROLE_NAMES[member.role],
+      source: facts.get(member.id)?.issuer ?? source,
       status: userStatus(member),
       type: 'user',
       updated_at: timeText(lastChange(member)),
-      ...expanded,
+      ...(permissions ? { permissions: permissionsOf(actor, ['users']) } : {}),
     };
   });
 }
 
 export function identityOperations(parts: KeycardApiParts): Operation[] {
-  const { services, clock } = parts;
+  const { services } = parts;
   return [
     {
       id: 'keycard.identities.list',
@@ -87,19 +134,20 @@ export function identityOperations(parts: KeycardApiParts): Operation[] {
       handle: async ({ actor, request }) => {
         await organizationOf(services, actor, request);
         const expand = expansions(request.query);
-        const condition = filterOf(request.query);
+        const conditions = conditionsOf(request.query);
         const { rows, pageInfo } = await listPage(pageParameters(request.query), (page) =>
-          services.directory.page(actor, 'membership', { ...page, condition }),
+          entriesOf(parts, actor, conditions, page),
         );
+        const count = async (): Promise<number> =>
+          (await services.directory.count(actor, 'membership', conditions.membership)) +
+          (await services.directory.count(actor, 'invitation', conditions.invitation));
         return {
-          items: await toIdentities(parts, actor, request, rows, clock.now()),
+          items: await toIdentities(parts, actor, request, rows),
           page_info: pageInfo,
           pagination: {
             after_cursor: pageInfo.has_next_page ? (pageInfo.end_cursor ?? null) : null,
             before_cursor: pageInfo.has_prev_page ? (pageInfo.start_cursor ?? null) : null,
-            ...(expand.has('total_count')
-              ? { total_count: await services.directory.count(actor, 'membership', condition) }
-              : {}),
+            ...(expand.has('total_count') ? { total_count: await count() } : {}),
           },
           ...(expand.has('permissions')
             ? { permissions: permissionsOf(actor, ['identities', 'invitations', 'users']) }

@@ -83,11 +83,16 @@ export function createKeycardApi(parts: KeycardApiParts): FastifyPluginAsync {
   };
 }
 
+const INVITATIONS = '/invitations';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
-/** Everything else below the API's path does not exist, and says so as JSON. */
+/** Everything else below the API's paths does not exist, and says so as JSON. */
 function mountFallback(server: FastifyInstance, operations: readonly Operation[]): void {
-  for (const url of [BASE, `${BASE}/*`, '/invitations', '/invitations/*']) {
+  const below = [BASE, INVITATIONS].flatMap((root) => [root, `${root}/*`]);
+  const beside = operations
+    .map(({ path }) => path)
+    .filter((path) => !below.some((root) => path.startsWith(root)));
+  for (const url of new Set([...below, ...beside])) {
     const taken = operations
       .filter(({ path }) => path === url)
       .flatMap(({ method }): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]));

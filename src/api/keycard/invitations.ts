@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
-import type { Invitation, Membership, Organization } from '../../domain/model/people.ts';
+import type { Invitation, Organization } from '../../domain/model/people.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { parseBody } from './body.ts';
@@ -34,33 +34,53 @@ export const invitationEmail = ({ id, email }: Pick<Invitation, 'id' | 'email'>)
 
 interface Shown {
   readonly organization: Organization;
-  readonly members: ReadonlyMap<number, Membership>;
-  readonly creators: ReadonlyMap<number, Membership>;
   readonly now: number;
 }
+
+/** Whoever reads invitations may not be let at the accounts: then they are named by what the invitation remembers. */
+const serviceAccountsOf = async (
+  directory: KeycardServices['directory'],
+  actor: Actor,
+  ids: readonly number[],
+) =>
+  actor.permissions.has('service-accounts:read')
+    ? directory.many(actor, 'serviceAccount', ids)
+    : new Map<number, { readonly nano: string }>();
 
 async function toInvitations(
   { directory }: KeycardServices,
   actor: Actor,
   request: FastifyRequest,
   invitations: readonly Invitation[],
-  shown: Pick<Shown, 'organization' | 'now'>,
+  shown: Shown,
 ) {
   const { organization, now } = shown;
   const permissions = expansions(request.query).has('permissions');
-  const creatorOf = ({ byKind, byId }: Invitation): number => (byKind === 'membership' ? Number(byId) : 0);
-  const [members, creators] = await Promise.all([
+  const madeBy = (kind: string, invitation: Invitation): number[] =>
+    invitation.byKind === kind ? [Number(invitation.byId)] : [];
+  const [members, people, accounts] = await Promise.all([
     directory.many(
       actor,
       'membership',
       invitations.flatMap(({ membership }) => membership ?? []),
     ),
-    directory.many(actor, 'membership', invitations.map(creatorOf)),
+    directory.many(
+      actor,
+      'membership',
+      invitations.flatMap((one) => madeBy('membership', one)),
+    ),
+    serviceAccountsOf(
+      directory,
+      actor,
+      invitations.flatMap((one) => madeBy('service_account', one)),
+    ),
   ]);
   return invitations.map((invitation) => {
     const role = members.get(invitation.membership ?? 0)?.role ?? invitation.role ?? 'member';
+    const by = Number(invitation.byId);
     const creator =
-      creators.get(creatorOf(invitation))?.nano ?? (invitation.byId || invitation.byName || 'system');
+      (invitation.byKind === 'service_account' ? accounts : people).get(by)?.nano ??
+      (invitation.byId || invitation.byName || 'system');
     return {
       id: invitation.nano,
       created_at: timeText(invitation.createdAt),

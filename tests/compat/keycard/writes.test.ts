@@ -420,6 +420,82 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
       expect(none).toMatchObject({ items: [], pagination: { after_cursor: null, before_cursor: null } });
     });
 
+    test('by link show an address that nobody has, here and among the identities', async () => {
+      const org = acme.organization.id;
+      const row = await seed(api.store, org, (tx) => {
+        const id = tx.newId();
+        return tx.insert('invitation', {
+          org,
+          id,
+          nano: `${id}`.padStart(26, 'l'),
+          email: null,
+          openKey: null,
+          membership: null,
+          role: 'auditor',
+          groups: [],
+          madeBy: 'tailscale',
+          tokenHash: null,
+          epoch: 1,
+          tries: 0,
+          status: 'pending',
+          createdAt: tx.now,
+          expiresAt: tx.now + 86_400_000,
+          lastSentAt: null,
+          acceptedBy: null,
+          byKind: 'membership',
+          byId: String(api.owner.id),
+          byName: 'owner@acme.test',
+        });
+      });
+      const email = `link-${row.id}@invite.invalid`;
+      const shown = { id: row.nano, email, role: 'org_viewer', status: 'pending' };
+      const path = `${ORG}/identities`;
+      expect((await items(`${ORG}/invitations`)).find(({ id }) => id === row.nano)).toMatchObject(shown);
+      const all = await items(path);
+      expect(all.find(({ id }) => id === row.nano)).toMatchObject({ ...shown, type: 'invitation' });
+      const { body } = await call('GET', `${path}?limit=1&expand=total_count`);
+      expect(body).toMatchObject({ pagination: { total_count: all.length } });
+      // Page by page, there and back.
+      const forward: Item[] = [];
+      const starts: string[] = [];
+      for (let query = '?limit=2'; query !== ''; ) {
+        const page = (await call('GET', `${path}${query}`)).body as unknown as {
+          items: Item[];
+          page_info: { start_cursor: string };
+          pagination: { after_cursor: string | null };
+        };
+        forward.push(...page.items);
+        starts.push(page.page_info.start_cursor);
+        const next = page.pagination.after_cursor;
+        query = next === null ? '' : `?limit=2&after=${next}`;
+      }
+      expect(forward).toEqual(all);
+      expect(await items(`${path}?limit=2&before=${starts[1]}`)).toEqual(all.slice(0, 2));
+      expect((await items(`${path}?role=org_viewer`)).map(({ id }) => id)).toContain(row.nano);
+      expect((await items(`${path}?role=org_admin`)).map(({ id }) => id)).not.toContain(row.nano);
+      expect((await items(`${path}?query[email]=acme`)).map(({ id }) => id)).not.toContain(row.nano);
+      expect((await call('DELETE', `${ORG}/invitations/${row.nano}`)).status).toBe(204);
+    });
+
+    test('made by a service account name it', async () => {
+      const account = await call('POST', `${ORG}/service-accounts`, { name: 'inviter' });
+      const { body } = await call('POST', `${ORG}/service-accounts/${account.body?.id}/credentials`, {
+        name: 'i',
+      });
+      const answer = await api.call('POST', '/service-account-token', {
+        token: null,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({
+          grant_type: 'client_credentials',
+          client_id: String(body?.client_id),
+          client_secret: String(body?.client_secret),
+        }).toString(),
+      });
+      const { access_token: token } = answer.json<{ access_token: string }>();
+      const made = await invite('by-account@acme.test', 'org_viewer', token);
+      expect([made.status, made.body?.created_by]).toEqual([201, account.body?.id]);
+    });
+
     test('give no more power than the inviter has', async () => {
       const { token } = await api.createMember(acme, 'it-admin', 'inviter');
       expect((await invite('boss@acme.test', 'org_admin', token)).status).toBe(201);
