@@ -9,6 +9,7 @@ import type { ClientFacts } from './c2n/client-facts.ts';
 import { createOrganizationHub, type OrganizationHub } from './map/organization-hub.ts';
 import { createPolicyView } from './map/policy-view.ts';
 import { createRouteElections, type Election } from './map/route-elections.ts';
+import { createExternalDevices } from './sharing/external-devices.ts';
 import type { LiveWriter } from './state/live-writer.ts';
 import type { DerpMap } from './wire/index.ts';
 
@@ -103,6 +104,23 @@ export function createHubs(parts: HubsParts): Hubs {
     const from = (await store.feed.heads([org])).get(org) ?? 0;
     const snapshot = await loadSnapshot(store, organization);
     const elections = createRouteElections(snapshot);
+    let live: OrganizationHub | undefined;
+    const external = createExternalDevices({
+      store,
+      follower,
+      snapshot,
+      onChanged: (devices) => {
+        try {
+          live?.external(devices);
+        } catch (error) {
+          onError(error);
+          const entry = ready.get(org);
+          if (entry?.hub === live && entry !== undefined) letGo(org, entry);
+        }
+      },
+      onError,
+    });
+    await external.load();
     const hub = createOrganizationHub({
       snapshot,
       network: createPolicyView({ snapshot, now: clock.now, onError }),
@@ -117,6 +135,7 @@ export function createHubs(parts: HubsParts): Hubs {
       },
       onError,
     });
+    live = hub;
     for (const { device } of snapshot.devices.values()) nodes.set(device.nodeKey, { org, device: device.id });
     install(org, elections.all());
     const unfollow = follower.follow(
@@ -128,6 +147,7 @@ export function createHubs(parts: HubsParts): Hubs {
         try {
           index(org, changes);
           hub.apply(changes);
+          external.applied(changes);
           writer.seen(org, changes);
           supersede(org, hub, changes);
         } catch (error) {
@@ -141,7 +161,11 @@ export function createHubs(parts: HubsParts): Hubs {
         letGo(org, entry);
       },
     );
-    const entry: Entry = { hub, unfollow, lastUsed: clock.now() };
+    const stop = (): void => {
+      unfollow();
+      external.stop();
+    };
+    const entry: Entry = { hub, unfollow: stop, lastUsed: clock.now() };
     ready.set(org, entry);
     return entry;
   };

@@ -2,8 +2,11 @@
  * The policy in force in an organization: its file, then access edges, then network roles, over its devices and people. It
  * follows the snapshot change by change; what a change means for packets is the policy engine's answer.
  */
+
+import { keyEnd } from '../domain/devices/key-expiry.ts';
 import { EVERYONE } from '../domain/groups/group-reads.ts';
 import type { Address } from '../domain/model/devices.ts';
+import type { Row } from '../domain/model/entities.ts';
 import type { Resource } from '../domain/model/networks.ts';
 import { opensNetwork } from '../domain/networks/network-roles.ts';
 import { isNamed } from '../domain/networks/resource-names.ts';
@@ -20,7 +23,7 @@ import {
   parsePolicy,
   type WorldSettings,
 } from '../policy/index.ts';
-import { deviceInput } from './device-input.ts';
+import { deviceInput, externalInput } from './device-input.ts';
 import { clientInput, edgeInput, gatewayInput, resourceInput, serviceInput } from './network-inputs.ts';
 
 /** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
@@ -103,11 +106,32 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     );
   };
 
+  /** Devices that meet others, or do not any more, because of what was accepted or taken back. */
+  const sharersOf = (changes: readonly Change[]): number[] =>
+    changes.flatMap((change) => {
+      const row = change.after ?? change.before;
+      if (change.kind === 'shareAccept') return [(row as Row<'shareAccept'>).device];
+      if (change.kind !== 'sharedDevice') return [];
+      const { device: shared, membership } = row as Row<'sharedDevice'>;
+      const own = [...snapshot.devices.values()].filter(
+        ({ device }) => device.ownerKind === 'membership' && device.owner === membership,
+      );
+      return [shared, ...own.map(({ device }) => device.id)];
+    });
+
   const deviceChange = (id: number): PolicyChange[] => {
     const facts = snapshot.devices.get(id);
-    if (facts === undefined) return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
-    const device = deviceInput(snapshot, facts, now(), isSuspended);
-    for (const { expiresAt } of facts.attributes.values()) ends(expiresAt);
+    const external = snapshot.external.get(id);
+    if (facts === undefined && external === undefined) {
+      return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
+    }
+    const device =
+      facts === undefined
+        ? external && externalInput(snapshot, external, now())
+        : deviceInput(snapshot, facts, now(), isSuspended);
+    if (device === undefined) return [];
+    if (external !== undefined) ends(keyEnd(external.facts.device));
+    for (const { expiresAt } of facts?.attributes.values() ?? []) ends(expiresAt);
     const text = JSON.stringify(device);
     if (lastDevice.get(id) === text) return [];
     lastDevice.set(id, text);
@@ -345,7 +369,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       ...[...snapshot.table('accessEdge').values()].map(({ id }) => edgeChange(id)),
       ...[...snapshot.table('groupNetworkRole').keys()].map(roleChange),
       ...[...snapshot.table('service').values()].map(({ id, name }) => serviceChange(id, name)),
-      ...[...snapshot.devices.keys()].flatMap(deviceChange),
+      ...[...snapshot.devices.keys(), ...snapshot.external.keys()].flatMap(deviceChange),
       ...[...snapshot.table('extClient').values()].flatMap(({ id }) => clientChange(id)),
       ...[...snapshot.primaries.values()].map(
         ({ network, prefix, device }): PolicyChange => ({
@@ -362,14 +386,17 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     apply: (changes, devices) =>
       engine.applyAll([
         ...translate(changes),
-        ...[...new Set([...devices, ...routersOf(changes), ...holdersOf(changes)])].flatMap(deviceChange),
+        ...[
+          ...new Set([...devices, ...routersOf(changes), ...holdersOf(changes), ...sharersOf(changes)]),
+        ].flatMap(deviceChange),
         ...[...clientsOf(changes)].flatMap(clientChange),
       ]),
     expire: (time) => {
       if (time < nextExpiry) return undefined;
       nextExpiry = Number.POSITIVE_INFINITY;
       const edges = edgesWhere(() => true).map(edgeChange);
-      return engine.applyAll([...edges, ...[...snapshot.devices.keys()].flatMap(deviceChange)]);
+      const devices = [...snapshot.devices.keys(), ...snapshot.external.keys()];
+      return engine.applyAll([...edges, ...devices.flatMap(deviceChange)]);
     },
   };
 }

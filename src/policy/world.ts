@@ -40,6 +40,14 @@ export type DeviceOwner =
   | { readonly kind: 'service-account'; readonly id: number }
   | { readonly kind: 'gateway'; readonly id: number };
 
+export type ExternalKind = 'guest' | 'shared-in' | 'both';
+
+/** Somebody with whom a device is shared; `exit`: also as an exit node. */
+export interface Recipient {
+  readonly user: number;
+  readonly exit: boolean;
+}
+
 export interface DeviceInput {
   readonly id: number;
   readonly owner: DeviceOwner;
@@ -54,8 +62,18 @@ export interface DeviceInput {
   readonly class: 'normal' | 'edge-only';
   /** False takes the device out of everything. */
   readonly authorized: boolean;
-  /** A device of another organization that something here is shared with: it can be a source, never a destination. */
-  readonly external?: boolean;
+  /**
+   * Of another organization: a guest belongs to somebody with whom a device here is shared, and is a source only; what is
+   * shared in belongs to others and is shared with somebody here, and is a destination only. Where two people share with
+   * each other, a device is both.
+   */
+  readonly external?: ExternalKind;
+  /** With whom it is shared: people of other organizations, or for what is shared in, people of this one. */
+  readonly audience?: readonly Recipient[];
+  /** The person whose shares the device takes part in: a guest's, or the owner here of what sees devices shared in. */
+  readonly recipient?: number;
+  /** The login of an external device's person, where their organization vouches for it. */
+  readonly externalLogin?: string;
   /**
    * A plain client behind a gateway, which this device is: a source like its owner's devices, but outside of wildcards,
    * and nobody's peer: its packets come through the gateway.

@@ -161,7 +161,29 @@ export const user: fc.Arbitrary<UserInput> = fc.nat(LOGINS.length - 1).chain((i)
 
 const gatewayOwner = { kind: 'gateway', id: 71 } as const;
 
-export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: DEVICES }).chain((i) =>
+/** Somebody of another organization with whom devices are shared. */
+const STRANGER = 901;
+
+const GUEST = DEVICES + 1;
+const SHARED_IN = DEVICES + 2;
+
+/** A device is of this organization or of another for as long as it lives. */
+function sharingOf(id: number, sharing: string, owner: DeviceInput['owner']): Partial<DeviceInput> {
+  if (id === GUEST) {
+    const login = sharing === 'given' ? {} : { externalLogin: LOGINS[1] ?? '' };
+    return { external: 'guest', recipient: STRANGER, ...login };
+  }
+  if (id === SHARED_IN) {
+    const audience = [{ user: 1, exit: sharing === 'given-exit' }];
+    if (sharing === 'given') return { external: 'both', audience, recipient: STRANGER };
+    return { external: 'shared-in', audience };
+  }
+  if (sharing === 'recipient' && owner.kind === 'membership') return { recipient: owner.id };
+  if (sharing === 'given') return { audience: [{ user: STRANGER, exit: false }] };
+  return sharing === 'given-exit' ? { audience: [{ user: STRANGER, exit: true }] } : {};
+}
+
+export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: SHARED_IN }).chain((i) =>
   fc
     .record({
       owner: fc.oneof(
@@ -177,9 +199,10 @@ export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: DEVIC
       os: fc.constantFrom('linux', 'macOS'),
       version: fc.constantFrom('1.58.2', '1.60', '1.100.1'),
       authorized: fc.constantFrom(true, true, true, false),
-      external: fc.constantFrom(false, false, false, false, true),
+      sharing: fc.constantFrom('', '', '', 'recipient', 'given', 'given-exit'),
     })
-    .map(({ owner, tags, shift, advertised, approved, os, version, authorized, external }) => {
+    .map(({ owner: drawn, tags, shift, advertised, approved, os, version, authorized, sharing }) => {
+      const owner = i > DEVICES ? { kind: 'membership' as const, id: STRANGER } : drawn;
       const edgeOnly = owner.kind === 'gateway' || owner.kind === 'service-account';
       const prefix = edgeOnly ? '100.127.0.' : '100.64.0.';
       return {
@@ -192,7 +215,7 @@ export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: DEVIC
         attributes: { 'node:os': os, 'node:tsVersion': version },
         class: edgeOnly ? ('edge-only' as const) : ('normal' as const),
         authorized,
-        external: external && owner.kind === 'membership',
+        ...sharingOf(i, sharing, owner),
       };
     }),
 );
@@ -280,7 +303,7 @@ export const deviceChange: fc.Arbitrary<Change> = fc.oneof(
   { weight: 6, arbitrary: device.map((one): Change => ({ kind: 'device', device: one })) },
   {
     weight: 1,
-    arbitrary: fc.integer({ min: 1, max: DEVICES }).map((id): Change => ({ kind: 'device-removed', id })),
+    arbitrary: fc.integer({ min: 1, max: SHARED_IN }).map((id): Change => ({ kind: 'device-removed', id })),
   },
   { weight: 2, arbitrary: user.map((one): Change => ({ kind: 'user', user: one })) },
   { weight: 2, arbitrary: primary },

@@ -69,11 +69,15 @@ export function inForce(world: NaiveWorld, device: DeviceInput): boolean {
   if (!device.authorized) return false;
   if (device.owner.kind !== 'membership') return true;
   const owner = ownerOf(world, device);
-  return owner === undefined ? device.tags.length > 0 || device.external === true : owner.suspended !== true;
+  return owner === undefined
+    ? device.tags.length > 0 || device.external !== undefined
+    : owner.suspended !== true;
 }
 
+const isGuest = ({ external }: DeviceInput): boolean => external === 'guest' || external === 'both';
+
 const personOf = (world: NaiveWorld, device: DeviceInput): UserInput | undefined =>
-  device.tags.length === 0 && device.external !== true ? ownerOf(world, device) : undefined;
+  device.tags.length === 0 && device.external === undefined ? ownerOf(world, device) : undefined;
 
 /** Prefixes that people let the device route. */
 export const manualRoutes = (device: DeviceInput): Prefix[] =>
@@ -157,6 +161,13 @@ function namesDevice(world: NaiveWorld, selector: Selector, device: DeviceInput)
   if (!inForce(world, device)) return false;
   const person = personOf(world, device);
   const normal = device.class === 'normal';
+  if (isGuest(device)) {
+    const login = device.externalLogin ?? '';
+    if (selector.kind === 'user') return selector.login === login;
+    if (selector.kind === 'group')
+      return world.policy.groups.get(selector.name)?.members.includes(login) ?? false;
+    return selector.kind === 'autogroup' && selector.name === 'autogroup:shared';
+  }
   switch (selector.kind) {
     case 'user':
       return person?.login === selector.login;
@@ -203,10 +214,11 @@ function attributeHolds(world: NaiveWorld, rule: Rule, device: DeviceInput): boo
 }
 
 function namesSource(world: NaiveWorld, rule: Rule, from: Addr): boolean {
-  const device = holder(world, from);
+  const at = holder(world, from);
+  // What is shared in is nobody as a source.
+  const device = at?.external === 'shared-in' ? undefined : at;
   const alive = device !== undefined && inForce(world, device);
-  if (alive && !device.external && !attributeHolds(world, rule, device)) return false;
-  if (device !== undefined && alive && device.external && !attributeHolds(world, rule, device)) return false;
+  if (alive && device.external === undefined && !attributeHolds(world, rule, device)) return false;
   const edgeOnly = world.devices.some((one) => one.class === 'edge-only' && inForce(world, one));
   const posture = (rule.srcPosture ?? world.policy.defaultSrcPosture).length > 0;
   return rule.src.some((selector) => {
@@ -281,8 +293,31 @@ const overlaps = (range: Range, prefix: Prefix): boolean => {
 };
 
 /** Whether the receiver takes the packet: its own address or one behind it. */
-export function accepts(world: NaiveWorld, receiver: DeviceInput, packet: Packet): boolean {
+export function accepts(world: NaiveWorld, receiver: DeviceInput, packet: Packet): boolean | undefined {
   if (!inForce(world, receiver) || receiver.external) return false;
+  const from = holder(world, packet.from);
+  if (from !== undefined && isGuest(from) && inForce(world, from)) {
+    const met = receiver.audience?.find(({ user }) => user === from.recipient);
+    // They are no peers: there is no packet.
+    if (met === undefined) return undefined;
+    const own = receiver.addresses.some((text) => sameAddress(address(text), packet.to));
+    const beyond = met.exit && isExit(receiver) && receiver.class === 'normal' && isPublic(packet.to);
+    if (!own && !beyond) return false;
+    if (!own) return rulesAccept(world, receiver, packet, (dst) => dst.kind === 'any' || isInternet(dst));
+  }
+  return rulesAccept(world, receiver, packet, () => true) || edgeAccepts(world, receiver, packet);
+}
+
+const sameAddress = (a: Addr, b: Addr): boolean => a.family === b.family && a.value === b.value;
+const isInternet = (dst: Selector): boolean => dst.kind === 'autogroup' && dst.name === 'autogroup:internet';
+
+/** `counts`: which destinations of rules are looked at. */
+function rulesAccept(
+  world: NaiveWorld,
+  receiver: DeviceInput,
+  packet: Packet,
+  counts: (dst: Selector) => boolean,
+): boolean {
   const rules = world.policy.rules;
   if (rules === undefined) {
     const everything: Rule = {
@@ -297,18 +332,22 @@ export function accepts(world: NaiveWorld, receiver: DeviceInput, packet: Packet
       via: [],
       srcPosture: [],
     };
-    return ruleAccepts(world, everything, receiver, packet) || edgeAccepts(world, receiver, packet);
+    return ruleAccepts(world, everything, receiver, packet, counts);
   }
-  return (
-    rules.some((rule) => ruleAccepts(world, rule, receiver, packet)) || edgeAccepts(world, receiver, packet)
-  );
+  return rules.some((rule) => ruleAccepts(world, rule, receiver, packet, counts));
 }
 
-function ruleAccepts(world: NaiveWorld, rule: Rule, receiver: DeviceInput, packet: Packet): boolean {
+function ruleAccepts(
+  world: NaiveWorld,
+  rule: Rule,
+  receiver: DeviceInput,
+  packet: Packet,
+  counts: (dst: Selector) => boolean,
+): boolean {
   return rule.targets.some(
     ({ dst, allow }) =>
       allows(allow, packet) &&
-      dst.some((selector) => namesTarget(world, rule, selector, receiver, packet)) &&
+      dst.some((selector) => counts(selector) && namesTarget(world, rule, selector, receiver, packet)) &&
       namesSource(world, rule, packet.from),
   );
 }

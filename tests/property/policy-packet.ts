@@ -36,7 +36,7 @@ const OUTSIDE = [
 ];
 export const ADDRESSES = [
   ...OUTSIDE,
-  ...[1, 2, 3, 4, 5, 6, 21, 25].flatMap((n) => [
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 21, 25].flatMap((n) => [
     `100.64.0.${n}`,
     `100.127.0.${n}`,
     `fd7a:115c:a1e0::${n.toString(16)}`,

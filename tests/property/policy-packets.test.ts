@@ -94,6 +94,7 @@ describe('compiled filters and the language by its definition', () => {
                 for (const traffic of TRAFFIC) {
                   const packet = { from, to, ...traffic };
                   const expected = accepts(world, device, packet);
+                  if (expected === undefined) continue;
                   if (expected) passed++;
                   else dropped++;
                   if (filterAccepts(rules, packet) === expected) continue;

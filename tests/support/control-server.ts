@@ -21,11 +21,22 @@ import { type EngineName, openTestStore } from './engines.ts';
 const BY_TEST = { kind: 'system', id: '', name: 'test' } as const;
 const SHORT_GRACE_MS = 200;
 
+/** An organization with a reusable key of its owner's. */
+export interface Tenant {
+  readonly organization: Organization;
+  readonly owner: Membership;
+  /** A device that has joined with that key. */
+  joined(hostname: string, options?: Partial<TestDeviceOptions>): Promise<TestDevice>;
+  write(work: (tx: Tx) => Promise<void>): Promise<void>;
+}
+
 export interface ControlServer {
   readonly url: string;
   readonly store: Store;
   readonly organization: Organization;
   readonly owner: Membership;
+  /** Another organization on the same installation. */
+  tenant(label: string): Promise<Tenant>;
   /** Failures of background tasks. */
   readonly failures: readonly unknown[];
   authKey(
@@ -53,11 +64,10 @@ export async function startControlServer(
   const failures: unknown[] = [];
   const onError = (error: unknown): void => void failures.push(error);
   const follower = createFollower({ feed: store.feed, onError });
-  const made = await createOrganizationService({ store, clock: systemClock, random: systemRandom }).create(
-    { label: 'acme', domain: 'acme.test', owner: { email: 'ada@acme.test' } },
-    BY_TEST,
-    'system',
-  );
+  const organizations = createOrganizationService({ store, clock: systemClock, random: systemRandom });
+  const create = (label: string, email: string) =>
+    organizations.create({ label, domain: `${label}.test`, owner: { email } }, BY_TEST, 'system');
+  const made = await create('acme', 'ada@acme.test');
   const org = made.organization.id;
   const control = createControlPlane({
     store,
@@ -87,24 +97,26 @@ export async function startControlServer(
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const devices: TestDevice[] = [];
 
-  const write = (work: (tx: Tx) => Promise<void>): Promise<void> =>
-    store.write({ orgs: [org], by: BY_TEST, origin: 'system' }, async (tx) => {
+  const writeTo = (to: number, work: (tx: Tx) => Promise<void>): Promise<void> =>
+    store.write({ orgs: [to], by: BY_TEST, origin: 'system' }, async (tx) => {
       await work(tx);
-      tx.audit(org, { verb: 'update', objectKind: 'device', objectId: 0, objectName: 'by a test' });
+      tx.audit(to, { verb: 'update', objectKind: 'device', objectId: 0, objectName: 'by a test' });
     });
+  const write: ControlServer['write'] = (work) => writeTo(org, work);
 
-  const authKey: ControlServer['authKey'] = async (wanted = {}) => {
+  type KeyOptions = Parameters<ControlServer['authKey']>[0];
+  const keyOf = async (owner: Membership, wanted: KeyOptions = {}): Promise<string> => {
     const id = await store.newId();
     const { token, publicId, secretHash } = createToken(systemRandom, wanted.kind ?? 'auth-key', id);
-    await write(async (tx) => {
+    await writeTo(owner.org, async (tx) => {
       await tx.insert(
         'credential',
         newCredential({
-          org,
+          org: owner.org,
           id,
           kind: 'auth-key',
           ownerKind: 'membership',
-          owner: made.owner.id,
+          owner: owner.id,
           name: 'key',
           description: 'key of a test',
           publicId,
@@ -121,27 +133,37 @@ export async function startControlServer(
     });
     return token;
   };
-  let reusable: Promise<string> | undefined;
+  const authKey: ControlServer['authKey'] = (wanted) => keyOf(made.owner, wanted);
   const device: ControlServer['device'] = (wanted) => {
     const created = createTestDevice({ url, ...wanted });
     devices.push(created);
     return created;
   };
 
+  const joiner = (owner: Membership): Tenant['joined'] => {
+    let reusable: Promise<string> | undefined;
+    return async (hostname, wanted = {}) => {
+      reusable ??= keyOf(owner, { reusable: true });
+      const created = device({ hostname, authKey: await reusable, ...wanted });
+      await created.join();
+      return created;
+    };
+  };
+
   return {
     url,
     store,
+    tenant: async (label) => {
+      const { organization, owner } = await create(label, `owner@${label}.test`);
+      const joined = joiner(owner);
+      return { organization, owner, joined, write: (work) => writeTo(organization.id, work) };
+    },
     organization: made.organization,
     owner: made.owner,
     failures,
     authKey,
     device,
-    joined: async (hostname, wanted = {}) => {
-      reusable ??= authKey({ reusable: true });
-      const created = device({ hostname, authKey: await reusable, ...wanted });
-      await created.join();
-      return created;
-    },
+    joined: joiner(made.owner),
     row: async (of) => {
       const found = await store.lookup('device', 'nodeKey', of.nodeKey());
       if (found === undefined) throw new Error(`${of.hostname} is not in the store`);

@@ -6,7 +6,12 @@ import type { NetworkView, PeerView } from './network-view.ts';
 
 const stream = (device: number): MapStream => ({ device }) as unknown as MapStream;
 const NO_PATCH = (): string => '';
-const view = (address: string): PeerView => ({ allowedIPs: [address], primaryRoutes: [], capMap: {} });
+const view = (address: string): PeerView => ({
+  allowedIPs: [address],
+  primaryRoutes: [],
+  capMap: {},
+  jailed: false,
+});
 
 /** Everybody sees the devices of `views` save itself. */
 function network(views: Map<number, PeerView>): NetworkView {
@@ -66,7 +71,7 @@ describe('a class of viewers', () => {
     const { net, state } = world([1, 2, 3]);
     joinClass(state, net, stream(2));
     const render = (id: number): DeviceRender =>
-      ({ id, user: 5, peer: () => `{"ID":${id}}` }) as unknown as DeviceRender;
+      ({ id, users: [5], peer: () => `{"ID":${id}}` }) as unknown as DeviceRender;
     const renders = new Map([1, 2, 3].map((id) => [id, render(id)]));
     const delta = { changed: [1, 2], removed: [], patches: [] };
     const members = deltaMembers(state.views, delta, renders, () => '{"ID":5}', 2);

@@ -132,7 +132,7 @@ export function deltaMembers(
     const render = renders.get(id);
     const view = views.get(id);
     if (id === without || render === undefined || view === undefined) continue;
-    users.add(render.user);
+    for (const user of render.users) users.add(user);
     peers.push(render.peer(view));
   }
   if (users.size > 0) parts.push(`"UserProfiles":[${profiles(users)}]`);

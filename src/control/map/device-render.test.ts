@@ -13,7 +13,7 @@ const FIELDS: PatchableFields = {
 };
 const render = (patchable: Partial<PatchableFields> = {}, fixed = '"ID":7'): DeviceRender => ({
   id: 7,
-  user: 1,
+  users: [1],
   fixed,
   patchable: { ...FIELDS, ...patchable },
   peer: () => '',

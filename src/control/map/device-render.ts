@@ -3,7 +3,9 @@
 import { isExpired, keyEnd } from '../../domain/devices/key-expiry.ts';
 import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { Device } from '../../domain/model/devices.ts';
+import type { Membership } from '../../domain/model/people.ts';
 import { deviceFqdn, loginName } from '../../domain/organizations/names.ts';
+import type { ExternalDevice } from '../../domain/snapshot/external.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { networkTag } from './connector-caps.ts';
 import type { PeerView } from './network-view.ts';
@@ -37,7 +39,8 @@ export interface PatchableFields {
 
 export interface DeviceRender {
   readonly id: number;
-  readonly user: number;
+  /** Whose profiles its viewers need. */
+  readonly users: readonly number[];
   /** Members of the JSON object that never travel in a patch. */
   readonly fixed: string;
   readonly patchable: PatchableFields;
@@ -111,13 +114,44 @@ export const patchableMembers = (fields: PatchableFields): string =>
 
 export function renderDevice(snapshot: Snapshot, facts: DeviceFacts, now: number): DeviceRender {
   const fixed = `${fixedMembers(snapshot, facts, now)},"Hostinfo":${JSON.stringify(hostFacts(facts))}`;
+  return renderOf(facts, fixed, [ownerUser(facts)]);
+}
+
+/** What viewers in another organization need of a host. A guest's is marked, so that clients keep it out of sight. */
+function externalHostFacts({ facts, kind }: ExternalDevice): Record<string, unknown> {
+  const { OS, Hostname, Services, sshHostKeys } = facts.live?.hostinfo ?? {};
+  if (kind === 'guest') return { OS, Hostname, ShareeNode: true };
+  return { OS, Hostname, Services, sshHostKeys };
+}
+
+/** A device of another organization, by its name there; its tags stay there. */
+export function renderExternal(external: ExternalDevice, now: number): DeviceRender {
+  const { facts, home, person, sharer } = external;
+  const { device } = facts;
+  const user = person?.id ?? TAGGED_DEVICES_USER;
+  const sharedBy = sharer === undefined || sharer.id === user ? [] : [sharer.id];
+  const fixed = [
+    `"ID":${device.id}`,
+    `"StableID":${JSON.stringify(encodeExternalId('device', device.id))}`,
+    `"Name":${JSON.stringify(`${deviceFqdn(home, device.label)}.`)}`,
+    `"User":${user}`,
+    ...sharedBy.map((id) => `"Sharer":${id}`),
+    `"Addresses":${JSON.stringify(addressPrefixes(facts))}`,
+    '"MachineAuthorized":true',
+    ...(isExpired(device, now) ? ['"Expired":true'] : []),
+    `"Hostinfo":${JSON.stringify(externalHostFacts(external))}`,
+  ].join(',');
+  return renderOf(facts, fixed, [user, ...sharedBy]);
+}
+
+function renderOf(facts: DeviceFacts, fixed: string, users: readonly number[]): DeviceRender {
   const patchable = patchableFields(facts);
   const common = `{${fixed}${patchableMembers(patchable)}`;
   let lastView: PeerView | undefined;
   let lastText = '';
   return {
     id: facts.device.id,
-    user: ownerUser(facts),
+    users,
     fixed,
     patchable,
     peer: (view) => {
@@ -136,6 +170,7 @@ export const viewMembers = (view: PeerView): string =>
     `,"AllowedIPs":${JSON.stringify(view.allowedIPs)}`,
     view.primaryRoutes.length > 0 ? `,"PrimaryRoutes":${JSON.stringify(view.primaryRoutes)}` : '',
     Object.keys(view.capMap).length > 0 ? `,"CapMap":${JSON.stringify(view.capMap)}` : '',
+    view.jailed ? ',"IsJailed":true' : '',
   ].join('');
 
 /**
@@ -160,12 +195,21 @@ export interface UserProfileRender {
   readonly json: string;
 }
 
+/** Of those alone who have a device here, or shared one with somebody here. */
+function strangerOf(snapshot: Snapshot, user: number): Membership | undefined {
+  for (const { person, sharer } of snapshot.external.values()) {
+    if (person?.id === user) return person;
+    if (sharer?.id === user) return sharer;
+  }
+  return undefined;
+}
+
 /** The profile of whoever a device belongs to. */
 export function renderProfile(snapshot: Snapshot, user: number): string {
   if (user === TAGGED_DEVICES_USER) {
     return `{"ID":${user},"LoginName":"tagged-devices","DisplayName":"Tagged Devices"}`;
   }
-  const member = snapshot.memberships.get(user);
+  const member = snapshot.memberships.get(user) ?? strangerOf(snapshot, user);
   if (member === undefined) return `{"ID":${user},"LoginName":"unknown","DisplayName":"unknown"}`;
   const login = loginName(member);
   return JSON.stringify({

@@ -1,13 +1,19 @@
 /** The DNS settings of an organization in the form that clients take. */
 
 import type { Nameserver } from '../../domain/model/configuration.ts';
-import { magicDnsSuffix } from '../../domain/organizations/names.ts';
+import { MAGIC_DNS_BASE, magicDnsSuffix } from '../../domain/organizations/names.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { DnsConfig, DnsRecord, DnsResolver } from '../wire/index.ts';
 import { serviceRecords } from './service-caps.ts';
 
 const resolver = ({ address, useWithExitNode }: Nameserver): DnsResolver =>
   useWithExitNode ? { Addr: address, UseWithExitNode: true } : { Addr: address };
+
+/** Whether devices of other organizations are met under the names that they have there. */
+export function namesOthersDevices(snapshot: Snapshot): boolean {
+  for (const { kind } of snapshot.external.values()) if (kind !== 'guest') return true;
+  return false;
+}
 
 /** What of the resources that are open to a device has a name. */
 export interface ResourceNames {
@@ -25,6 +31,7 @@ export function dnsConfigOf(snapshot: Snapshot, names: ResourceNames): DnsConfig
   for (const [suffix, urls] of Object.entries(names.routes)) routes[suffix] = urls.map((Addr) => ({ Addr }));
   // An empty list of resolvers: the client answers for the network's own names by itself.
   if (magicDns) routes[suffix] = [];
+  if (magicDns && namesOthersDevices(snapshot)) routes[MAGIC_DNS_BASE] = [];
   const records = [...(magicDns ? serviceRecords(snapshot) : []), ...names.records];
   const servers = (config?.nameservers ?? []).map(resolver);
   return {

@@ -9,7 +9,7 @@ import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { resolvedAddresses, servingDevices } from '../../effective-policy/network-serving.ts';
 import type { DnsRecord } from '../wire/index.ts';
-import { dnsConfigOf, type ResourceNames } from './dns-config.ts';
+import { dnsConfigOf, namesOthersDevices, type ResourceNames } from './dns-config.ts';
 
 export interface DnsView {
   /** The settings of a device as JSON; equal for devices to which the same is open. */
@@ -44,6 +44,7 @@ export function createDnsView({ snapshot, opened }: DnsViewParts): DnsView {
 
   const hasName = (resource: Resource): boolean =>
     resource.active && (resource.addressKind === 'dns' || resource.alias !== null);
+  let namesOthers = namesOthersDevices(snapshot);
   let named = [...snapshot.table('resource').values()].some(hasName);
 
   /** Where a network's gateways answer questions. */
@@ -99,8 +100,12 @@ export function createDnsView({ snapshot, opened }: DnsViewParts): DnsView {
       const other =
         changes.some((change) => KINDS.has(change.kind) || namesService(change)) ||
         (named && [...touched].some(serves));
-      if (other) texts.clear();
-      return other || (named && moved);
+      // Clients look up names of other organizations only once they know that those are to be had.
+      const before = namesOthers;
+      namesOthers = namesOthersDevices(snapshot);
+      const others = before !== namesOthers;
+      if (other || others) texts.clear();
+      return other || others || (named && moved);
     },
   };
 }

@@ -29,7 +29,7 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
   const users = new Set([parts.user]);
   for (const id of state.list.ids()) {
     const render = renders.get(id);
-    if (render !== undefined) users.add(render.user);
+    for (const user of render?.users ?? []) users.add(user);
   }
   const head = [
     `"ControlTime":${JSON.stringify(new Date(parts.now).toISOString())}`,

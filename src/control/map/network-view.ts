@@ -9,6 +9,8 @@ export interface PeerView {
   readonly allowedIPs: readonly string[];
   readonly primaryRoutes: readonly string[];
   readonly capMap: CapMap;
+  /** The peer may answer the viewer, and begin nothing: a device that others share. */
+  readonly jailed: boolean;
 }
 
 /** What a device is told of itself. Equal filters and SSH policies are one object. */

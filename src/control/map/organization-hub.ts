@@ -4,7 +4,7 @@
  * Changes arrive from the feed alone. They are gathered for a few hundredths of a second, then told.
  */
 
-import { isExpired } from '../../domain/devices/key-expiry.ts';
+import { isExpired, keyEnd } from '../../domain/devices/key-expiry.ts';
 import { FLOW_LOG_SETTING, type ToldClients } from '../../domain/flow-logs/flow-log-consent.ts';
 import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
 import type { Change } from '../../domain/ports/store.ts';
@@ -15,7 +15,7 @@ import type { SshRuleOutput } from '../../policy/index.ts';
 import type { DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
 import { type ClassState, createClassState } from './class-state.ts';
-import { type DeviceRender, ownerUser, renderDevice } from './device-render.ts';
+import { type DeviceRender, ownerUser, renderDevice, renderExternal } from './device-render.ts';
 import { createDnsView } from './dns-view.ts';
 import { buildFirstMap } from './first-map.ts';
 import type { MapStream } from './map-stream.ts';
@@ -50,6 +50,8 @@ export interface OrganizationHub {
   readonly watcherCount: number;
   /** Changes of the feed, in order. */
   apply(changes: readonly Change[]): void;
+  /** Devices of other organizations that are others in the snapshot now. */
+  external(devices: ReadonlySet<number>): void;
   /** Writes the first map and keeps the stream told from then on. Ends the device's older stream. */
   open(stream: MapStream): void;
   /** Writes a first map and ends the stream; an open stream of the device goes on. */
@@ -97,6 +99,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
   const { snapshot, network, clock, derpMap, flowLogIds, onApplied, onError } = parts;
   const renders = new Map<number, DeviceRender>();
   for (const [id, facts] of snapshot.devices) renders.set(id, renderDevice(snapshot, facts, clock.now()));
+  for (const [id, external] of snapshot.external) renders.set(id, renderExternal(external, clock.now()));
   const told = new Map(renders);
   const registry = createStreamRegistry(network);
   const dns = createDnsView({ snapshot, opened: network.opened });
@@ -152,13 +155,19 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     });
   };
 
+  const render = (id: number): DeviceRender | undefined => {
+    const facts = snapshot.devices.get(id);
+    if (facts !== undefined) return renderDevice(snapshot, facts, clock.now());
+    const external = snapshot.external.get(id);
+    return external && renderExternal(external, clock.now());
+  };
   const touch = (changes: readonly Change[], touched: ReadonlySet<number>): void => {
     for (const id of touched) {
       pending.devices.add(id);
       pending.own.add(id);
-      const facts = snapshot.devices.get(id);
-      if (facts === undefined) renders.delete(id);
-      else renders.set(id, renderDevice(snapshot, facts, clock.now()));
+      const made = render(id);
+      if (made === undefined) renders.delete(id);
+      else renders.set(id, made);
       for (const state of registry.classes()) state.list.touch(id);
     }
     const effects = network.update(changes, touched);
@@ -205,6 +214,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       for (const change of changes) absorb(change, touched);
       touch(changes, touched);
     },
+    external: (devices) => touch([], devices),
     answer: (stream) => {
       const facts = snapshot.devices.get(stream.device);
       if (facts !== undefined) {
@@ -257,6 +267,10 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       for (const [id, facts] of snapshot.devices) {
         const at = facts.device.keyExpiresAt;
         if (at !== null && at > lastExpiryCheck && at <= now && isExpired(facts.device, now)) expired.add(id);
+      }
+      for (const [id, { facts }] of snapshot.external) {
+        const at = keyEnd(facts.device);
+        if (at !== null && at > lastExpiryCheck && at <= now) expired.add(id);
       }
       lastExpiryCheck = now;
       if (expired.size > 0) touch([], expired);

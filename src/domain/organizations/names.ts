@@ -1,7 +1,7 @@
 import type { Organization } from '../model/people.ts';
 
 /** `.internal` is reserved for private use, so no public name is ever hidden by a network's own. */
-const MAGIC_DNS_BASE = 'holdfast.internal';
+export const MAGIC_DNS_BASE = 'holdfast.internal';
 
 /** The domain under which an organization's devices have names: `<device>.<label>.holdfast.internal`. */
 export const magicDnsSuffix = (organization: Pick<Organization, 'label'>): string =>

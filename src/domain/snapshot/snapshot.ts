@@ -20,8 +20,8 @@ import type { Gateway } from '../model/networks.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
-
 import { createDeviceIndex } from './device-index.ts';
+import type { ExternalDevice } from './external.ts';
 
 /** Everything about one device. The parts are replaced, never changed. */
 export interface DeviceFacts {
@@ -57,6 +57,17 @@ export interface Snapshot {
   servicesOf(device: number): Iterable<Row<'serviceHost'>>;
   /** The addresses of an external client, IPv4 first. */
   clientAddresses(client: number): readonly string[];
+  /** Devices of other organizations that are met here, by id. */
+  readonly external: ReadonlyMap<number, ExternalDevice>;
+  setExternal(id: number, external: ExternalDevice | undefined): void;
+  /** Who accepted a device of this organization. */
+  acceptsOf(device: number): readonly Row<'shareAccept'>[];
+  /** Whether somebody of another organization accepted a device of this one. */
+  hasAccepted(stranger: number): boolean;
+  /** Whether a member accepted a device of another organization. */
+  takesPart(membership: number): boolean;
+  /** Who here accepted a device of another organization. */
+  sharedIn(homeOrg: number, device: number): readonly Row<'sharedDevice'>[];
   /** The id of the device that the change is about, when it is about one. */
   apply(change: Change): number | undefined;
 }
@@ -93,6 +104,8 @@ export const TABLE_KINDS = [
   'serviceHost',
   'serialNumber',
   'resolvedName',
+  'shareAccept',
+  'sharedDevice',
 ] as const satisfies readonly EntityKind[];
 export type TableKind = (typeof TABLE_KINDS)[number];
 
@@ -109,6 +122,28 @@ const without = <K, V>(map: ReadonlyMap<K, V>, key: K): Map<K, V> => {
   copy.delete(key);
   return copy;
 };
+
+/** Rows by a column of theirs. */
+function createRowIndex<R>() {
+  const rows = new Map<string, { readonly at: number; readonly row: R }>();
+  const byColumn = new Map<number, Map<string, R>>();
+  return {
+    set: (key: string, row: R | undefined, at = 0): void => {
+      const before = rows.get(key);
+      if (before !== undefined) {
+        const same = byColumn.get(before.at);
+        same?.delete(key);
+        if (same?.size === 0) byColumn.delete(before.at);
+      }
+      if (row === undefined) rows.delete(key);
+      else {
+        rows.set(key, { at, row });
+        byColumn.set(at, (byColumn.get(at) ?? new Map<string, R>()).set(key, row));
+      }
+    },
+    of: (at: number): readonly R[] => [...(byColumn.get(at)?.values() ?? [])],
+  };
+}
 
 export function createSnapshot(organization: Organization): Snapshot {
   const devices = new Map<number, MutableFacts>();
@@ -176,6 +211,23 @@ export function createSnapshot(organization: Organization): Snapshot {
     });
   };
 
+  const external = new Map<number, ExternalDevice>();
+  const accepts = createRowIndex<Row<'shareAccept'>>();
+  const strangers = createRowIndex<Row<'shareAccept'>>();
+  const shared = createRowIndex<Row<'sharedDevice'>>();
+  const takers = createRowIndex<Row<'sharedDevice'>>();
+  const applyShare = ({ kind, key, after }: Change): void => {
+    if (kind === 'shareAccept') {
+      const row = (after as Row<'shareAccept'> | null) ?? undefined;
+      accepts.set(key, row, row?.device);
+      strangers.set(key, row, row?.membership);
+    }
+    if (kind === 'sharedDevice') {
+      const row = (after as Row<'sharedDevice'> | null) ?? undefined;
+      shared.set(key, row, row?.device);
+      takers.set(key, row, row?.membership);
+    }
+  };
   const applyServiceHost = ({ key, after }: Change<'serviceHost'>): void => {
     const [service, device] = key.split('/').map(Number);
     if (service === undefined || device === undefined) return;
@@ -203,6 +255,15 @@ export function createSnapshot(organization: Organization): Snapshot {
     resolvedBy: resolved.of,
     gatewaysOf: gateways.of,
     serviceAddresses: (service) => serviceIps.get(service) ?? [],
+    external,
+    setExternal: (id, device) => {
+      if (device === undefined) external.delete(id);
+      else external.set(id, device);
+    },
+    acceptsOf: (device) => accepts.of(device),
+    hasAccepted: (stranger) => strangers.of(stranger).length > 0,
+    takesPart: (membership) => takers.of(membership).length > 0,
+    sharedIn: (homeOrg, device) => shared.of(device).filter((row) => row.homeOrg === homeOrg),
     servicesOf: (device) => hosted.get(device)?.values() ?? [],
     clientAddresses: (client) => (clientIps.get(client) ?? []).map(({ ip }) => ip),
     // Each table was filled with rows of its own kind.
@@ -281,6 +342,7 @@ export function createSnapshot(organization: Organization): Snapshot {
         }
         default: {
           if (!isTableKind(change.kind)) return undefined;
+          applyShare(change);
           if (change.kind === 'serviceHost') applyServiceHost(change as Change<'serviceHost'>);
           if (change.kind === 'gateway')
             gateways.set(change.key, (change as Change<'gateway'>).after ?? undefined);

@@ -120,7 +120,8 @@ export function createCore(world: WorldState, like?: Core): Core {
     profiles.join(state.profile, id);
     sshTally.count(state, 1);
     wild.add(state);
-    const atoms = [...new Set([...traits.src, ...traits.dst])];
+    // Lists of a rule's devices are of this organization's own: guests have rules of their own (guests.ts).
+    const atoms = input.external === undefined ? [...new Set([...traits.src, ...traits.dst])] : [];
     for (const atom of atoms) atom.devices.add(id);
     atomsOf.set(id, atoms);
     if (state.user !== undefined) {

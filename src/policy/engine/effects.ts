@@ -16,7 +16,7 @@ import type { Core, Delta } from './core.ts';
 import { unionOf } from './device-set.ts';
 import type { DeviceState } from './device-state.ts';
 import type { Profile } from './profile.ts';
-import { visible } from './visibility.ts';
+import { reachesAcross, visible } from './visibility.ts';
 
 export interface EffectsInput {
   readonly core: Core;
@@ -56,15 +56,34 @@ export function effectsOf(input: EffectsInput): ChangeSet {
     collectUsers(input, delta, filterUsers, sshUsers);
     if (after === undefined || after.profile.clients) continue;
     if (before === undefined) for (const set of Object.values(own)) set.add(delta.id);
-    else compareOwn(before, after, own);
+    else {
+      compareOwn(before, after, own);
+      if (metsDiffer(core, before, after)) own.filters.add(delta.id);
+    }
   }
   updateLists(input);
 
   for (const user of filterUsers) for (const { id } of core.devicesOfUser(user)) own.filters.add(id);
   for (const user of sshUsers) for (const { id } of core.devicesOfUser(user)) own.ssh.add(id);
   for (const id of primarySelves(input)) own.self.add(id);
-  const filters = withProfiles(core, own.filters, (profile) => intersects(profile.net.dst, net));
-  const sshSet = withProfiles(core, own.ssh, (profile) => intersects(profile.ssh.dst, ssh));
+  // Devices of others have neither filter nor SSH policy here.
+  for (const { id, before, after } of deltas) {
+    if (before === undefined || after?.input.external === undefined) continue;
+    own.filters.delete(id);
+    own.ssh.delete(id);
+  }
+  const guests = movedGuests(deltas, program.words.net);
+  const filters = withProfiles(
+    core,
+    own.filters,
+    (profile) =>
+      profile.external === undefined && (intersects(profile.net.dst, net) || meetsGuests(profile, guests)),
+  );
+  const sshSet = withProfiles(
+    core,
+    own.ssh,
+    (profile) => profile.external === undefined && intersects(profile.ssh.dst, ssh),
+  );
   const gone = deltas.some(({ before, after }) => before !== undefined && after === undefined);
   return {
     filters,
@@ -94,6 +113,46 @@ function collectLists({ before, after }: Delta, net: Bits, ssh: Bits): void {
     const owned = before?.user?.login === after?.user?.login && before?.user?.id === after?.user?.id;
     if (moved || !owned || before?.tags.length !== after?.tags.length) orInto(ssh, profile.ssh.listed);
   }
+}
+
+/** Rules in which guests take part otherwise than before, by the person whose guests they are. */
+function movedGuests(deltas: readonly Delta[], words: number): ReadonlyMap<number, Bits> {
+  const out = new Map<number, Bits>();
+  for (const { before, after } of deltas) {
+    const moved = before?.addressKey !== after?.addressKey;
+    const same = !moved && before?.profile.recipient === after?.profile.recipient;
+    for (const profile of [before?.profile, after?.profile]) {
+      if (profile?.external === undefined || profile.recipient === undefined) continue;
+      const bits = out.get(profile.recipient) ?? new Uint32Array(words);
+      out.set(profile.recipient, bits);
+      if (!same) orInto(bits, profile.net.src);
+      else differInto(bits, before?.profile.net.src ?? NO_BITS, after?.profile.net.src ?? NO_BITS);
+    }
+  }
+  return out;
+}
+
+/** Whether a device that is shared with others than before, or otherwise, meets other guests. */
+function metsDiffer(core: Core, before: DeviceState, after: DeviceState): boolean {
+  if (before.profile.sharing === after.profile.sharing) return false;
+  for (const profile of core.profiles().all) {
+    if (profile.external === undefined || profile.recipient === undefined) continue;
+    const is = reachesAcross(profile, after.profile);
+    if (reachesAcross(profile, before.profile) !== is) return true;
+    const exit = (state: DeviceState): boolean | undefined =>
+      state.profile.audience?.get(profile.recipient ?? 0);
+    if (is && after.exit && exit(before) !== exit(after)) return true;
+  }
+  return false;
+}
+
+function meetsGuests({ audience, net }: Profile, guests: ReadonlyMap<number, Bits>): boolean {
+  if (audience === undefined || guests.size === 0) return false;
+  for (const user of audience.keys()) {
+    const bits = guests.get(user);
+    if (bits !== undefined && intersects(net.dst, bits)) return true;
+  }
+  return false;
 }
 
 /** Rules whose literal sources leave out another set of failing addresses now. */
@@ -177,7 +236,9 @@ function compareOwn(before: DeviceState, after: DeviceState, own: OwnSets): void
   const moved = before.addressKey !== after.addressKey;
   const rerouted = before.routeKey !== after.routeKey || before.active !== after.active;
   const sameDst = equalBits(was.net.dst, is.net.dst) && was.dstNames === is.dstNames;
-  if (!sameDst || moved || rerouted || was.selfUser !== is.selfUser) own.filters.add(id);
+  if (!sameDst || moved || rerouted || was.selfUser !== is.selfUser) {
+    own.filters.add(id);
+  }
   const owner = before.user?.id === after.user?.id && before.user?.login === after.user?.login;
   if (!equalBits(was.ssh.dst, is.ssh.dst) || !owner || before.active !== after.active) own.ssh.add(id);
   if (moved || rerouted || !sameCaps(was, is)) own.self.add(id);
@@ -197,6 +258,7 @@ function sameStanding(before: DeviceState, after: DeviceState): boolean {
       equalBits(was.net.src, is.net.src) &&
       equalBits(was.net.dst, is.net.dst) &&
       was.selfUser === is.selfUser &&
+      was.sharing === is.sharing &&
       equalBits(was.self, is.self))
   );
 }
@@ -253,6 +315,8 @@ function looksDifferent(input: EffectsInput, { before, after }: Delta, profile: 
   if (was !== is) return true;
   if (!was || before === undefined || after === undefined) return false;
   if (before.addressKey !== after.addressKey || before.exit !== after.exit) return true;
+  // It may begin connections to the viewer, or only answer.
+  if (reachesAcross(before.profile, profile) !== reachesAcross(after.profile, profile)) return true;
   if (before !== after && !sameCaps(before.profile, after.profile)) return true;
   if (before.routes.length + after.routes.length === 0) return false;
   // Who carries a prefix for a rule with `via` depends on all its carriers, and those before are not known any more.

@@ -8,6 +8,7 @@ import { type Core, createCore, type Delta } from './core.ts';
 import type { DeviceState } from './device-state.ts';
 import { effectsOf } from './effects.ts';
 import { buildFilter, type FilterTemplate, filterTemplate } from './filter.ts';
+import { guestsOf, withGuests } from './guests.ts';
 import type { PacketFilter, PeerView, SelfView, SshPolicy } from './output.ts';
 import type { Profile } from './profile.ts';
 import type { Program } from './program.ts';
@@ -53,6 +54,7 @@ export interface EngineOptions {
 const EMPTY_FILTER: PacketFilter = { rules: [] };
 const EMPTY_SSH: SshPolicy = { rules: [] };
 const NOTHING: SelfView = { allowedIPs: [], primaryRoutes: [], capMap: {} };
+const UNSEEN: PeerView = { ...NOTHING, jailed: false };
 /** Filters kept for sharing by content; more than this many different ones are forgotten. */
 const MAX_SHARED = 4_096;
 
@@ -105,6 +107,8 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
       templates.set(state, template);
     }
     const { rules, key } = buildFilter(input, state, template);
+    const guests = state.profile.audience === undefined ? [] : guestsOf(core, state);
+    if (guests.length > 0) return { rules: withGuests(core, state, rules, guests) };
     if (rules.length === 0) return EMPTY_FILTER;
     if (template.personal) return { rules };
     // Only a filter without the device's own addresses can be equal to another device's.
@@ -174,7 +178,8 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     applyAll,
     filter(id) {
       const state = core.devices.get(id);
-      if (state === undefined || !state.active) return EMPTY_FILTER;
+      // What reaches a device of others is decided where it belongs.
+      if (state?.active !== true || state.input.external !== undefined) return EMPTY_FILTER;
       let filter = filters.get(id);
       if (filter === undefined) {
         filter = filterOf(state);
@@ -184,7 +189,7 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     },
     ssh(id) {
       const state = core.devices.get(id);
-      if (state === undefined || !state.active) return EMPTY_SSH;
+      if (state?.active !== true || state.input.external !== undefined) return EMPTY_SSH;
       // A device that no rule names as destination has only what its owner's own devices share: one object for them all.
       const owner = isZero(state.profile.ssh.dst) ? state.user?.id : undefined;
       let policy = owner === undefined ? sshPolicies.get(id) : sshOfUsers.get(owner);
@@ -211,7 +216,7 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     },
     view(viewer, peer) {
       const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];
-      return from === undefined || to === undefined ? NOTHING : views.view(from, to);
+      return from === undefined || to === undefined ? UNSEEN : views.view(from, to);
     },
     routes(viewer, peer) {
       const [from, to] = [core.devices.get(viewer), core.devices.get(peer)];

@@ -154,7 +154,7 @@ export function destinationTexts(
   switch (dst.kind) {
     case 'any':
       if (reach.kind === 'self') return own();
-      return device.wild && device.input.external !== true && reach.kind === 'anywhere'
+      return device.wild && device.input.external === undefined && reach.kind === 'anywhere'
         ? everythingOf(input, device)
         : [];
     case 'atom':

@@ -61,4 +61,6 @@ export interface PeerView {
   readonly allowedIPs: readonly string[];
   readonly primaryRoutes: readonly string[];
   readonly capMap: CapMap;
+  /** A device of another organization that may answer the viewer, and begin nothing. */
+  readonly jailed: boolean;
 }

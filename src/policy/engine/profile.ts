@@ -1,3 +1,4 @@
+import type { ExternalKind } from '../world.ts';
 import type { Bits } from './bits.ts';
 import type { CapMap } from './output.ts';
 
@@ -28,6 +29,13 @@ export interface Profile {
   readonly active: boolean;
   /** Clients behind gateways: sources of rules, and nobody's peers. */
   readonly clients: boolean;
+  /** For devices of other organizations, and what is shared with them (see DeviceInput). */
+  readonly external: ExternalKind | undefined;
+  readonly recipient: number | undefined;
+  /** Whether each may use it as an exit node. */
+  readonly audience: ReadonlyMap<number, boolean> | undefined;
+  /** Equal for equal parts in sharing. */
+  readonly sharing: string;
   readonly caps: CapMap;
   /** Keys of posture lists that the device fails. */
   readonly failed: ReadonlySet<string>;

@@ -1,3 +1,4 @@
+import type { DeviceInput } from '../world.ts';
 import { type Bits, isZero, orInto, removeFrom, setBit } from './bits.ts';
 import { capsOf } from './caps.ts';
 import type { CapMap } from './output.ts';
@@ -14,6 +15,9 @@ export interface ProfileTable {
   leave(profile: Profile, device: number): void;
 }
 
+const sharingOf = ({ external, recipient, audience = [] }: DeviceInput): string =>
+  `${external ?? ''}/${recipient ?? ''}/${audience.map(({ user, exit }) => `${user}${exit ? '!' : ''}`).join()}`;
+
 export function createProfileTable(
   program: Program,
   options: { readonly httpsEnabled: boolean },
@@ -24,6 +28,7 @@ export function createProfileTable(
 
   function build(key: string, device: Basics, traits: Traits, selfUser: number | undefined): Profile {
     const { net, ssh, attr } = program.words;
+    const { external, recipient, audience = [] } = device.input;
     const src: Bits = new Uint32Array(net);
     const listed: Bits = new Uint32Array(net);
     const dst: Bits = new Uint32Array(net);
@@ -33,7 +38,7 @@ export function createProfileTable(
     const attrs: Bits = new Uint32Array(attr);
     for (const { bits } of traits.src) {
       orInto(src, bits.netSrc);
-      orInto(listed, bits.netListed);
+      if (external === undefined) orInto(listed, bits.netListed);
       if (selfUser !== undefined) orInto(self, bits.self);
       orInto(sshSrc, bits.sshSrc);
       orInto(attrs, bits.attr);
@@ -63,6 +68,10 @@ export function createProfileTable(
       selfUser,
       active: device.active,
       clients: device.input.behind !== undefined,
+      external,
+      recipient,
+      audience: audience.length === 0 ? undefined : new Map(audience.map(({ user, exit }) => [user, exit])),
+      sharing: sharingOf(device.input),
       caps: internedCaps(attrs),
       failed: new Set(traits.failed.map((gate) => gate.spec.key)),
       members: new Set(),
@@ -84,7 +93,7 @@ export function createProfileTable(
     of(device, traits) {
       const selfUser = program.hasSelf ? device.user?.id : undefined;
       const standing = device.input.behind === undefined ? 'd' : 'c';
-      const key = `${device.active ? 1 : 0}${standing}|${traits.key}|${selfUser ?? ''}|${device.routeKey}`;
+      const key = `${device.active ? 1 : 0}${standing}|${traits.key}|${selfUser ?? ''}|${sharingOf(device.input)}|${device.routeKey}`;
       let profile = byKey.get(key);
       if (profile === undefined) {
         profile = build(key, device, traits, selfUser);

@@ -32,29 +32,30 @@ export function traitsOf(program: Program, device: Basics): Traits {
   if (!device.active) return NO_TRAITS;
   const src: Atom[] = [];
   const dst: Atom[] = [];
-  // What is shared in from elsewhere reaches in; its own organization decides what reaches it. A client behind a gateway is
-  // reached as a part of that gateway's routes.
-  const external = device.input.external === true;
-  const sourceOnly = external || device.input.behind !== undefined;
-  const both = (key: string): void => {
+  // A guest only reaches in; its own organization decides what reaches it. What is shared in is only reached.
+  const { external } = device.input;
+  const asSource = external !== 'shared-in';
+  // A client behind a gateway is reached as a part of that gateway's routes.
+  const asTarget = external !== 'guest' && device.input.behind === undefined;
+  for (const key of device.principals) {
     const atom = program.atoms.get(key);
-    if (atom === undefined) return;
-    src.push(atom);
-    if (!sourceOnly) dst.push(atom);
-  };
-  for (const key of device.principals) both(key);
-  if (device.wild || external) {
+    if (atom === undefined) continue;
+    if (asSource) src.push(atom);
+    if (asTarget) dst.push(atom);
+  }
+  if (device.wild && asSource) {
     pushAtom(program, DANGER_ATOM, src);
     pushAtom(program, ANY_ATOM, src);
   }
-  if (device.wild && !external) {
+  if (device.wild && asTarget) {
     pushAtom(program, ANY_ATOM, dst);
     if (device.exit) pushAtom(program, INTERNET_ATOM, dst);
   }
-  if (!sourceOnly) for (const network of device.networks) pushAtom(program, resolverAtom(network), dst);
-  addLiterals(program, device, src, sourceOnly ? [] : dst);
+  if (asTarget) for (const network of device.networks) pushAtom(program, resolverAtom(network), dst);
+  addLiterals(program, device, asSource ? src : [], asTarget ? dst : []);
   const via = program.viaUnits.filter((unit) => carries(unit.spec, device)).map((unit) => unit.slot);
-  const failed = program.gates.filter((gate) => !passes(gate, device.input));
+  // Nothing is known here of the state of others' devices: conditions are not asked of them.
+  const failed = external ? [] : program.gates.filter((gate) => !passes(gate, device.input));
   return { key: keyOf(src, dst, via, failed), src, dst, via, failed };
 }
 

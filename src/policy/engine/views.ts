@@ -4,7 +4,7 @@ import type { Core } from './core.ts';
 import type { DeviceState } from './device-state.ts';
 import type { PeerView, SelfView } from './output.ts';
 import { carriesFor, type RouteBits, routeBitsOf } from './route-views.ts';
-import { visible } from './visibility.ts';
+import { reachesAcross, visible } from './visibility.ts';
 import { primaryKey } from './world-state.ts';
 
 /** Who carries a prefix; a parameter, so that the time before a change can be asked about too. */
@@ -82,6 +82,7 @@ export function createViews(core: Core): Views {
         primary,
         firstWithTags: (tags: readonly string[]) => firstWithTags(peer, bits, tags, lookup),
       };
+      if (route.exit && peer.profile.audience !== undefined && isKeptFrom(viewer, peer)) continue;
       if (all.includes(route.text) || !carriesFor(core.program(), question)) continue;
       const taken = bits.rivals.some(
         ({ network, dst }) =>
@@ -94,6 +95,10 @@ export function createViews(core: Core): Views {
     return { all, primary: carried };
   }
 
+  /** A device of others is an exit node for those alone with whom it is shared as one. */
+  const isKeptFrom = (viewer: DeviceState, peer: DeviceState): boolean =>
+    peer.profile.external !== undefined && peer.profile.audience?.get(viewer.profile.recipient ?? 0) !== true;
+
   /** A device without IPv4 neither gets IPv4 addresses nor is given out with one. */
   const addressesFor = (viewer: DeviceState, device: DeviceState): string[] => {
     const noIPv4 = DISABLE_IPV4 in viewer.profile.caps || DISABLE_IPV4 in device.profile.caps;
@@ -104,12 +109,13 @@ export function createViews(core: Core): Views {
     const { all, primary } = seenRoutes(viewer, peer, primaryNow);
     const caps = peerCaps(peer.profile.caps, all.length > primary.length);
     const addresses = addressesFor(viewer, peer);
-    const key = `${addresses.join()}|${all.join()}|${primary.join()}|${Object.keys(caps).join()}`;
+    const jailed = peer.profile.external !== undefined && !reachesAcross(peer.profile, viewer.profile);
+    const key = `${jailed ? '!' : ''}${addresses.join()}|${all.join()}|${primary.join()}|${Object.keys(caps).join()}`;
     const own = interned.get(peer.id) ?? new Map<string, PeerView>();
     interned.set(peer.id, own);
     let view = own.get(key);
     if (view === undefined) {
-      view = { allowedIPs: [...addresses, ...all], primaryRoutes: primary, capMap: caps };
+      view = { allowedIPs: [...addresses, ...all], primaryRoutes: primary, capMap: caps, jailed };
       own.set(key, view);
     }
     return view;
@@ -130,7 +136,10 @@ export function createViews(core: Core): Views {
       return `${all.join()}|${primary.join()}`;
     },
     view(viewer, peer) {
-      const plain = peer.routes.length === 0 && !(DISABLE_IPV4 in viewer.profile.caps);
+      const plain =
+        peer.routes.length === 0 &&
+        peer.profile.external === undefined &&
+        !(DISABLE_IPV4 in viewer.profile.caps);
       if (!plain) return intern(viewer, peer);
       let view = plainViews.get(peer);
       if (view === undefined) {

@@ -158,7 +158,7 @@ function principalsOf(
   const normal =
     device.behind === undefined &&
     (device.class === 'normal' || world.settings.resourceOpening === 'as-file');
-  if (device.external === true) return ['autogroup:shared'];
+  if (device.external !== undefined) return externalPrincipals(index, device);
   if (user !== undefined) {
     const names = [`user:${user.login}`, `membership:${user.id}`, `domain:${domainOf(user.login)}`];
     names.push(...(index.groupsOfLogin.get(user.login) ?? []));
@@ -172,6 +172,16 @@ function principalsOf(
   if (device.owner.kind === 'service-account') names.push(`service-account:${device.owner.id}`);
   if (normal && device.tags.length > 0) names.push('autogroup:tagged');
   return names;
+}
+
+/** Who stands behind a device of others, and nothing of what they are there: no tag, no group, no role. */
+export function externalPrincipals(index: WorldIndex, { external, externalLogin }: DeviceInput): string[] {
+  const isGuest = external !== 'shared-in';
+  const named =
+    externalLogin === undefined
+      ? []
+      : [`user:${externalLogin}`, ...(isGuest ? (index.groupsOfLogin.get(externalLogin) ?? []) : [])];
+  return isGuest ? ['autogroup:shared', ...named] : named;
 }
 
 /** How the file spells a group of the model. */
@@ -203,15 +213,19 @@ export function serviceAddresses(world: WorldState, name: string): IpSet {
 /** Everything about a device that its profile follows from. */
 export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInput): Basics {
   const owner = input.owner.kind === 'membership' ? world.users.get(input.owner.id) : undefined;
-  const user = input.tags.length === 0 && input.external !== true ? owner : undefined;
+  const user = input.tags.length === 0 && input.external === undefined ? owner : undefined;
   const orphan =
     input.owner.kind === 'membership' && input.tags.length === 0 && !input.external && owner === undefined;
   // Whether a suspended owner's clients go on is settled before they get here.
   const cut = owner?.suspended === true && input.behind === undefined;
   const active = input.authorized && !cut && !orphan;
   const gateways = input.external ? [] : (index.gatewaysOfDevice.get(input.id) ?? []);
-  const external = input.external === true;
-  const routes = external ? [] : manualRoutes(input);
+  const external = input.external !== undefined;
+  // Of what is shared in, only the internet behind it is offered; of a guest, nothing.
+  const routes =
+    input.external === 'guest'
+      ? []
+      : manualRoutes(input).filter((route) => route.exit || input.external === undefined);
   for (const service of external ? [] : (index.servicesOfDevice.get(input.id) ?? [])) {
     for (const address of service.addresses) pushRoute(routes, address, 'service', 0);
   }

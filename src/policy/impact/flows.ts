@@ -103,7 +103,7 @@ function familiesOf(device: DeviceState, { slot, spec }: Unit): ReadonlySet<4 | 
   const whole =
     source.danger ||
     hasBit(device.profile.net.listed, slot) ||
-    (source.any && (device.wild || device.input.external === true));
+    (source.any && (device.wild || device.input.external !== undefined));
   const named = device.addresses.filter(({ addr }) => whole || setContains(source.literals, addr));
   return new Set(named.map(({ addr }) => addr.family));
 }
