@@ -4,8 +4,7 @@ import { isExpired } from '../domain/devices/key-expiry.ts';
 import { type IsSuspended, isEnabled, isExitPrefix } from '../domain/devices/routes.ts';
 import type { AttributeValue, Device } from '../domain/model/devices.ts';
 import { loginName } from '../domain/organizations/names.ts';
-import type { ExternalDevice } from '../domain/snapshot/external.ts';
-import type { DeviceFacts, Snapshot } from '../domain/snapshot/snapshot.ts';
+import type { DeviceFacts, ExternalDevice, Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { DeviceInput, DeviceOwner } from '../policy/index.ts';
 
 function ownerOf(device: Device): DeviceOwner {

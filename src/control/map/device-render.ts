@@ -5,8 +5,7 @@ import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { Device } from '../../domain/model/devices.ts';
 import type { Membership } from '../../domain/model/people.ts';
 import { deviceFqdn, loginName } from '../../domain/organizations/names.ts';
-import type { ExternalDevice } from '../../domain/snapshot/external.ts';
-import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { DeviceFacts, ExternalDevice, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { networkTag } from './connector-caps.ts';
 import type { PeerView } from './network-view.ts';
 

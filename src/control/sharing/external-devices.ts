@@ -5,8 +5,7 @@
 import type { EntityKind } from '../../domain/model/entities.ts';
 import type { Follower } from '../../domain/ports/follower.ts';
 import type { Change, Store } from '../../domain/ports/store.ts';
-import type { ExternalDevice } from '../../domain/snapshot/external.ts';
-import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { ExternalDevice, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { createExternalLink, type ExternalLink, type Wanted } from './external-link.ts';
 import { tidyShares } from './tidy-shares.ts';
 

@@ -21,7 +21,6 @@ import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
 import { createDeviceIndex } from './device-index.ts';
-import type { ExternalDevice } from './external.ts';
 
 /** Everything about one device. The parts are replaced, never changed. */
 export interface DeviceFacts {
@@ -32,6 +31,19 @@ export interface DeviceFacts {
   readonly tags: ReadonlySet<string>;
   readonly routes: ReadonlyMap<string, Route>;
   readonly attributes: ReadonlyMap<string, DeviceAttribute>;
+}
+
+/** A device of another organization, as an organization's snapshot holds it. */
+export interface ExternalDevice {
+  /** A guest belongs to somebody who accepted a device of this organization; `shared-in` is one that somebody here accepted. */
+  readonly kind: 'guest' | 'shared-in' | 'both';
+  readonly facts: DeviceFacts;
+  /** The organization that it belongs to. */
+  readonly home: Organization;
+  /** Whose it is; undefined when it is nobody's own. */
+  readonly person: Membership | undefined;
+  /** Who shared it, for one shared in. */
+  readonly sharer: Membership | undefined;
 }
 
 export interface Snapshot {
