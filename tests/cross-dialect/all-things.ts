@@ -1,4 +1,11 @@
-import { accessEdge, gateway, resource, securityPolicy } from './network-things.ts';
+import {
+  accessEdge,
+  externalClient,
+  gateway,
+  hostGateway,
+  resource,
+  securityPolicy,
+} from './network-things.ts';
 import {
   accessToken,
   invitation,
@@ -22,7 +29,9 @@ export const THINGS = [
   device,
   network,
   gateway,
+  hostGateway,
   resource,
   accessEdge,
+  externalClient,
   securityPolicy,
 ] as unknown as readonly Thing<unknown>[];

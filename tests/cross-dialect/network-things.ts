@@ -1,8 +1,8 @@
 /** Gateways, resources and accesses, down to the packets that they open. */
 import type { TestDevice } from '../client/index.ts';
 import { seed } from '../support/seeds.ts';
-import { expectText, payload, type Thing } from './things.ts';
-import { ABSENT, gid, type World } from './world.ts';
+import { expectText, payload, type Rows, type Thing } from './things.ts';
+import { ABSENT, gid, integerOf, nodeUuid, type World } from './world.ts';
 
 interface GatewayRef {
   readonly id: string;
@@ -25,6 +25,12 @@ const rowOf = async (world: World, device: TestDevice): Promise<number> => {
   return row.id;
 };
 
+/** A node of any network, as the Netmaker API lists it. */
+const nodeOf = async (world: World, gatewayId: string): Promise<unknown> => {
+  const nodes = (await world.ask('GET', '/api/nodes')) as Rows;
+  return nodes.find(({ id }) => id === nodeUuid('gateway', integerOf(gatewayId))) ?? ABSENT;
+};
+
 export const gateway: Thing<GatewayRef> = {
   word: 'gateway',
   create: {
@@ -34,7 +40,11 @@ export const gateway: Thing<GatewayRef> = {
     },
   },
   // It is there before its device.
-  created: { twingate: { state: 'DEAD_NO_HEARTBEAT', hostname: null }, tailscale: ABSENT },
+  created: {
+    twingate: { state: 'DEAD_NO_HEARTBEAT', hostname: null },
+    tailscale: ABSENT,
+    netmaker: ABSENT,
+  },
   steps: [
     {
       name: 'is joined by its device',
@@ -47,6 +57,7 @@ export const gateway: Thing<GatewayRef> = {
       shows: {
         twingate: { state: 'ALIVE', hostname: expectText(/^connector-/u) },
         tailscale: { user: 'tagged-devices', connectedToControl: true },
+        netmaker: { is_gw: true, status: 'online' },
       },
     },
     {
@@ -55,6 +66,7 @@ export const gateway: Thing<GatewayRef> = {
       shows: {
         twingate: { state: 'DEAD_NO_HEARTBEAT', hostname: null },
         tailscale: { user: 'tagged-devices' },
+        netmaker: { is_gw: true, status: 'offline' },
       },
     },
   ],
@@ -64,6 +76,7 @@ export const gateway: Thing<GatewayRef> = {
       const { it } = await world.gql('query($id: ID!) { it: connector(id: $id) { state hostname } }', { id });
       return it ?? ABSENT;
     },
+    netmaker: (world, { id }) => nodeOf(world, id),
     tailscale: async (world, { device }) => {
       if (device === undefined) return ABSENT;
       const answer = await world.call('GET', `/api/v2/device/${device.id}`);
@@ -72,7 +85,60 @@ export const gateway: Thing<GatewayRef> = {
   },
 };
 
-export const resource: Thing<{ readonly id: string }> = {
+interface HostGatewayRef {
+  readonly id: string;
+  /** By its slug. */
+  readonly network: string;
+}
+
+const makeHostGateway = async (world: World, name: string): Promise<HostGatewayRef> => {
+  const network = `${name}-host`;
+  const device = await world.device(`${name}-machine`);
+  await world.ask('POST', '/api/networks', { netid: network });
+  const host = nodeUuid('device', await rowOf(world, device));
+  await world.ask('POST', `/api/hosts/${host}/networks/${network}`);
+  const [node] = (await world.ask('GET', `/api/nodes/${network}`)) as Rows;
+  return { id: gid('Connector', integerOf(String(node?.id))), network };
+};
+
+/** A gateway that a device became which was there before. */
+export const hostGateway: Thing<HostGatewayRef> = {
+  word: 'gateway',
+  create: { netmaker: makeHostGateway },
+  created: {
+    twingate: { state: 'ALIVE', hostname: expectText(/-machine$/u) },
+    netmaker: { is_gw: true, status: 'online' },
+  },
+  steps: [],
+  remove: {
+    netmaker: async (world, { id, network: slug }) =>
+      void (await world.ask('DELETE', `/api/nodes/${slug}/${nodeUuid('gateway', integerOf(id))}/gateway`)),
+    twingate: async (world, { id }) => void (await payload(world, `connectorDelete(id: "${id}")`)),
+  },
+  read: {
+    twingate: async (world, { id }) => {
+      const { it } = await world.gql('query($id: ID!) { it: connector(id: $id) { state hostname } }', { id });
+      return it ?? ABSENT;
+    },
+    netmaker: (world, { id }) => nodeOf(world, id),
+  },
+};
+
+const egressOf = async (
+  world: World,
+  { id, network: slug }: ResourceRef,
+): Promise<Rows[number] | undefined> => {
+  const { Response } = (await world.ask('GET', `/api/v1/egress?network=${slug}`)) as { Response: Rows };
+  return Response.find((one) => one.id === nodeUuid('resource', integerOf(id)));
+};
+
+interface ResourceRef {
+  readonly id: string;
+  /** By its slug. */
+  readonly network: string;
+}
+
+export const resource: Thing<ResourceRef> = {
   word: 'resource',
   create: {
     twingate: async (world, name) => {
@@ -82,22 +148,40 @@ export const resource: Thing<{ readonly id: string }> = {
           world,
           `resourceCreate(name: "${name}", address: "10.7.0.0/24", remoteNetworkId: "${network}")`,
         ),
+        network: `${name}-net`,
       };
     },
+    netmaker: async (world, name) => {
+      const network = `${name}-net`;
+      await world.ask('POST', '/api/networks', { netid: network });
+      const body = { name, network, range: '10.7.0.0/24', nat: true };
+      const { Response } = (await world.ask('POST', '/api/v1/egress', body)) as { Response: { id: string } };
+      return { id: gid('Resource', integerOf(Response.id)), network };
+    },
   },
-  created: { twingate: { isActive: true, address: { type: 'IP' } } },
+  created: {
+    twingate: { isActive: true, address: { type: 'IP' } },
+    netmaker: { range: '10.7.0.0/24', status: true },
+  },
   steps: [
     {
       name: 'is switched off',
       by: {
         twingate: async (world, { id }) =>
           void (await payload(world, `resourceUpdate(id: "${id}", isActive: false)`)),
+        netmaker: async (world, ref) =>
+          void (await world.ask('PUT', '/api/v1/egress', { ...(await egressOf(world, ref)), status: false })),
       },
-      shows: { twingate: { isActive: false } },
+      shows: { twingate: { isActive: false }, netmaker: { status: false } },
     },
   ],
-  remove: { twingate: async (world, { id }) => void (await payload(world, `resourceDelete(id: "${id}")`)) },
+  remove: {
+    twingate: async (world, { id }) => void (await payload(world, `resourceDelete(id: "${id}")`)),
+    netmaker: async (world, { id }) =>
+      void (await world.ask('DELETE', `/api/v1/egress?id=${nodeUuid('resource', integerOf(id))}`)),
+  },
   read: {
+    netmaker: async (world, ref) => (await egressOf(world, ref)) ?? ABSENT,
     twingate: async (world, { id }) => {
       const { it } = await world.gql(
         'query($id: ID!) { it: resource(id: $id) { isActive address { type } } }',
@@ -114,6 +198,9 @@ interface AccessRef {
   readonly address: string;
   readonly gateway: TestDevice;
   readonly member: TestDevice;
+  /** The gateway's id, and who gets access. */
+  readonly connector: string;
+  readonly username: string;
 }
 
 const grant = (world: World, { resource: id, group }: AccessRef) =>
@@ -144,12 +231,13 @@ export const accessEdge: Thing<AccessRef> = {
         world,
         `resourceCreate(name: "${name}", address: "${address}", remoteNetworkId: "${network}")`,
       );
-      const ref = { resource: made, group, address, gateway: device, member: laptop };
+      const username = member.username;
+      const ref = { resource: made, group, address, gateway: device, member: laptop, connector, username };
       await grant(world, ref);
       return ref;
     },
   },
-  created: { twingate: { totalCount: 1 }, map: { routes: true } },
+  created: { twingate: { totalCount: 1 }, netmaker: { platform_role_id: 'admin' }, map: { routes: true } },
   steps: [
     {
       name: 'closes with its resource',
@@ -157,7 +245,7 @@ export const accessEdge: Thing<AccessRef> = {
         twingate: async (world, { resource: id }) =>
           void (await payload(world, `resourceUpdate(id: "${id}", isActive: false)`)),
       },
-      shows: { twingate: { totalCount: 1 }, map: ABSENT },
+      shows: { twingate: { totalCount: 1 }, netmaker: ABSENT, map: ABSENT },
     },
     {
       name: 'opens with it again',
@@ -165,7 +253,11 @@ export const accessEdge: Thing<AccessRef> = {
         twingate: async (world, { resource: id }) =>
           void (await payload(world, `resourceUpdate(id: "${id}", isActive: true)`)),
       },
-      shows: { twingate: { totalCount: 1 }, map: { routes: true } },
+      shows: {
+        twingate: { totalCount: 1 },
+        netmaker: { platform_role_id: 'admin' },
+        map: { routes: true },
+      },
     },
   ],
   remove: {
@@ -178,6 +270,12 @@ export const accessEdge: Thing<AccessRef> = {
         id,
       });
       return it.access.totalCount === 0 ? ABSENT : it.access;
+    },
+    // Among the users of the gateway that leads there.
+    netmaker: async (world, { connector, username }) => {
+      const node = nodeUuid('gateway', integerOf(connector));
+      const { users } = (await world.ask('GET', `/api/users/ingress/${node}`)) as { users: Rows | null };
+      return users?.find((user) => user.username === username) ?? ABSENT;
     },
     map: async (_world, { member, gateway: device, address }) => {
       const peer = [...member.netmap().peers.values()].find(({ Key }) => Key === device.nodeKey());
@@ -228,6 +326,73 @@ export const securityPolicy: Thing<{ readonly id: string }> = {
         { id },
       );
       return it ?? ABSENT;
+    },
+  },
+};
+
+interface ClientRef {
+  readonly clientid: string;
+  readonly network: string;
+  readonly owner: { readonly id: number; readonly nano: string; readonly username: string };
+}
+
+/** A plain WireGuard client is shown by one dialect alone, and follows its owner in all. */
+export const externalClient: Thing<ClientRef> = {
+  word: 'external client',
+  create: {
+    netmaker: async (world, name) => {
+      const label = name.replaceAll(' ', '-');
+      const { id, network: slug } = await makeHostGateway(world, label);
+      const { member, token } = await world.member('device-user', label);
+      await world.ask('PUT', `/api/v1/users/add_network_user?username=${member.username}&network_id=${slug}`);
+      const path = `/api/extclients/${slug}/${nodeUuid('gateway', integerOf(id))}`;
+      const answer = await world.call('POST', path, { clientid: label.slice(-32) }, token);
+      if (answer.status !== 200) throw new Error(answer.text);
+      const owner = { id: member.id, nano: member.nano, username: member.username };
+      return { clientid: String(answer.json().clientid), network: slug, owner };
+    },
+  },
+  created: { netmaker: { enabled: true, ownerid: expectText(/@acme\.test$/u) } },
+  steps: [
+    {
+      name: 'is switched off with its owner',
+      by: {
+        netmaker: async (world, { owner }) =>
+          void (await world.ask('POST', `/api/users/${owner.username}/disable?force_disable_configs=true`)),
+        tailscale: async (world, { owner }) =>
+          void (await world.ask('POST', `/api/v2/users/${owner.id}/suspend`)),
+        twingate: async (world, { owner }) =>
+          void (await payload(world, `userDetailsUpdate(id: "${gid('User', owner.id)}", state: DISABLED)`)),
+        keycard: async (world, { owner }) => {
+          const path = `/organizations/acme/users/${owner.nano}`;
+          const answer = await world.call('PATCH', path, { status: 'disabled' });
+          if (answer.status !== 200) throw new Error(answer.text);
+        },
+      },
+      shows: { netmaker: { enabled: false } },
+    },
+    {
+      name: 'is back with its owner',
+      by: {
+        netmaker: async (world, { owner }) =>
+          void (await world.ask('POST', `/api/users/${owner.username}/enable`)),
+        tailscale: async (world, { owner }) =>
+          void (await world.ask('POST', `/api/v2/users/${owner.id}/restore`)),
+      },
+      shows: { netmaker: { enabled: true } },
+    },
+  ],
+  remove: {
+    netmaker: async (world, { clientid, network: slug }) =>
+      void (await world.ask('DELETE', `/api/extclients/${slug}/${clientid}`)),
+    tailscale: async (world, { owner }) => void (await world.ask('POST', `/api/v2/users/${owner.id}/delete`)),
+    twingate: async (world, { owner }) =>
+      void (await payload(world, `userDelete(id: "${gid('User', owner.id)}")`)),
+  },
+  read: {
+    netmaker: async (world, { clientid }) => {
+      const clients = (await world.ask('GET', '/api/extclients')) as Rows;
+      return clients.find((client) => client.clientid === clientid) ?? ABSENT;
     },
   },
 };

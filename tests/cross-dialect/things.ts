@@ -3,7 +3,7 @@ import type { TestDevice } from '../client/index.ts';
 import { uuidOf } from '../compat/netmaker/calls.ts';
 import { BY_TEST } from '../support/seeds.ts';
 import type { Dialect, Word } from './vocabulary.ts';
-import { ABSENT, gid, type World } from './world.ts';
+import { ABSENT, gid, integerOf, nodeUuid, type World } from './world.ts';
 
 /** `domain` stands for what no dialect can do yet: it writes through the store. */
 export type Writer = Dialect | 'domain' | 'control';
@@ -320,8 +320,15 @@ export const network: Thing<{ readonly id: string }> = {
       );
       return entity;
     },
+    netmaker: async (world, name) => {
+      const made = (await world.ask('POST', '/api/networks', { netid: name })) as { id: string };
+      return { id: gid('RemoteNetwork', integerOf(made.id)) };
+    },
   },
-  created: { twingate: { isActive: true, location: 'AWS', networkType: 'REGULAR' } },
+  created: {
+    twingate: { isActive: true, networkType: 'REGULAR' },
+    netmaker: { netid: expectText(/^network\d+$/u) },
+  },
   steps: [
     {
       name: 'is switched off',
@@ -334,8 +341,17 @@ export const network: Thing<{ readonly id: string }> = {
   ],
   remove: {
     twingate: async (world, { id }) => void (await payload(world, `remoteNetworkDelete(id: "${id}")`)),
+    netmaker: async (world, { id }) => {
+      const networks = (await world.ask('GET', '/api/networks')) as Rows;
+      const found = networks.find((one) => one.id === nodeUuid('network', integerOf(id)));
+      await world.ask('DELETE', `/api/networks/${found?.netid}`);
+    },
   },
   read: {
+    netmaker: async (world, { id }) => {
+      const networks = (await world.ask('GET', '/api/networks')) as Rows;
+      return networks.find((one) => one.id === nodeUuid('network', integerOf(id))) ?? ABSENT;
+    },
     twingate: async (world, { id }) => {
       const { remoteNetwork } = await world.gql(
         'query($id: ID!) { remoteNetwork(id: $id) { name isActive location networkType } }',
@@ -369,6 +385,7 @@ export const device: Thing<DeviceRef> = {
   created: {
     tailscale: { authorized: true, user: 'owner@acme.test' },
     twingate: { activeState: 'ACTIVE', user: { email: 'owner@acme.test' } },
+    netmaker: { status: 'online', nodes: [] },
     map: { online: true },
   },
   steps: [
@@ -381,6 +398,7 @@ export const device: Thing<DeviceRef> = {
       shows: {
         tailscale: { name: expectText(/^renamed-\d+\./u) },
         twingate: { name: expectText(/^renamed-\d+$/u) },
+        netmaker: { name: expectText(/^renamed-\d+$/u) },
         map: { name: expectText(/^renamed-\d+\./u) },
       },
     },
@@ -413,6 +431,10 @@ export const device: Thing<DeviceRef> = {
         { id: gid('Device', id) },
       );
       return found ?? ABSENT;
+    },
+    netmaker: async (world, { id }) => {
+      const hosts = (await world.ask('GET', '/api/hosts')) as Rows;
+      return hosts.find((host) => host.id === nodeUuid('device', id)) ?? ABSENT;
     },
     map: async (_world, { device: shown, watcher }) => {
       const peer = [...watcher.netmap().peers.values()].find(({ Key }) => Key === shown.nodeKey());

@@ -107,15 +107,8 @@ export const NOT_BUILT: Partial<Record<Word, Partial<Record<Dialect, string>>>> 
   'device invite': { tailscale: NO_WRITES },
   'service account': { tailscale: 'it shows there by its keys alone' },
   credential: { keycard: 'its credentials join no devices' },
-  device: { netmaker: 'hosts are not built' },
-  network: { netmaker: 'networks are not built' },
-  gateway: { netmaker: 'gateways are not built' },
-  resource: { tailscale: 'managed routes are not shown yet', netmaker: 'egress is not built' },
-  'access edge': {
-    tailscale: 'edges are never in the policy file',
-    netmaker: 'network roles are not written yet',
-  },
-  'external client': { netmaker: NO_WRITES },
+  resource: { tailscale: 'managed routes are not shown yet' },
+  'access edge': { tailscale: 'edges are never in the policy file' },
   policy: {
     tailscale: 'read by its own tests',
     netmaker: NO_WRITES,

@@ -120,5 +120,17 @@ export async function createWorld(engine: EngineName): Promise<World> {
 
 export const gid = (type: string, id: number): string => Buffer.from(`${type}:${id}`).toString('base64');
 
+/** An id as the Netmaker API shows it: "hold", the number of the kind, the integer. */
+export const nodeUuid = (kind: 'device' | 'gateway' | 'network' | 'resource', id: number): string => {
+  const digits = id.toString(16).padStart(14, '0');
+  const code = { device: '04', gateway: '05', network: '06', resource: '0a' }[kind];
+  return `686f6c64-00${code}-8000-80${digits.slice(0, 2)}-${digits.slice(2)}`;
+};
+/** The integer in either form of an id. */
+export const integerOf = (text: string): number =>
+  text.startsWith('686f6c64-')
+    ? Number.parseInt(`${text.slice(21, 23)}${text.slice(24)}`, 16)
+    : Number(Buffer.from(text, 'base64').toString().split(':')[1]);
+
 /** Marks a thing that a dialect does not show. */
 export const ABSENT = 'absent';

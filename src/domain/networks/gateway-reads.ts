@@ -1,4 +1,4 @@
-/** Gateways that have a device, with what is shown beside them. */
+/** Gateways that have, or had, a device, with what is shown beside them. */
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { formatPrefix, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
@@ -58,7 +58,7 @@ export function createGatewayReads({
     gateways: readonly Gateway[],
     of: readonly Network[],
   ): Promise<GatewayView[]> => {
-    const bound = gateways.filter(isBound);
+    const bound = gateways.filter(({ device }) => device !== null);
     const ids = bound.map(({ id }) => id);
     const devices = bound.flatMap(({ device }) => device ?? []);
     const [rows, addresses, presence, agents, live, looks, routes, resources] = await Promise.all([
@@ -96,9 +96,10 @@ export function createGatewayReads({
           network,
           device,
           deviceAddresses: held.map(({ ip }) => ip),
-          deviceOnline: seen?.online ?? false,
+          // One whose tokens have been renewed waits for its device to come with the new ones.
+          deviceOnline: isBound(gateway) && (seen?.online ?? false),
           agent: agents.find((row) => row.gateway === gateway.id),
-          agentOnline: heard !== null && now - heard < AGENT_SILENT_MS,
+          agentOnline: isBound(gateway) && heard !== null && now - heard < AGENT_SILENT_MS,
           lastSeen: Math.max(heard ?? 0, seen?.lastSeen ?? 0) || null,
           ranges: [...new Set([...ofResources, ...enabled.filter((prefix) => !isExitPrefix(prefix))])],
           internet: enabled.some(isExitPrefix),
