@@ -205,7 +205,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   parts.replica.onRegained?.(assertPresence);
 
   return {
-    gateways: createGatewayFeed({ hub: hubs.of }),
+    gateways: createGatewayFeed({ hub: hubs.of, onError }),
     handleUpgrade: transport.handleUpgrade,
     keyResponse: (capver) => transport.keyResponse(capver),
     stats: () => ({

@@ -16,13 +16,14 @@ const GATHER_MS = 10;
 export interface GatewayFeedParts {
   /** The live side of an organization; undefined when there is none of that id. */
   readonly hub: (org: number) => Promise<OrganizationHub | undefined>;
+  readonly onError: (error: unknown) => void;
 }
 
-export const createGatewayFeed = ({ hub: hubOf }: GatewayFeedParts): GatewayFeed => ({
+export const createGatewayFeed = ({ hub: hubOf, onError }: GatewayFeedParts): GatewayFeed => ({
   follow: async ({ org, id, credential }, follower) => {
     const hub = await hubOf(org);
     if (hub === undefined || !hub.snapshot.table('gateway').has(String(id))) return undefined;
-    return followGateway(hub, id, credential, follower);
+    return followGateway(hub, id, credential, follower, onError);
   },
 });
 
@@ -35,6 +36,7 @@ function followGateway(
   id: number,
   credential: number,
   follower: GatewayFollower,
+  onError: (error: unknown) => void,
 ): () => void {
   const own = new Set<number>();
   const told = new Map<number, Told>();
@@ -53,8 +55,18 @@ function followGateway(
     return network === undefined ? [] : gatewayAddresses(network);
   };
 
+  /** What cannot be told ends the following: half of a change must not stand. */
   const tell = (kind: 'state' | 'change'): void => {
     timer = undefined;
+    try {
+      tellNow(kind);
+    } catch (error) {
+      onError(error);
+      end();
+    }
+  };
+
+  const tellNow = (kind: 'state' | 'change'): void => {
     const row = gateway();
     if (row === undefined) {
       end();

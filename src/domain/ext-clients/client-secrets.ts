@@ -22,11 +22,17 @@ export interface ClientSecrets {
   readonly presharedKey: string | undefined;
 }
 
-export const openSecrets = (
+/** Undefined where there is none. */
+export const openPresharedKey = (
   sealer: Sealer,
-  { org, id, privateKeySealed, presharedKeySealed }: ExtClient,
-): ClientSecrets => ({
-  privateKey: privateKeySealed === null ? undefined : sealer.open(privateKeySealed, privateKeyPlace(org, id)),
-  presharedKey:
-    presharedKeySealed === null ? undefined : sealer.open(presharedKeySealed, presharedKeyPlace(org, id)),
+  { org, id, presharedKeySealed }: Pick<ExtClient, 'org' | 'id' | 'presharedKeySealed'>,
+): string | undefined =>
+  presharedKeySealed === null ? undefined : sealer.open(presharedKeySealed, presharedKeyPlace(org, id));
+
+export const openSecrets = (sealer: Sealer, client: ExtClient): ClientSecrets => ({
+  privateKey:
+    client.privateKeySealed === null
+      ? undefined
+      : sealer.open(client.privateKeySealed, privateKeyPlace(client.org, client.id)),
+  presharedKey: openPresharedKey(sealer, client),
 });

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Actor } from '../../../domain/access/actor.ts';
-import { openSecrets } from '../../../domain/ext-clients/client-secrets.ts';
+import { openPresharedKey } from '../../../domain/ext-clients/client-secrets.ts';
 import { decodeDecimalId } from '../../../domain/ids/external-id.ts';
 import { decodeUuid } from '../../../domain/ids/uuid8.ts';
 import type { AgentIdentity, GatewayAgentService } from '../../../domain/networks/gateway-agent-service.ts';
@@ -80,7 +80,7 @@ export function gatewayOperations({ agents, feed, sealer }: GatewayOperationsPar
     id: client.id,
     name: client.clientId,
     public_key: client.publicKey,
-    preshared_key: openSecrets(sealer, client).presharedKey ?? null,
+    preshared_key: openPresharedKey(sealer, client) ?? null,
     allowed_ips: allowedIps,
     rules: rules.map(({ to, protocols, ports }) => ({
       to,
