@@ -185,6 +185,61 @@ describe('a network role', () => {
   });
 });
 
+describe('a plain client behind a gateway', () => {
+  const client = (parts: Partial<DeviceInput> = {}) =>
+    device(90, {
+      owner: { kind: 'membership', id: BOB },
+      addresses: ['198.18.0.2', 'fd48:4f44::2'],
+      class: 'edge-only',
+      behind: 52,
+      ...parts,
+    });
+  const sources = () => engine.filter(52).rules.flatMap(({ SrcIPs }) => SrcIPs);
+
+  it('reaches what its owner reaches through the gateway, as a source of the gateway’s filter', () => {
+    addEdge();
+    const changes = engine.apply({ kind: 'device', device: client() });
+    expect([...changes.filters]).toEqual([52]);
+    expect(sources()).toEqual(['100.64.0.12', '198.18.0.2', 'fd48:4f44::2']);
+    engine.apply({ kind: 'edge-removed', id: EDGE });
+    expect(sources()).toEqual([]);
+  });
+
+  it('is nobody’s peer, and nothing of the file’s wildcards', () => {
+    engine.apply({ kind: 'device', device: client() });
+    for (const id of [11, 12, 52]) expect(engine.peers(id)).not.toContain(90);
+    expect(engine.peers(90)).toEqual([]);
+    expect(engine.filter(11).rules.flatMap(({ SrcIPs }) => SrcIPs)).not.toContain('198.18.0.2');
+    engine.apply({
+      kind: 'settings',
+      settings: { domains: [], resourceOpening: 'as-file', edgeOnlyBlocks: [], httpsEnabled: false },
+    });
+    expect(engine.filter(11).rules.flatMap(({ SrcIPs }) => SrcIPs)).not.toContain('198.18.0.2');
+  });
+
+  it('fails conditions on the device, of which nothing is known', () => {
+    const conditions = ["node:os == 'linux'"];
+    engine.apply({
+      kind: 'edge',
+      edge: { id: EDGE, resource: RESOURCE, principal: { kind: 'group', id: OPS }, conditions },
+    });
+    engine.apply({ kind: 'device', device: client() });
+    expect(sources()).toEqual([]);
+  });
+
+  it('goes on while its owner is suspended only as long as it is said to', () => {
+    addEdge();
+    engine.apply({ kind: 'device', device: client() });
+    engine.apply({
+      kind: 'user',
+      user: { id: BOB, login: 'bob@acme.test', role: 'member', suspended: true },
+    });
+    expect(sources()).toEqual(['198.18.0.2', 'fd48:4f44::2']);
+    engine.apply({ kind: 'device', device: client({ authorized: false }) });
+    expect(sources()).toEqual([]);
+  });
+});
+
 describe('the wildcards of the file', () => {
   it('cover neither edge-only devices nor resources, and leave the addresses of such devices out', () => {
     addEdge();
