@@ -18,6 +18,7 @@ import { createJoinPolicy } from '../../../src/effective-policy/join-policy.ts';
 import { createPolicyChecker } from '../../../src/effective-policy/policy-checker.ts';
 import { systemRandom } from '../../../src/kernel/random.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
+import { createResponseCheck } from './response-check.ts';
 
 /** What the addresses of a test's own world answer; everything else is not reached. */
 export type Internet = Map<string, string>;
@@ -67,6 +68,7 @@ export const tailscaleParts = (
 export const tailscaleDialect =
   (checker?: PolicyChecker, internet?: Internet, creators?: OrganizationCreators, awsRoles?: AwsRoles) =>
   (parts: ApiParts): FastifyPluginAsync[] => [
+    createResponseCheck().plugin,
     createTailscaleApi(tailscaleParts(parts, checker, internet, creators, awsRoles)),
   ];
 
