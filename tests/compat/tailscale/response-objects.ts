@@ -130,9 +130,10 @@ export const settings = z.strictObject({
 
 /** [3.3] */
 const tailnet = { id: text, displayName: text, orgId: text, dnsName: text, createdAt: time };
+/** `nextCursor` is our own: where a page ended. */
 export const tailnets = z.strictObject({
   tailnets: z.array(z.strictObject(tailnet)),
-  cursor: text.optional(),
+  nextCursor: text.optional(),
 });
 export const madeTailnet = z.strictObject({
   ...tailnet,
