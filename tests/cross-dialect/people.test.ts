@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { fromJwt } from '../../src/api/netmaker/session-token.ts';
 import type { Membership, Role } from '../../src/domain/model/people.ts';
+import { setPassword } from '../compat/netmaker/support.ts';
 import { ENGINES } from '../support/api-server.ts';
 import { DIALECTS, ROLE_WORDS } from './vocabulary.ts';
 import { createWorld, gid, type World } from './world.ts';
@@ -26,6 +28,23 @@ const ENTRANCES: Readonly<Record<string, (world: World, token: string) => Promis
   keycard: async ({ call }, token) =>
     (await call('GET', '/organizations/acme/users', undefined, token)).status,
 };
+
+const PASSWORD = 'a right password';
+/** A session that a password opened, as the credential that its JWT stands for. */
+async function sessionOf({ api }: World, member: Membership): Promise<string> {
+  await setPassword(api, member, PASSWORD);
+  const answer = await api.call('POST', '/api/users/adm/authenticate', {
+    token: null,
+    headers: { 'x-tenant-id': 'acme' },
+    body: { username: member.username, password: PASSWORD },
+  });
+  return fromJwt(answer.json<{ Response: { AuthToken: string } }>().Response.AuthToken);
+}
+async function personalTokenOf({ ask }: World, { username }: Membership): Promise<string> {
+  const body = { name: 'program', user_name: username };
+  const made = (await ask('POST', '/api/v1/users/access_token', body)) as { Response: { AuthToken: string } };
+  return fromJwt(made.Response.AuthToken);
+}
 
 describe.each(ENGINES)('people and their credentials in four dialects on %s', (engine) => {
   let world: World;
@@ -131,11 +150,22 @@ describe.each(ENGINES)('people and their credentials in four dialects on %s', (e
       const watcher = await world.device(`watcher-${by}`);
       const sees = () => [...watcher.netmap().peers.values()].some(({ Key }) => Key === device.nodeKey());
       await vi.waitFor(() => expect(sees()).toBe(true), { timeout: 5_000 });
+      const session = await sessionOf(world, member);
+      const personal = await personalTokenOf(world, member);
+      for (const held of [token, session, personal]) {
+        for (const [name, status] of Object.entries(ENTRANCES))
+          expect([name, await status(world, held)]).toEqual([name, 200]);
+      }
+      const begin = performance.now();
       await SUSPENDERS[by]?.(member.id);
-      for (const [name, status] of Object.entries(ENTRANCES))
-        expect([name, await status(world, token)]).toEqual([name, 401]);
+      for (const held of [token, session, personal]) {
+        for (const [name, status] of Object.entries(ENTRANCES))
+          expect([name, await status(world, held)]).toEqual([name, 401]);
+      }
       await vi.waitFor(() => expect(sees()).toBe(false), { timeout: 5_000 });
       await vi.waitFor(() => expect(device.netmap().peers.size).toBe(0), { timeout: 5_000 });
+      // A second, at five times its value.
+      expect(performance.now() - begin).toBeLessThan(5_000);
     },
   );
 

@@ -121,7 +121,23 @@ const serverSettings = (settings: Settings): Record<string, unknown> => ({
   audit_logs_retention_period: 0,
 });
 
+/** Of these there is nothing to show: keys that join hosts are made where hosts are, and access is not by tags or rules. */
+const NOTHING: readonly { readonly name: string; readonly answer: unknown }[] = [
+  { name: 'enrollment-keys', answer: [] },
+  { name: 'tags', answer: envelope('fetched tags', []) },
+  { name: 'acls', answer: envelope('fetched acls', []) },
+];
+
 export const serverOperations = ({ services }: NetmakerApiParts): Operation[] => [
+  ...NOTHING.map(
+    ({ name, answer }): Operation => ({
+      id: `netmaker.${name}`,
+      method: 'GET',
+      path: `/api/v1/${name}`,
+      requires: 'networks:read',
+      handle: async () => answer,
+    }),
+  ),
   {
     id: 'netmaker.server.status',
     method: 'GET',

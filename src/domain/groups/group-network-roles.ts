@@ -2,6 +2,7 @@
 import { AppError } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { authorize, decide } from '../access/authorize.ts';
+import { membersOfGroups, removeLostClients } from '../ext-clients/lost-clients.ts';
 import type { Group } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
 import { administrates } from './network-access.ts';
@@ -64,6 +65,7 @@ export async function setNetworkRoles(
   }
   for (const held of added) await tx.insert('groupNetworkRole', { org, group, ...held });
   if (added.length === 0 && removed.length === 0) return;
+  if (removed.length > 0) await removeLostClients(tx, org, await membersOfGroups(tx, org, [group]));
   tx.audit(org, {
     verb: 'update',
     objectKind: 'group',

@@ -10,6 +10,7 @@ import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
+import { removeLostClients } from '../ext-clients/lost-clients.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group } from '../model/people.ts';
 import { findEdges, insertEdge, PLAIN_TERMS, policedEdges, removeEdge } from '../networks/edges.ts';
@@ -182,6 +183,7 @@ async function changeMembers(tx: Tx, actor: Actor, group: Group, change: ListCha
   );
   for (const membership of removed) await tx.remove('groupMember', org, { group: id, membership });
   await revokePersonalTokens(tx, org, [...added, ...removed]);
+  await removeLostClients(tx, org, removed);
   audit(tx, group, 'update', { field: 'members', before: { removed }, after: { added } });
 }
 

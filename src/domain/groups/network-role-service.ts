@@ -7,6 +7,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { isSameRow } from '../directory/same-row.ts';
+import { membersOfGroups, removeLostClients } from '../ext-clients/lost-clients.ts';
 import { encodeUuid } from '../ids/uuid8.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { NetworkRole, RoleAccess } from '../model/people.ts';
@@ -142,6 +143,7 @@ export function createNetworkRoleService({ store }: { readonly store: Store }): 
             audit(tx, role, 'update', { field: 'metaData' });
           }
         }
+        if (!isSameRow(role, after)) await removeLostClients(tx, org, await holdersOf(tx, role));
         if (!isSameRow(role, after)) audit(tx, role, 'update', { before: role, after: wanted });
         return after;
       });
@@ -152,11 +154,23 @@ export function createNetworkRoleService({ store }: { readonly store: Store }): 
       await store.write(contextOf(actor, origin), async (tx) => {
         const role = await custom(tx, actor.org, key, 'delete');
         authorizeAccess(actor, role);
+        const holders = await holdersOf(tx, role);
         await removeRoleRows(tx, role);
+        await removeLostClients(tx, actor.org, holders);
         audit(tx, role, 'delete');
       });
     },
   };
+}
+
+/** The members of the groups that hold a role. */
+async function holdersOf(tx: Tx, { org, id }: NetworkRole): Promise<number[]> {
+  const held = await tx.find('groupNetworkRole', org, { networkRole: id });
+  return membersOfGroups(
+    tx,
+    org,
+    held.map(({ group }) => group),
+  );
 }
 
 function audit(

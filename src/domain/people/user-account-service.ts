@@ -13,6 +13,7 @@ import { authorize } from '../access/authorize.ts';
 import { requireSelf } from '../access/self.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
+import { removeLostClients } from '../ext-clients/lost-clients.ts';
 import { type GroupRef, resolveGroups } from '../groups/network-groups.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
@@ -205,7 +206,10 @@ export function createUserAccountService({
           });
         }
         // Personal access tokens were given for what their owner was then.
-        if (role !== undefined || regrouped) await revoke(tx, member, ['pat']);
+        if (role !== undefined || regrouped) {
+          await revoke(tx, member, ['pat']);
+          await removeLostClients(tx, actor.org, [id]);
+        }
         return after;
       });
     },

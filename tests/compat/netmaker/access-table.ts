@@ -43,6 +43,9 @@ export const ACCESS: readonly AccessLine[] = [
 
   { operation: 'GET /api/server/getconfig', who: EVERYBODY },
   { operation: 'GET /api/server/settings', who: EVERYBODY },
+  { operation: 'GET /api/v1/enrollment-keys', who: READERS },
+  { operation: 'GET /api/v1/tags', who: READERS },
+  { operation: 'GET /api/v1/acls', who: READERS },
   { operation: 'GET /api/server/getserverinfo', who: READERS },
   { operation: 'GET /api/server/usage', who: READERS },
 

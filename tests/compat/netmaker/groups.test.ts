@@ -12,6 +12,7 @@ import {
   uuidOf,
   type Wire,
 } from './calls.ts';
+import { makeGateway } from './gateway-world.ts';
 import { createNetmakerServer } from './support.ts';
 
 describe.each(ENGINES)('Netmaker user groups on %s', (engine) => {
@@ -244,6 +245,82 @@ describe.each(ENGINES)('Netmaker user groups on %s', (engine) => {
     expect((await call('PUT', '/api/users/bert@acme.test', body, token)).status).toBe(403);
     expect(await groupsOf('bert')).toEqual([]);
     expect((await call('PUT', '/api/users/bert@acme.test', body)).status).toBe(200);
+  });
+
+  describe('external clients of members', () => {
+    const clients = async () =>
+      ((await call('GET', '/api/extclients')).body as Wire[]).map((one) => one.ownerid);
+    let node: string;
+    let group: Wire & { id: string };
+    let role: Wire & { id: string };
+    let token: string;
+    beforeAll(async () => {
+      ({ node } = await makeGateway(api, call, acmeOf(api), 'office'));
+      role = await responseOf(
+        call('POST', '/api/v1/users/role', {
+          name: 'Office VPN',
+          network_id: 'office',
+          network_level_access: { remote_access_gw: { all_remote_access_gw: { vpn_access: true } } },
+        }),
+      );
+      group = await made({ name: 'Office', network_roles: { office: { [role.id]: {} } } });
+      const [anna] = await api.store.find('membership', api.organization.id, {
+        usernameKey: 'anna@acme.test',
+      });
+      token = await api.createToken(acmeOf(api), anna ?? api.owner, ['all']);
+    });
+    const connect = async () => {
+      const member = { username: 'anna@acme.test', user_group_ids: { [group.id]: {} } };
+      await call('PUT', '/api/users/anna@acme.test', member);
+      expect((await call('POST', `/api/extclients/office/${node}`, {}, token)).status).toBe(200);
+      expect(await clients()).toContain('anna@acme.test');
+    };
+    const ends: readonly (readonly [string, () => Promise<unknown>])[] = [
+      [
+        'are put out',
+        () => call('PUT', '/api/users/anna@acme.test', { username: 'anna@acme.test', user_group_ids: {} }),
+      ],
+      [
+        'have a group that loses its role',
+        () => call('PUT', '/api/v1/users/group', { id: group.id, network_roles: {} }),
+      ],
+      [
+        'hold a role that opens nothing any more',
+        () =>
+          call('PUT', '/api/v1/users/role', {
+            id: role.id,
+            network_id: 'office',
+            network_level_access: { host: { all_host: { read: true } } },
+          }),
+      ],
+    ];
+    test.each(ends)('go when their owners %s', async (_what, end) => {
+      await call('PUT', '/api/v1/users/role', {
+        id: role.id,
+        network_id: 'office',
+        network_level_access: { remote_access_gw: { all_remote_access_gw: { vpn_access: true } } },
+      });
+      await call('PUT', '/api/v1/users/group', {
+        id: group.id,
+        network_roles: { office: { [role.id]: {} } },
+      });
+      await connect();
+      await call('PUT', '/api/v1/users/group', { id: group.id, meta_data: 'nothing of access' });
+      expect(await clients()).toContain('anna@acme.test');
+      await end();
+      expect(await clients()).not.toContain('anna@acme.test');
+    });
+
+    test('go with the group', async () => {
+      await call('PUT', '/api/v1/users/role', {
+        id: role.id,
+        network_id: 'office',
+        network_level_access: { remote_access_gw: { all_remote_access_gw: { vpn_access: true } } },
+      });
+      await connect();
+      await call('DELETE', `/api/v1/users/group?group_id=${group.id}`);
+      expect(await clients()).not.toContain('anna@acme.test');
+    });
   });
 
   test('another organization reads, changes and fills nothing', async () => {

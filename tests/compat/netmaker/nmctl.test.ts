@@ -151,6 +151,36 @@ describe('nmctl', unless(whyNoNmctl(), { optional: true }), () => {
     expect(await nmctl.fail('user', 'role', 'delete', 'admin')).toContain('cannot delete platform role');
   });
 
+  test('network: create, list, get, delete; its roles and groups come and go with it', async () => {
+    await nmctl.run('network', 'create', '--name', 'office', '--ipv4_addr', '10.77.0.0/24');
+    expect(await nmctl.run('network', 'list')).toMatch(/\| office +\| 10\.77\.0\.0\/24 +\|/u);
+    expect(await nmctl.run('network', 'get', 'office')).toContain('10.77.0.0/24');
+    expect((await nmctl.json<Wire[]>('user', 'role', 'list')).map(({ id }) => id)).toContain(
+      'office-network-user',
+    );
+    await nmctl.run(
+      'user',
+      'create',
+      '--name',
+      'walter',
+      '--password',
+      'a password',
+      ...['-r', 'service-user'],
+    );
+    await nmctl.run('user', 'update', 'walter', '-g', 'office-network-user-grp');
+    expect(await find('walter')).toMatchObject({ user_group_ids: { 'office-network-user-grp': {} } });
+    expect(await nmctl.run('host', 'list')).toContain('[]');
+    expect(await nmctl.run('ext_client', 'list')).toContain('CLIENT ID');
+    await nmctl.run('enrollment_key', 'list');
+    // It cannot read the answer of its own server to this; what is there afterwards says how it went.
+    await nmctl.run('network', 'delete', 'office').catch(() => undefined);
+    expect(await nmctl.run('network', 'list')).not.toContain('office');
+    expect((await nmctl.json<Wire[]>('user', 'role', 'list')).map(({ id }) => id)).not.toContain(
+      'office-network-user',
+    );
+    expect(await find('walter')).toMatchObject({ user_group_ids: {} });
+  });
+
   test('access_token: create, get, delete; and nmctl works by one', async () => {
     await nmctl.run('user', 'create', '--name', 'robot', '--password', 'a password', '-r', 'admin');
     const { AuthToken: token } = JSON.parse(
