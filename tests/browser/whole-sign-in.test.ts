@@ -182,13 +182,13 @@ describe('people sign in with a browser', unless(whyNoBrowser()), async () => {
   test('a passkey also signs in who says their name, and nobody else’s name', async () => {
     await press(page, 'Sign out');
     await page.getByLabel('E-mail address or user name').fill('ada@engines.example');
-    await press(page, 'Use my passkey instead');
+    await press(page, 'use the key');
     await heading(page, 'Your passkey');
     await press(page, 'Use my passkey');
     await heading(page, 'ada@engines.example');
     await press(page, 'Sign out');
     await page.getByLabel('E-mail address or user name').fill('nobody@engines.example');
-    await press(page, 'Use my passkey instead');
+    await press(page, 'use the key');
     await press(page, 'Use my passkey');
     await page
       .getByRole('alert')

@@ -22,7 +22,7 @@ export interface Visitor {
   post(path: string, body: string, headers?: Readonly<Record<string, string>>): Promise<Visit>;
 }
 
-const FORM = /<form method="post" action="([^"]+)">([\s\S]*?)<\/form>/g;
+const FORM = /<form method="post" action="([^"]+)"(?: id="[^"]+")?>([\s\S]*?)<\/form>/g;
 const HIDDEN = /<input type="hidden" name="([^"]+)"(?: autocomplete="[^"]*")? value="([^"]*)">/g;
 
 /** The hidden fields of the first form with this action. */

@@ -6,6 +6,7 @@ import { invalid, notFound } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
+import { agentName } from './agent-name.ts';
 import { fieldsOf } from './forms.ts';
 import { nextPage } from './next-page.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
@@ -13,7 +14,6 @@ import { browserSession, putSession } from './session-cookie.ts';
 import { timeOf } from './time.ts';
 
 const SEE_OTHER = 303;
-const MAX_AGENT_SHOWN = 80;
 
 export function accountOperations({ services, cookies, forms }: PageParts): readonly Operation[] {
   const { sessions, store } = services;
@@ -29,8 +29,8 @@ export function accountOperations({ services, cookies, forms }: PageParts): read
     token: Html,
     { id, name, address, agent, openedAt, current }: ShownSession,
   ): Html => html`<li>
-        <span>${current ? html`<strong>This browser</strong>` : name}${address === '' ? '' : ` from ${address}`},
-          since ${timeOf(openedAt)}<br><small class="hint">${agent.slice(0, MAX_AGENT_SHOWN)}</small></span>
+        <span><strong>${current ? 'This browser' : agentName(agent) || name}</strong><br>
+          <small class="hint">${current ? `${agentName(agent)}, ` : ''}${address === '' ? '' : `from ${address}, `}since ${timeOf(openedAt)}</small></span>
         ${
           current
             ? undefined
@@ -51,9 +51,11 @@ export function accountOperations({ services, cookies, forms }: PageParts): read
         <dt>Organization</dt><dd>${organization?.name ?? ''}</dd>
         <dt>Role</dt><dd>${actor.role}</dd>
       </dl>
-      ${others.length > 1 ? html`<p><a href="/account/organization">Choose another organization</a></p>` : undefined}
-      <p><a href="/account/sign-in">How you sign in</a></p>
-      <p><a href="/account/second-factor">Second factor</a></p>
+      <ul class="links">
+        ${others.length > 1 ? html`<li><a href="/account/organization">Choose another organization</a></li>` : undefined}
+        <li><a href="/account/sign-in">How you sign in</a></li>
+        <li><a href="/account/second-factor">Second factor</a></li>
+      </ul>
       <form method="post" action="/logout">${token}<button type="submit">Sign out</button></form>
       <h2>Sessions</h2>
       <p>Where you are signed in to this organization. End what you do not know.</p>

@@ -64,6 +64,7 @@ export function createFactorStep({ services, cookies, forms, originOf }: PagePar
         action: '/login/factor/passkey',
         fields,
         label: 'Use a passkey',
+        quiet: codes,
       });
     const code = html`<form method="post" action="/login/factor">
         ${fields}

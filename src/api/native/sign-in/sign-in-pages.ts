@@ -68,7 +68,9 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
         fields: html`${forms.tokenField(request, reply)}<input type="hidden" name="next" value="${next}">`,
         label: 'Sign in with a passkey',
         quiet: true,
-      })}`;
+      })}
+      <p class="hint" data-needs-passkey hidden>Your security key wants to know who you are first? Write it above, then
+        <button type="submit" form="by-name" name="how" value="passkey" class="link" formnovalidate>use the key</button>.</p>`;
     const body = html`
       <h1>Sign in</h1>
       ${next.startsWith('/login/ssh/') ? html`<p class="notice">Sign in again to let an SSH login in.</p>` : undefined}
@@ -79,7 +81,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
           : html`${ssoLinks(place, connections, next)}
       <p class="or">or with a password</p>`
       }
-      <form method="post" action="/login">
+      <form method="post" action="/login" id="by-name">
         ${forms.tokenField(request, reply)}
         <input type="hidden" name="next" value="${next}">
         <p class="error" role="alert">${problem}</p>
@@ -102,14 +104,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
           <label for="password">Password</label>
           <input id="password" name="password" type="password" autocomplete="current-password" required>
         </div>
-        <div class="actions">
-          <button type="submit">Sign in</button>
-          ${
-            rp === undefined
-              ? undefined
-              : html`<button type="submit" name="how" value="passkey" class="quiet" formnovalidate data-needs-passkey hidden>Use my passkey instead</button>`
-          }
-        </div>
+        <div class="actions"><button type="submit">Sign in</button></div>
       </form>
       ${passkey}
       ${

@@ -25,7 +25,7 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
   ): Html => html`<li>
         <span><strong>${KINDS[kind]}</strong>${name === '' ? '' : ` ${name}`}<br>
           <small class="hint">${everywhere ? 'Good in all your organizations' : 'Good in this organization'}, since ${timeOf(createdAt)}${
-            lastUsed === null ? undefined : html`, last used ${timeOf(lastUsed)}`
+            lastUsed === null ? undefined : html`.<br>Last used ${timeOf(lastUsed)}`
           }${afterPassword ? '; asked for after the password' : ''}</small></span>
         ${
           removable
@@ -79,6 +79,7 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
       </ul>
       <h2>Passkeys</h2>
       <p>A passkey is kept by your device or a security key. It signs you in without a password.</p>
+      ${named.map((login) => passkeyForm(token, login))}
       ${
         prepared === undefined
           ? html`<p class="notice">Passkeys need a server with a name and TLS: this address has neither.</p>`
@@ -98,14 +99,13 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
               label: 'Add a passkey',
             })
       }
-      ${named.map((login) => passkeyForm(token, login))}
       ${connections.length === 0 ? undefined : html`<h2>Your organization’s provider</h2>`}
       ${connections.map(
         ({ id, name }) => html`<form method="post" action="${PAGE}/provider">${token}
         <input type="hidden" name="connection" value="${id}">
         <p class="actions"><button type="submit" class="quiet">Add ${name}</button></p></form>`,
       )}
-      <p><a href="/account">Back</a></p>`;
+      <p class="back"><a href="/account">Back to your account</a></p>`;
     return sendPage(reply, { title: 'How you sign in', body, ...scriptFor(rp) });
   };
 
