@@ -75,10 +75,17 @@ export interface Sessions {
     { readonly account: number; readonly everywhere: boolean; readonly provenAt: number } | undefined
   >;
   /**
-   * Ends the actor's session and opens one in another organization of the same account. Errors: `forbidden` (the session is
-   * bound to its organization, or lacks a second factor that is asked for there, or that organization takes another way to
-   * sign in), `not_found` (no active membership there).
+   * Who the person behind the actor's session is in another organization of the same account. Errors: `forbidden` (the
+   * session is bound to its organization, or lacks a second factor that is asked for there, or that organization takes
+   * another way to sign in), `not_found` (no active membership there).
    */
+  elsewhere(
+    actor: Member,
+    org: number,
+  ): Promise<Verified & { readonly factor: number; readonly provenAt: number }>;
+  /** Opens a session there, beside the actor's. Errors: as `elsewhere`. */
+  openElsewhere(actor: Member, org: number, session: NewSession): Promise<Session>;
+  /** As `openElsewhere`, and ends the actor's. */
   change(actor: Member, org: number, session: NewSession): Promise<Session>;
 }
 
@@ -233,6 +240,36 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       ? undefined
       : store.get('session', actor.org, { credential: actor.credential.id });
 
+  const elsewhere: Sessions['elsewhere'] = async (actor, org) => {
+    const row = await rowOf(actor);
+    if (row === undefined || row.identityOrg !== INSTALLATION) {
+      throw new AppError('forbidden', 'this sign-in is good for its own organization alone');
+    }
+    const [member] = await store.find('membership', org, { account: row.account }, 1);
+    const identity = await store.get('identity', INSTALLATION, row.identity);
+    if (member === undefined || identity === undefined || memberState(member) !== 'active') {
+      throw notFound('organization');
+    }
+    if (!(await takesLogin(store, member, identity.kind))) {
+      throw new AppError(
+        'forbidden',
+        'that organization takes another way to sign in: sign in to it by its name',
+      );
+    }
+    const { factor, provenAt } = row;
+    if (!(await isFactorEnough(store, member, factor))) {
+      throw new AppError(
+        'forbidden',
+        'that organization asks for a second factor: sign in to it by its name',
+      );
+    }
+    return { member, identity, factor, provenAt };
+  };
+  const openElsewhere: Sessions['openElsewhere'] = async (actor, org, session) => {
+    const { member, identity, factor, provenAt } = await elsewhere(actor, org);
+    return open({ member, identity }, { ...session, factor, provenAt });
+  };
+
   return {
     open,
     revoke,
@@ -264,31 +301,11 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
             provenAt: row.provenAt,
           };
     },
+    elsewhere,
+    openElsewhere,
     change: async (actor, org, session) => {
-      const row = await rowOf(actor);
-      if (row === undefined || row.identityOrg !== INSTALLATION) {
-        throw new AppError('forbidden', 'this sign-in is good for its own organization alone');
-      }
-      const [member] = await store.find('membership', org, { account: row.account }, 1);
-      const identity = await store.get('identity', INSTALLATION, row.identity);
-      if (member === undefined || identity === undefined || memberState(member) !== 'active') {
-        throw notFound('organization');
-      }
-      if (!(await takesLogin(store, member, identity.kind))) {
-        throw new AppError(
-          'forbidden',
-          'that organization takes another way to sign in: sign in to it by its name',
-        );
-      }
-      const { factor } = row;
-      if (!(await isFactorEnough(store, member, factor))) {
-        throw new AppError(
-          'forbidden',
-          'that organization asks for a second factor: sign in to it by its name',
-        );
-      }
-      const opened = await open({ member, identity }, { ...session, factor, provenAt: row.provenAt });
-      await revoke(actor, row.credential, session.origin);
+      const opened = await openElsewhere(actor, org, session);
+      if (actor.credential !== null) await revoke(actor, actor.credential.id, session.origin);
       return opened;
     },
   };

@@ -36,6 +36,8 @@ export const PUBLIC: readonly string[] = [
   'twingate.connector.validate-tokens',
   'twingate.graphql.get',
   'netmaker.authenticate',
+  'netmaker.sso.callback',
+  'netmaker.sso.login',
   'netmaker.totp.verify',
   'netmaker.invites.verify',
   'netmaker.invites.sign-up',

@@ -63,7 +63,9 @@ export function createKeycardApi(parts: KeycardApiParts): FastifyPluginAsync {
   const identify = async (request: FastifyRequest) => {
     const token = BEARER.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined) throw new AppError('unauthenticated', 'a bearer token is required');
-    return parts.authenticate(token);
+    const actor = await parts.authenticate(token);
+    const { organizationId } = request.params as { organizationId?: string };
+    return organizationId === undefined ? actor : parts.services.elsewhere.actorIn(actor, organizationId);
   };
   return async (server) => {
     readBodies(server);

@@ -67,14 +67,25 @@ export const organizationOperations = ({ services }: KeycardApiParts): Operation
     handle: async ({ actor, request }) => {
       const parameters = pageParameters(request.query);
       const permissions = expansions(request.query).has('permissions');
-      const { organization, ssoEnabled } = await services.organizations.own(actor);
-      // A credential is good for one organization, so the list is one long.
-      const { rows, pageInfo } = await listPage(parameters, async ({ afterId, beforeId }) => {
-        const inside = organization.id > (afterId ?? 0) && organization.id < (beforeId ?? Number.MAX_VALUE);
-        return { rows: inside ? [organization] : [], more: false };
+      // A credential is good for one organization, but for people who are signed in everywhere.
+      const all = (await services.elsewhere.organizations(actor)) ?? [
+        { organization: (await services.organizations.own(actor)).organization, actor },
+      ];
+      const { rows, pageInfo } = await listPage(parameters, async (page) => {
+        const { afterId = 0, beforeId = Number.MAX_VALUE, fromEnd, limit } = page;
+        const inside = all.filter(({ organization: { id } }) => id > afterId && id < beforeId);
+        const taken = fromEnd === true ? inside.slice(-limit) : inside.slice(0, limit);
+        return {
+          rows: taken.map((one) => ({ id: one.organization.id, ...one })),
+          more: inside.length > taken.length,
+        };
+      });
+      const items = rows.map(async ({ actor: there }) => {
+        const { organization, ssoEnabled } = await services.organizations.own(there);
+        return toOrganization(organization, ssoEnabled, { actor: there, permissions });
       });
       return {
-        items: rows.map((row) => toOrganization(row, ssoEnabled, { actor, permissions })),
+        items: await Promise.all(items),
         page_info: pageInfo,
         ...(permissions ? { permissions: permissionsOf(actor, ['organizations']) } : {}),
       };

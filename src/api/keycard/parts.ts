@@ -13,6 +13,7 @@ import type { ServiceAccountService } from '../../domain/service-accounts/servic
 import type { ServiceCredentialService } from '../../domain/service-accounts/service-credential-service.ts';
 import type { SsoConnectionService } from '../../domain/sso-connections/sso-connection-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Elsewhere } from './elsewhere.ts';
 
 /** What the dialect needs of the program. */
 export interface KeycardServices {
@@ -26,6 +27,7 @@ export interface KeycardServices {
   readonly memberChanges: MemberChanges;
   readonly serviceAccounts: ServiceAccountService;
   readonly serviceCredentials: ServiceCredentialService;
+  readonly elsewhere: Elsewhere;
   readonly namedRequests: NamedRequests;
   readonly ssoConnections: SsoConnectionService;
 }

@@ -1,4 +1,5 @@
 /** The domain services behind this dialect, put together. */
+import { createSessions } from '../../auth/sessions.ts';
 import { createDirectory } from '../../domain/directory/directory.ts';
 import { createAccessService } from '../../domain/networks/access-service.ts';
 import { createOrganizationService } from '../../domain/organizations/organization-service.ts';
@@ -22,6 +23,7 @@ import {
 import { createSsoConnections } from '../../domain/sso-connections/sso-connection-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
+import { createElsewhere } from './elsewhere.ts';
 import type { KeycardServices } from './parts.ts';
 
 export interface KeycardServicesParts {
@@ -49,6 +51,7 @@ export function createKeycardServices(parts: KeycardServicesParts): KeycardServi
     }),
     invitationLinks: createInvitationsByAccount({ store }),
     serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),
+    elsewhere: createElsewhere({ store, sessions: createSessions({ store, random, clock }) }),
     namedRequests: createNamedRequests({ store }),
     ssoConnections: createSsoConnections({ store, random, sealer }),
     serviceCredentials: createServiceCredentialService({

@@ -4,6 +4,7 @@ import type { AccessGrant } from '../../domain/service-accounts/service-credenti
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
+import { isVisitor } from './elsewhere.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import type { KeycardApiParts } from './parts.ts';
 
@@ -79,10 +80,10 @@ export const tokenOperations = (parts: KeycardApiParts): Operation[] => [
     requires: 'organization:read',
     handle: async ({ actor, request, reply }) => {
       await organizationOf(parts.services, actor, request);
-      const granted = await parts.services.serviceCredentials.exchange(
-        actor,
-        originOf(request, parts.publicUrl),
-      );
+      const { serviceCredentials, elsewhere } = parts.services;
+      const granted = isVisitor(actor)
+        ? await elsewhere.enter(actor)
+        : await serviceCredentials.exchange(actor, originOf(request, parts.publicUrl));
       return reply.header('cache-control', 'no-store').send(toTokens(granted));
     },
   },
