@@ -73,6 +73,34 @@ export function toNode(view: GatewayView) {
   };
 }
 
+const FULL_MASK = {
+  4: Buffer.alloc(4, 0xff).toString('base64'),
+  6: Buffer.alloc(16, 0xff).toString('base64'),
+};
+/** A network as Go writes one: address, and mask as bytes. */
+const ipNet = (ip: string | undefined, family: 4 | 6): object =>
+  ip === undefined ? { IP: '', Mask: null } : { IP: ip, Mask: FULL_MASK[family] };
+const timeOf = (time: number | null): string => (time === null ? NEVER : new Date(time).toISOString());
+
+/** One node alone has other forms of times and addresses than one of a list. */
+export function toSingleNode(view: GatewayView) {
+  const { gateway, device } = view;
+  const [ip4, ip6] = view.deviceAddresses;
+  return {
+    ...toNode(view),
+    address: ipNet(ip4, 4),
+    address6: ipNet(ip6, 6),
+    localaddress: ipNet(undefined, 4),
+    networkrange: ipNet(undefined, 4),
+    networkrange6: ipNet(undefined, 6),
+    lastmodified: timeOf(gateway.updatedAt),
+    lastcheckin: timeOf(view.lastSeen),
+    lastpeerupdate: NEVER,
+    expdatetime: timeOf(device.keyExpiresAt),
+    node_status: statusOf(view),
+  };
+}
+
 export function toHost({ device, addresses, online, gateways }: HostView) {
   return {
     id: encodeUuid('device', device.id),

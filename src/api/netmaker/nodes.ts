@@ -8,7 +8,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import { networkOf } from './networks.ts';
-import { toHost, toNode } from './node-wire.ts';
+import { toHost, toNode, toSingleNode } from './node-wire.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 import { bodyOf, pathText } from './request.ts';
 
@@ -96,7 +96,13 @@ export const nodeOperations = ({ services }: NetmakerApiParts): Operation[] => {
       requires: 'authenticated',
       handle: async ({ actor, request }) => {
         const view = await nodeOf(services, actor, request);
-        return { node: toNode(view), peers: [], hostnetwork: '', egressgatewaynetworks: view.ranges };
+        return {
+          node: toSingleNode(view),
+          host: { id: encodeUuid('device', view.device.id), name: view.device.label },
+          peers: [],
+          host_peers: [],
+          peerids: {},
+        };
       },
     },
     ...(['gateway', 'createingress'] as const).map(
@@ -177,5 +183,3 @@ export const nodeOperations = ({ services }: NetmakerApiParts): Operation[] => {
     },
   ];
 };
-
-export const nodeUuid = (view: GatewayView): string => encodeUuid('gateway', view.gateway.id);

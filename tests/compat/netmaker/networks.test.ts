@@ -140,7 +140,15 @@ describe.each(ENGINES)('Netmaker networks, nodes, hosts and egress on %s', (engi
           status: 'offline',
         }),
       ]);
-      expect((await call('GET', `/api/nodes/gates/${node}`)).body).toMatchObject({ node: { id: node } });
+      expect((await call('GET', `/api/nodes/gates/${node}`)).body).toMatchObject({
+        node: {
+          id: node,
+          address: { IP: expect.stringMatching(/^100\./u), Mask: '/////w==' },
+          expdatetime: '0001-01-01T00:00:00Z',
+          lastmodified: expect.stringMatching(/^\d{4}-.*Z$/u),
+        },
+        host: { id: uuidOf(DEVICE_KIND, device), name: 'gw-gates' },
+      });
       expect((await call('GET', '/api/nodes')).body).toContainEqual(expect.objectContaining({ id: node }));
     });
 
