@@ -66,6 +66,12 @@ export default {
       'wire types hold no logic',
     ),
     no(
+      'gateway-agent-alone',
+      { path: '^src/gateway-agent/', pathNot: '\\.test\\.ts$' },
+      { path: '^src/(?!kernel/|gateway-agent/)' },
+      'the agent runs on other machines and knows the server by its HTTP API',
+    ),
+    no(
       'src-not-tests',
       { path: '^src/', pathNot: '\\.test\\.ts$' },
       { path: '^(tests|bench)/' },
