@@ -169,6 +169,30 @@ describe.each(ENGINES)('a network on %s', (engine) => {
     expect(packetFilter(beta.netmap())).toHaveLength(1);
   });
 
+  it('tells devices at once whether they update themselves, and for how long a key is good', async () => {
+    const alpha = await server.joined('alpha');
+    const set = (name: string, value: unknown): Promise<void> =>
+      server.write((tx) =>
+        tx.put('setting', { org: server.organization.id, name, value, updatedAt: tx.now }),
+      );
+    const told = (cap: string) => alpha.netmap().self?.CapMap?.[cap];
+    expect(told('default-auto-update')).toEqual([false]);
+    expect(told('tailnet.maxKeyDuration')).toEqual([180 * 86_400_000_000_000]);
+    await set('devices_auto_update', true);
+    await set('key_days', 5);
+    await alpha.waitFor(
+      () =>
+        told('default-auto-update')?.[0] === true &&
+        told('tailnet.maxKeyDuration')?.[0] === 5 * 86_400_000_000_000,
+      SOON_MS,
+      'the settings at alpha',
+    );
+    const before = Date.now();
+    const beta = await server.joined('beta');
+    const { keyExpiresAt } = await server.row(beta);
+    expect(Math.round(((keyExpiresAt ?? 0) - before) / 86_400_000)).toBe(5);
+  });
+
   it('cuts the devices of a suspended member off and brings them back', async () => {
     const alpha = await server.joined('alpha', { authKey: await server.authKey({ tags: ['tag:server'] }) });
     const beta = await server.joined('beta');

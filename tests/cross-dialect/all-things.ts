@@ -14,6 +14,7 @@ import {
   serviceKey,
   ssoConnection,
 } from './organization-things.ts';
+import { deviceInvite } from './sharing-things.ts';
 import { device, group, network, person, type Thing } from './things.ts';
 
 // Each thing works on references of its own making; the list takes them as they are.
@@ -27,6 +28,7 @@ export const THINGS = [
   accessToken,
   ssoConnection,
   device,
+  deviceInvite,
   network,
   gateway,
   hostGateway,

@@ -8,6 +8,7 @@ import { isExpired, keyEnd } from '../../domain/devices/key-expiry.ts';
 import { FLOW_LOG_SETTING, type ToldClients } from '../../domain/flow-logs/flow-log-consent.ts';
 import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
 import type { Change } from '../../domain/ports/store.ts';
+import type { SettingName } from '../../domain/settings/settings.ts';
 import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { ClientAccess } from '../../effective-policy/client-access.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -40,6 +41,13 @@ export interface HubWatcher {
   /** The hub is let go of. */
   readonly ended: () => void;
 }
+
+/** What each device is told in its own node. */
+const TOLD_SETTINGS: ReadonlySet<string> = new Set<SettingName>([
+  FLOW_LOG_SETTING,
+  'devices_auto_update',
+  'key_days',
+]);
 
 export interface OrganizationHub {
   readonly snapshot: Snapshot;
@@ -194,7 +202,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     carrier();
     if (id !== undefined) touched.add(id);
     // Told to each device in its own node.
-    if (change.kind === 'setting' && change.key === FLOW_LOG_SETTING)
+    if (change.kind === 'setting' && TOLD_SETTINGS.has(change.key))
       for (const { device } of registry.streams()) pending.own.add(device);
     if (change.kind === 'membership') pending.profiles.add(Number(change.key));
   };

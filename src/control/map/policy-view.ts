@@ -5,6 +5,7 @@ import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { type ClientAccess, createClientAccess } from '../../effective-policy/client-access.ts';
 import { createEffectivePolicy } from '../../effective-policy/effective-policy.ts';
+import { DAY } from '../../kernel/clock.ts';
 import type { ChangeSet, SshPolicy as PolicySsh, SshRuleOutput } from '../../policy/index.ts';
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
 import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
@@ -23,6 +24,9 @@ const ROLE_CAPABILITIES: Readonly<Partial<Record<Role, CapMap>>> = {
   'network-admin': { 'https://tailscale.com/cap/is-admin': [] },
   'it-admin': { 'https://tailscale.com/cap/is-admin': [] },
 };
+
+/** In a millisecond. */
+const NANOSECONDS = 1_000_000;
 
 /** Policies kept to be told apart by content; beyond this many the sharing starts anew. */
 const MAX_SHARED_SSH = 4_096;
@@ -66,6 +70,15 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
       sshOnWire.set(rules, wire);
     }
     return wire;
+  };
+
+  /** What a client updates itself by unless its person said otherwise, and how long a key may be good for (nanoseconds). */
+  const settingCapabilities = (): CapMap => {
+    const { devices_auto_update, key_days } = snapshot.settings();
+    return {
+      'default-auto-update': [devices_auto_update],
+      'tailnet.maxKeyDuration': [key_days * DAY * NANOSECONDS],
+    };
   };
 
   const roleCapabilities = (device: number): CapMap => {
@@ -112,6 +125,7 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
         ssh: ssh(device),
         capMap: {
           ...BASE_CAPABILITIES,
+          ...settingCapabilities(),
           ...roleCapabilities(device),
           ...serviceCapabilities(snapshot, device, (host) => peer(device, host)),
           ...connectorCaps(snapshot, device),

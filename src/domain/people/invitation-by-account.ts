@@ -9,6 +9,7 @@ import { type Actor, byOf } from '../access/actor.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Organization, Role } from '../model/people.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
 import { acceptInvitation, invitationSecretOf, openInvitationOf } from './invitation-acceptance.ts';
 
 export interface InvitationView {
@@ -59,6 +60,7 @@ export function createInvitationsByAccount({ store }: { readonly store: Store })
         if (self.emailKey === null || self.emailKey !== open.member.emailKey) {
           throw new AppError('forbidden', 'the invitation is for another e-mail address');
         }
+        if (actor.org !== org) await requireLetOut(tx, self);
         const [present] = await tx.find('membership', org, { account: self.account }, 1);
         if (present !== undefined) throw new AppError('conflict', 'you are a member already');
         const member = await moveToAccount(tx, open.member, self.account);
@@ -66,6 +68,15 @@ export function createInvitationsByAccount({ store }: { readonly store: Store })
       });
     },
   };
+}
+
+const ADMINISTRATORS: ReadonlySet<Role> = new Set(['owner', 'admin', 'it-admin', 'network-admin']);
+
+/** Whether the organization in which somebody signed in lets them join others. Errors: `forbidden`. */
+async function requireLetOut(reader: Reader, { org, role }: Membership): Promise<void> {
+  const { users_role_joins_external: who } = await readSettings(reader, org);
+  if (who === 'member' || (who === 'admin' && ADMINISTRATORS.has(role))) return;
+  throw new AppError('forbidden', 'your organization does not let you join others');
 }
 
 /** The membership of a person whose session is good in every organization. Errors: `forbidden`. */
