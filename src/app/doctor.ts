@@ -7,6 +7,7 @@ import { type Clock, DAY } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createInstallationFacts } from '../store/installation-facts.ts';
 import { SCHEMA_VERSION } from '../store/migrator.ts';
+import { lookAtCredentials } from './credential-expiry.ts';
 import { databaseHealth } from './database-health.ts';
 import type { Finding } from './finding.ts';
 import { type Installation, openInstallation } from './installation.ts';
@@ -117,6 +118,7 @@ export async function examine(parts: DoctorParts): Promise<Finding[]> {
     await look('database', () => databaseHealth(installation.engine));
     await look('server keys', () => lookAtKeys(parts, installation));
     await look('organizations', () => lookAtContent(installation));
+    await look('credentials', () => lookAtCredentials(installation.store, clock));
   } finally {
     await installation.close();
   }
