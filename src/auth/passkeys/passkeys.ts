@@ -28,7 +28,7 @@ import {
   type RelyingParty,
 } from './ceremony.ts';
 
-export const PASSKEY_ISSUER = 'passkey';
+const PASSKEY_ISSUER = 'passkey';
 const MAX_PASSKEYS = 20;
 const MAX_NAME = 60;
 const MAX_LOGIN_LENGTH = 320;

@@ -6,7 +6,7 @@ import type { SealedPlace, Sealer } from '../../domain/ports/sealer.ts';
 import { INSTALLATION } from '../../domain/ports/store.ts';
 import { type Clock, MINUTE } from '../../kernel/clock.ts';
 
-export const STATE_LIFETIME_MS = 10 * MINUTE;
+const STATE_LIFETIME_MS = 10 * MINUTE;
 const MAX_LENGTH = 4_000;
 
 /** Why somebody goes to the provider. */

@@ -8,7 +8,10 @@ import type { Tx } from '../ports/store.ts';
 import { freeGroupKey } from './group-key.ts';
 import { revokePersonalTokens } from './group-members.ts';
 
-export const MAX_DIRECTORY_GROUPS = 100;
+/** Of one person. */
+const MAX_GROUPS_OF_PERSON = 100;
+/** Of an organization: what a provider names beyond that is passed over. */
+const MAX_DIRECTORY_GROUPS = 5_000;
 const MAX_NAME = 255;
 const SYSTEM = { byKind: 'system', byId: '', byName: 'single sign-on' } as const;
 
@@ -28,13 +31,17 @@ export async function syncDirectoryGroups(
   names: readonly string[],
 ): Promise<void> {
   const { org, id } = member;
-  const wanted = [...new Set(names.filter(isName))].slice(0, MAX_DIRECTORY_GROUPS);
+  const wanted = [...new Set(names.filter(isName))].slice(0, MAX_GROUPS_OF_PERSON);
   const origins = wanted.map((name) => originOf(issuer, name));
   const groups = await tx.find('group', org, { kind: 'directory', originId: origins });
   const byOrigin = new Map(groups.map((group) => [group.originId, group]));
   const target = new Map<number, Group>();
+  let room = MAX_DIRECTORY_GROUPS - (await tx.count('group', org, { where: { kind: 'directory' } }));
   for (const name of wanted) {
-    const group = byOrigin.get(originOf(issuer, name)) ?? (await insertGroup(tx, org, issuer, name));
+    const known = byOrigin.get(originOf(issuer, name));
+    if (known === undefined && room <= 0) continue;
+    const group = known ?? (await insertGroup(tx, org, issuer, name));
+    if (known === undefined) room -= 1;
     target.set(group.id, group);
   }
   const present = await tx.find('groupMember', org, { membership: id, source: 'directory' });

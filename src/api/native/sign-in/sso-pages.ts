@@ -29,7 +29,7 @@ const queryOf = (request: FastifyRequest, name: string): string => {
 };
 
 /** The page where a sign-in by an organization's provider begins. */
-export const ssoPath = (label: string, connection: number, next: string): string =>
+const ssoPath = (label: string, connection: number, next: string): string =>
   `/login/sso?${new URLSearchParams({
     organization: label,
     connection: String(connection),
