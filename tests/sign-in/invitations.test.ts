@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Invitation, Membership, Role } from '../../src/domain/model/people.ts';
 import { ENGINES } from '../support/api-server.ts';
-import { insertMember, STAMP, seed } from '../support/seeds.ts';
+import { insertInvited } from '../support/invited.ts';
+import { seed } from '../support/seeds.ts';
 import { PASSWORD, type SignInServer, signInWith, startSignInServer } from './support.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -22,37 +23,7 @@ describe.each(ENGINES)('an invitation on %s', (engine) => {
     name: string,
     role: Role = 'member',
   ): Promise<{ member: Membership; invitation: Invitation }> =>
-    seed(server.api.store, org(), async (tx) => {
-      const email = `${name}@acme.test`;
-      const member = await insertMember(tx, org(), {
-        username: email,
-        role,
-        joinedAt: null,
-        approvedAt: null,
-      });
-      const id = tx.newId();
-      const invitation = await tx.insert('invitation', {
-        org: org(),
-        id,
-        nano: `${engine}${name}`.padEnd(26, 'x').slice(0, 26),
-        email,
-        openKey: email,
-        membership: member.id,
-        role: null,
-        groups: [],
-        madeBy: 'native',
-        tokenHash: null,
-        epoch: 1,
-        tries: 0,
-        status: 'pending',
-        createdAt: tx.now,
-        expiresAt: tx.now + 7 * DAY,
-        lastSentAt: null,
-        acceptedBy: null,
-        ...STAMP,
-      });
-      return { member, invitation };
-    });
+    seed(server.api.store, org(), (tx) => insertInvited(tx, org(), `${name}@acme.test`, { role }));
   const link = async (invitation: Invitation, token = server.api.token) => {
     const actor = await server.api.authenticator.authenticate(token);
     const { link: text } = await server.signIn.invitations.createLink(actor, invitation.id, 'native-api');

@@ -3,10 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Invitation, Membership } from '../../src/domain/model/people.ts';
 import { sha256Hex } from '../../src/kernel/hash.ts';
 import { ENGINES } from '../support/api-server.ts';
-import { insertMember, STAMP, seed } from '../support/seeds.ts';
+import { insertInvited } from '../support/invited.ts';
+import { seed } from '../support/seeds.ts';
 import { PASSWORD, type SignInServer, signInWith, startSignInServer } from './support.ts';
-
-const DAY = 24 * 60 * 60_000;
 
 describe.each(ENGINES)('an invitation by mail on %s', (engine) => {
   let server: SignInServer;
@@ -21,31 +20,7 @@ describe.each(ENGINES)('an invitation by mail on %s', (engine) => {
   });
   const acme = () => server.api.organization.id;
   const invite = (name: string, org = acme()): Promise<{ member: Membership; invitation: Invitation }> =>
-    seed(server.api.store, org, async (tx) => {
-      const email = `${name}@acme.test`;
-      const member = await insertMember(tx, org, { username: email, joinedAt: null, approvedAt: null });
-      const invitation = await tx.insert('invitation', {
-        org,
-        id: tx.newId(),
-        nano: `${engine}${org}${name}`.padEnd(26, 'x').slice(0, 26),
-        email,
-        openKey: email,
-        membership: member.id,
-        role: null,
-        groups: [],
-        madeBy: 'native',
-        tokenHash: null,
-        epoch: 1,
-        tries: 0,
-        status: 'pending',
-        createdAt: tx.now,
-        expiresAt: tx.now + 7 * DAY,
-        lastSentAt: null,
-        acceptedBy: null,
-        ...STAMP,
-      });
-      return { member, invitation };
-    });
+    seed(server.api.store, org, (tx) => insertInvited(tx, org, `${name}@acme.test`));
   /** As the sending of the mail does. */
   const mailed = async (invitation: Invitation): Promise<string> => {
     const secret = server.mailSecrets.invitation(invitation);

@@ -4,12 +4,12 @@ import type { Membership, Role } from '../../src/domain/model/people.ts';
 import { createSsoConnections } from '../../src/domain/sso-connections/sso-connection-service.ts';
 import { ENGINES, type TestOrganization } from '../support/api-server.ts';
 import { createIdentityProvider, type IdentityProvider, type Person } from '../support/identity-provider.ts';
-import { insertMember, STAMP, seed } from '../support/seeds.ts';
+import { insertInvited } from '../support/invited.ts';
+import { insertMember, seed } from '../support/seeds.ts';
 import { hiddenFields, type Visit, type Visitor } from '../support/visitor.ts';
 import { connect } from './sso-support.ts';
 import { PASSWORD, type SignInServer, signInWith, startSignInServer } from './support.ts';
 
-const DAY = 24 * 60 * 60_000;
 const START = '/login/sso?organization=acme';
 
 describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
@@ -226,38 +226,11 @@ describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
 
   it('accept an invitation to any role by its own link', async () => {
     const invited = async (name: string, role: Role) => {
-      const email = `${name}@acme.test`;
-      const id = await seed(server.api.store, org, async (tx) => {
-        const member = await insertMember(tx, org, {
-          username: email,
-          role,
-          joinedAt: null,
-          approvedAt: null,
-        });
-        const { id } = await tx.insert('invitation', {
-          org,
-          id: tx.newId(),
-          nano: `${engine}${name}`.padEnd(26, 'x').slice(0, 26),
-          email,
-          openKey: email,
-          membership: member.id,
-          role: null,
-          groups: [],
-          madeBy: 'native',
-          tokenHash: null,
-          epoch: 1,
-          tries: 0,
-          status: 'pending',
-          createdAt: tx.now,
-          expiresAt: tx.now + 7 * DAY,
-          lastSentAt: null,
-          acceptedBy: null,
-          ...STAMP,
-        });
-        return id;
-      });
+      const { invitation } = await seed(server.api.store, org, (tx) =>
+        insertInvited(tx, org, `${name}@acme.test`, { role }),
+      );
       const actor = await server.api.authenticator.authenticate(server.api.token);
-      return `/login/invitation/${(await server.signIn.invitations.createLink(actor, id, 'native-api')).link}`;
+      return `/login/invitation/${(await server.signIn.invitations.createLink(actor, invitation.id, 'native-api')).link}`;
     };
     const path = await invited('dora', 'admin');
     expect((await arrive(server.visitor(), person('dora'))).text).toContain(

@@ -6,10 +6,10 @@ import type { SsoOutcome } from '../../src/auth/sso/sso-sign-in.ts';
 import type { Membership, Role } from '../../src/domain/model/people.ts';
 import { ENGINES } from '../support/api-server.ts';
 import { createIdentityProvider, type IdentityProvider, type Person } from '../support/identity-provider.ts';
+import { insertInvited } from '../support/invited.ts';
 import { insertMember, STAMP, seed } from '../support/seeds.ts';
 import { BROWSER, createSsoRig, REDIRECT, type SsoRig } from './sso-support.ts';
 
-const DAY = 24 * 60 * 60_000;
 const reasonOf = (outcome: SsoOutcome): string => (outcome.kind === 'refused' ? outcome.reason : 'verified');
 const memberOf = (outcome: SsoOutcome): Membership => {
   if (outcome.kind !== 'verified') throw new Error(outcome.reason);
@@ -40,39 +40,8 @@ describe.each(ENGINES)('single sign-on on %s', (engine) => {
   });
   const set = (name: string, value: unknown, of = org) =>
     seed(rig.api.store, of, (tx) => tx.put('setting', { org: of, name, value, updatedAt: tx.now }));
-  const invite = (name: string, role: Role = 'member', patch: Partial<Membership> = {}) =>
-    seed(rig.api.store, org, async (tx) => {
-      const email = `${name}@acme.test`;
-      const member = await insertMember(tx, org, {
-        username: email,
-        role,
-        joinedAt: null,
-        approvedAt: null,
-        ...patch,
-      });
-      const id = tx.newId();
-      const invitation = await tx.insert('invitation', {
-        org,
-        id,
-        nano: `${name}`.padEnd(26, 'x').slice(0, 26),
-        email,
-        openKey: email,
-        membership: member.id,
-        role: null,
-        groups: [],
-        madeBy: 'native',
-        tokenHash: null,
-        epoch: 1,
-        tries: 0,
-        status: 'pending',
-        createdAt: tx.now,
-        expiresAt: tx.now + 7 * DAY,
-        lastSentAt: null,
-        acceptedBy: null,
-        ...STAMP,
-      });
-      return { member, invitation };
-    });
+  const invite = (name: string, role: Role = 'member') =>
+    seed(rig.api.store, org, (tx) => insertInvited(tx, org, `${name}@acme.test`, { role }));
   const joined = (name: string, patch: Partial<Membership> = {}) =>
     seed(rig.api.store, org, (tx) => insertMember(tx, org, { username: `${name}@acme.test`, ...patch }));
   const begin = (more: { readonly org?: number; readonly redirectUri?: string } = {}) =>
