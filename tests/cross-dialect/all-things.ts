@@ -1,5 +1,6 @@
 import {
   accessEdge,
+  accessRequest,
   externalClient,
   gateway,
   hostGateway,
@@ -35,5 +36,6 @@ export const THINGS = [
   resource,
   accessEdge,
   externalClient,
+  accessRequest,
   securityPolicy,
 ] as unknown as readonly Thing<unknown>[];

@@ -1,4 +1,7 @@
 /** Gateways, resources and accesses, down to the packets that they open. */
+
+import { permissionsOfRole } from '../../src/domain/access/permissions.ts';
+import { createAccessRequestService } from '../../src/domain/access-requests/access-request-service.ts';
 import type { TestDevice } from '../client/index.ts';
 import { seed } from '../support/seeds.ts';
 import { expectText, payload, type Rows, type Thing } from './things.ts';
@@ -208,31 +211,38 @@ const grant = (world: World, { resource: id, group }: AccessRef) =>
 
 let nextNetwork = 0;
 
+/** A resource behind a gateway that is there, a person with a device, and the group through which they may have access. */
+async function plant(world: World, name: string): Promise<AccessRef & { readonly person: number }> {
+  nextNetwork += 1;
+  const address = `10.8.${nextNetwork}.5`;
+  const label = name.replaceAll(' ', '-');
+  const network = await create(world, `remoteNetworkCreate(name: "${name} net")`);
+  const connector = await create(world, `connectorCreate(remoteNetworkId: "${network}", name: "${name}")`);
+  const device = await world.join(`gw-${label}`, await tokenOf(world, connector));
+  const { member, token } = await world.member('admin', label);
+  const laptop = await world.device(`laptop-${label}`, token);
+  const group = await create(world, `groupCreate(name: "${name}", userIds: ["${gid('User', member.id)}"])`);
+  const made = await create(
+    world,
+    `resourceCreate(name: "${name}", address: "${address}", remoteNetworkId: "${network}")`,
+  );
+  return {
+    ...{ resource: made, group, address, gateway: device, member: laptop, connector },
+    ...{ person: member.id, username: member.username },
+  };
+}
+
+const carried = (of: AccessRef): { readonly routes: true } | typeof ABSENT => {
+  const { member, gateway: device, address } = of;
+  const peer = [...member.netmap().peers.values()].find(({ Key }) => Key === device.nodeKey());
+  return peer?.AllowedIPs?.includes(`${address}/32`) === true ? { routes: true } : ABSENT;
+};
+
 export const accessEdge: Thing<AccessRef> = {
   word: 'access edge',
   create: {
     twingate: async (world, name) => {
-      nextNetwork += 1;
-      const address = `10.8.${nextNetwork}.5`;
-      const label = name.replaceAll(' ', '-');
-      const network = await create(world, `remoteNetworkCreate(name: "${name} net")`);
-      const connector = await create(
-        world,
-        `connectorCreate(remoteNetworkId: "${network}", name: "${name}")`,
-      );
-      const device = await world.join(`gw-${label}`, await tokenOf(world, connector));
-      const { member, token } = await world.member('admin', label);
-      const laptop = await world.device(`laptop-${label}`, token);
-      const group = await create(
-        world,
-        `groupCreate(name: "${name}", userIds: ["${gid('User', member.id)}"])`,
-      );
-      const made = await create(
-        world,
-        `resourceCreate(name: "${name}", address: "${address}", remoteNetworkId: "${network}")`,
-      );
-      const username = member.username;
-      const ref = { resource: made, group, address, gateway: device, member: laptop, connector, username };
+      const ref = await plant(world, name);
       await grant(world, ref);
       return ref;
     },
@@ -277,11 +287,7 @@ export const accessEdge: Thing<AccessRef> = {
       const { users } = (await world.ask('GET', `/api/users/ingress/${node}`)) as { users: Rows | null };
       return users?.find((user) => user.username === username) ?? ABSENT;
     },
-    map: async (_world, { member, gateway: device, address }) => {
-      const peer = [...member.netmap().peers.values()].find(({ Key }) => Key === device.nodeKey());
-      const routes = peer?.AllowedIPs?.includes(`${address}/32`) === true;
-      return routes ? { routes } : ABSENT;
-    },
+    map: async (_world, ref) => carried(ref),
   },
 };
 
@@ -396,3 +402,57 @@ export const externalClient: Thing<ClientRef> = {
     },
   },
 };
+type RequestRef = AccessRef & { readonly id: string };
+
+export const accessRequest: Thing<RequestRef> = {
+  word: 'access request',
+  create: {
+    domain: async (world, name) => {
+      const ref = await plant(world, name);
+      await payload(
+        world,
+        `resourceAccessAdd(resourceId: "${ref.resource}", access: [{principalId: "${ref.group}", accessPolicy: {mode: ACCESS_REQUEST, durationSeconds: 3600}, approvalMode: MANUAL}])`,
+      );
+      const { store, organization, owner } = world.api;
+      const { id } = await createAccessRequestService({ store }).create(
+        {
+          kind: 'member',
+          org: organization.id,
+          membership: owner.id,
+          name,
+          role: 'owner',
+          credential: null,
+          permissions: permissionsOfRole('owner'),
+        },
+        { resource: rowIdOf(ref.resource), membership: ref.person, reason: 'a look' },
+        'native-api',
+      );
+      return { ...ref, id: gid('AccessRequest', id) };
+    },
+  },
+  created: { twingate: { status: 'PENDING', reason: 'a look' }, map: ABSENT },
+  steps: [
+    {
+      name: 'is approved, which opens the access',
+      by: {
+        twingate: async (world, { id }) => void (await payload(world, `accessRequestApprove(id: "${id}")`)),
+      },
+      shows: { twingate: { status: 'APPROVED' }, map: { routes: true } },
+    },
+  ],
+  remove: {
+    twingate: async (world, { resource: id }) => void (await payload(world, `resourceDelete(id: "${id}")`)),
+  },
+  read: {
+    twingate: async (world, { id }) => {
+      const { it } = await world.gql('query($id: ID!) { it: accessRequest(id: $id) { status reason } }', {
+        id,
+      });
+      return it ?? ABSENT;
+    },
+    map: async (_world, ref) => carried(ref),
+  },
+};
+
+const rowIdOf = (globalId: string): number =>
+  Number(Buffer.from(globalId, 'base64').toString().split(':')[1]);

@@ -51,6 +51,7 @@ export const VOCABULARY = {
     netmaker: 'network role of a group',
     keycard: null,
   },
+  'access request': { tailscale: null, twingate: 'AccessRequest', netmaker: null, keycard: null },
   'external client': { tailscale: null, twingate: null, netmaker: 'ext client', keycard: null },
   policy: { tailscale: 'policy file', twingate: 'security policy', netmaker: 'ACL', keycard: null },
   'sso connection': {
