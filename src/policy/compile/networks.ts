@@ -76,6 +76,12 @@ function resourceTargets(resource: ResourceInput): TargetSpec[] {
 
 function compileEdges(input: NetworksInput): UnitSpec[] {
   const out: UnitSpec[] = [];
+  const targets = new Map<number, readonly TargetSpec[]>();
+  const targetsOf = (resource: ResourceInput): readonly TargetSpec[] => {
+    const known = targets.get(resource.id) ?? resourceTargets(resource);
+    targets.set(resource.id, known);
+    return known;
+  };
   for (const edge of input.edges.values()) {
     const resource = input.resources.get(edge.resource);
     if (!isOpen(input, resource)) continue;
@@ -85,7 +91,7 @@ function compileEdges(input: NetworksInput): UnitSpec[] {
       unit({
         origin: { kind: 'edge', edge: edge.id, resource: resource.id },
         source,
-        targets: resourceTargets(resource),
+        targets: targetsOf(resource),
         grants: [],
         reach: { kind: 'network', network: resource.network },
         dstPosture: undefined,

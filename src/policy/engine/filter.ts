@@ -182,16 +182,24 @@ function everythingOf(input: DestinationInput, device: DeviceState): readonly st
 }
 
 function concerns(device: DeviceState, piece: Piece, reach: Reach): boolean {
-  const set = setOfRanges([piece.range]);
   if (reach.kind === 'via' || reach.kind === 'network') return routed(device, piece.range);
+  const set = setOfRanges([piece.range]);
   if (device.addresses.some(({ addr }) => setContains(set, addr))) return true;
   return routed(device, piece.range) || (device.exit && setCovers(INTERNET, set));
 }
 
-const routed = (device: DeviceState, range: Range): boolean =>
-  device.routes.some((route) => !route.exit && rangesTouch(range, route.range));
+/** What each device routes, as one set: a gateway of many resources is asked about each of them. */
+const routedSets = new WeakMap<DeviceState, IpSet>();
 
-const rangesTouch = (a: Range, b: Range): boolean => setOverlapsRange(setOfRanges([a]), b);
+function routed(device: DeviceState, range: Range): boolean {
+  if (device.routes.length === 0) return false;
+  let set = routedSets.get(device);
+  if (set === undefined) {
+    set = setOfRanges(device.routes.filter((route) => !route.exit).map((route) => route.range));
+    routedSets.set(device, set);
+  }
+  return setOverlapsRange(set, range);
+}
 
 /** A capability grant: the device's own addresses, and the routes it carries that the rule names. */
 function capGrant(

@@ -1,5 +1,5 @@
 import { setOverlapsRange } from '../../kernel/netip/index.ts';
-import { type Bits, intersects, orInto, setBit } from './bits.ts';
+import { type Bits, hasBit, intersects, isZero, orInto, setBit, slotsOf } from './bits.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
 import { ANY_ATOM, INTERNET_ATOM, type Program } from './program.ts';
 
@@ -9,8 +9,24 @@ export interface RouteBits {
   readonly src: Bits;
   readonly dst: Bits;
   readonly via: Bits;
+  /** The rules of `dst`, where they are few: a gateway may have thousands of routes, and there may be as many rules. */
+  readonly leads: readonly number[] | undefined;
   readonly rivals: readonly Rival[];
 }
+
+const NO_BITS: Bits = new Uint32Array(0);
+
+function fewSlots(bits: Bits): number[] | undefined {
+  const slots: number[] = [];
+  for (const slot of slotsOf(bits)) {
+    if (slots.length >= bits.length) return undefined;
+    slots.push(slot);
+  }
+  return slots;
+}
+
+const leadsTo = ({ leads, dst }: RouteBits, src: Bits): boolean =>
+  leads === undefined ? intersects(src, dst) : leads.some((slot) => hasBit(src, slot));
 
 export function routeBitsOf(program: Program, device: DeviceState, asFile: boolean): RouteBits[] {
   return device.routes.map((route) => {
@@ -46,7 +62,14 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
       );
       if (leads) setBit(via, unit.slot);
     }
-    return { route, src, dst, via, rivals: rivalsOf(program, route) };
+    return {
+      route,
+      src: isZero(src) ? NO_BITS : src,
+      dst,
+      via: isZero(via) ? NO_BITS : via,
+      leads: fewSlots(dst),
+      rivals: rivalsOf(program, route),
+    };
   });
 }
 
@@ -86,16 +109,14 @@ export interface CarrierQuestion {
 export function carriesFor(program: Program, question: CarrierQuestion): boolean {
   const { viewer, peer, bits, primary } = question;
   const { net } = viewer.profile;
-  const plain = intersects(net.src, bits.dst) || intersects(net.dst, bits.src);
+  const plain = leadsTo(bits, net.src) || intersects(bits.src, net.dst);
   const usable = bits.route.exit || primary;
-  if (usable && (plain || intersects(net.src, bits.via))) return true;
+  if (usable && (plain || intersects(bits.via, net.src))) return true;
   if (primary && viewer.routes.some((route) => !route.exit && route.text === bits.route.text)) return true;
   if (usable || plain) return false;
   for (const unit of program.viaUnits) {
     const { reach } = unit.spec;
-    const slotBits = new Uint32Array(bits.via.length);
-    setBit(slotBits, unit.slot);
-    if (reach.kind !== 'via' || !intersects(bits.via, slotBits) || !intersects(net.src, slotBits)) continue;
+    if (reach.kind !== 'via' || !hasBit(bits.via, unit.slot) || !hasBit(net.src, unit.slot)) continue;
     if (reach.tags.some((tag) => peer.tags.includes(tag)) && question.firstWithTags(reach.tags)) return true;
   }
   return false;

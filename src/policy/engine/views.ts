@@ -69,9 +69,9 @@ export function createViews(core: Core): Views {
     peer: DeviceState,
     lookup: PrimaryLookup,
   ): { all: string[]; primary: string[] } {
-    const all: string[] = [];
+    const all = new Set<string>();
     const carried: string[] = [];
-    if (peer.routes.length === 0) return { all, primary: carried };
+    if (peer.routes.length === 0) return { all: [], primary: carried };
     for (const bits of bitsOf(peer)) {
       const { route } = bits;
       const primary = !route.exit && lookup(route.network, route.text) === peer.id;
@@ -83,16 +83,16 @@ export function createViews(core: Core): Views {
         firstWithTags: (tags: readonly string[]) => firstWithTags(peer, bits, tags, lookup),
       };
       if (route.exit && peer.profile.audience !== undefined && isKeptFrom(viewer, peer)) continue;
-      if (all.includes(route.text) || !carriesFor(core.program(), question)) continue;
+      if (all.has(route.text) || !carriesFor(core.program(), question)) continue;
       const taken = bits.rivals.some(
         ({ network, dst }) =>
           lookup(network, route.text) !== undefined && intersects(viewer.profile.net.src, dst),
       );
       if (taken) continue;
-      all.push(route.text);
+      all.add(route.text);
       if (!route.exit) carried.push(route.text);
     }
-    return { all, primary: carried };
+    return { all: [...all], primary: carried };
   }
 
   /** A device of others is an exit node for those alone with whom it is shared as one. */
