@@ -199,6 +199,22 @@ describe('a private network behind connectors', missing, () => {
     expect(await until(async () => (await connectorState(lost)) === 'ALIVE')).toBe(true);
   });
 
+  it('stops new connections to a port that closes, while the address stays open over another', {
+    timeout: TEST_MS,
+  }, async () => {
+    const PORTS =
+      'mutation updateResource($id: ID!, $protocols: ProtocolsInput) { it: resourceUpdate(id: $id, protocols: $protocols) { ok error } }';
+    const connection = await it_.hold('laptop', `${PLANT.machine}:5432`);
+    await done(PORTS, { id: id('range'), protocols: onlyPort(22) });
+    expect(await until(() => answers('laptop', `${PLANT.machine}:22`))).toBe(true);
+    expect(await answers('laptop', `${PLANT.machine}:5432`)).toBe(false);
+    // What was open goes on: clients let packets of known connections pass, whatever their filter says now.
+    await sleep(500);
+    expect(Date.now() - connection.lastAnswer()).toBeLessThan(500);
+    await done(PORTS, { id: id('range'), protocols: onlyPort(5432) });
+    expect(await until(() => answers('laptop', `${PLANT.machine}:5432`))).toBe(true);
+  });
+
   it('ends an open connection when the access goes', { timeout: TEST_MS }, async () => {
     const connection = await it_.hold('laptop', `${PLANT.machine}:5432`);
     await sleep(1_000);
