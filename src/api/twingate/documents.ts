@@ -9,6 +9,8 @@ import {
   execute,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
+  getVariableValues,
   parse,
   specifiedRules,
   validate,
@@ -72,9 +74,13 @@ export function createDocuments(schema: GraphQLSchema, options: DocumentsOptions
           found = compile(document, operationName);
           if (found !== undefined) functions.set(key, found);
         }
-        return found === undefined
-          ? interpret(schema, document, operationName, variables, context)
-          : found.query(undefined, context, variables);
+        if (found === undefined) return interpret(schema, document, operationName, variables, context);
+        // The interpreter's words for variables that do not fit, whichever way the document goes.
+        const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+        const { errors } = getVariableValues(schema, definitions, variables, {
+          maxErrors: MAX_VALIDATION_ERRORS,
+        });
+        return errors === undefined ? found.query(undefined, context, variables) : { errors };
       },
     };
   };

@@ -1,8 +1,6 @@
 import type { AccessRequestService } from '../../../domain/access-requests/access-request-service.ts';
 import type { RootField } from '../queries.ts';
-import { idOf } from './arguments.ts';
-
-const ORIGIN = 'twingate-api';
+import { idOf, ORIGIN } from './arguments.ts';
 
 /** Also members decide, on requests for the resources that their groups approve; the service knows which. */
 const decision = (verb: keyof Pick<AccessRequestService, 'approve' | 'reject'>): RootField => ({

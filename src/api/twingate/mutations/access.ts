@@ -3,10 +3,8 @@ import { AppError } from '../../../kernel/errors.ts';
 import type { Args, Context } from '../context.ts';
 import { decodeAnyGlobalId } from '../global-id.ts';
 import type { RootField } from '../queries.ts';
-import { defined, idOf, optionalIdOf } from './arguments.ts';
+import { defined, idOf, ORIGIN, optionalIdOf } from './arguments.ts';
 import { termsOf } from './resources.ts';
-
-const ORIGIN = 'twingate-api';
 
 function principalOf(value: unknown): Principal {
   const decoded = typeof value === 'string' ? decodeAnyGlobalId(value) : undefined;

@@ -5,6 +5,9 @@ import { AppError } from '../../../kernel/errors.ts';
 import type { Args } from '../context.ts';
 import { decodeGlobalId, type IdType } from '../global-id.ts';
 
+/** What the audit trail says of changes that come from here. */
+export const ORIGIN = 'twingate-api';
+
 /** The answer to an id that leads nowhere; clients look for its last three words. */
 export const doesNotExist = (type: IdType, id: string): AppError =>
   new AppError('not_found', `${type} with id '${id}' does not exist`);

@@ -1,8 +1,7 @@
 import type { RootField } from '../queries.ts';
-import { defined, flagOf, idOf, textOf } from './arguments.ts';
+import { defined, flagOf, idOf, ORIGIN, textOf } from './arguments.ts';
 import { inWords } from './errors.ts';
 
-const ORIGIN = 'twingate-api';
 const TAKEN = 'A Connector with this name already exists.';
 
 export const connectorMutations: Readonly<Record<string, RootField>> = {

@@ -1,8 +1,6 @@
 import type { DeviceStanding } from '../../../domain/devices/device-standing.ts';
 import type { RootField } from '../queries.ts';
-import { idOf, textsOf } from './arguments.ts';
-
-const ORIGIN = 'twingate-api';
+import { idOf, ORIGIN, textsOf } from './arguments.ts';
 
 const standing = (
   fact: Exclude<keyof DeviceStanding, 'addSerials' | 'removeSerials'>,

@@ -3,10 +3,9 @@ import type { FilterCategories } from '../../../domain/model/configuration.ts';
 import type { Args } from '../context.ts';
 import type { RootField } from '../queries.ts';
 import { SWITCHES } from '../types/dns-profile.ts';
-import { defined, flagOf, idOf, idsOf, inputOf, numberOf, textOf, textsOf } from './arguments.ts';
+import { defined, flagOf, idOf, idsOf, inputOf, numberOf, ORIGIN, textOf, textsOf } from './arguments.ts';
 import { inWords } from './errors.ts';
 
-const ORIGIN = 'twingate-api';
 const TAKEN = 'A DNS Filtering Profile with this name already exists.';
 
 const CATEGORIES = ['privacy', 'security', 'content'] as const satisfies readonly (keyof FilterCategories)[];

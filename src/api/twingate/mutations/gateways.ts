@@ -1,8 +1,7 @@
 import type { RootField } from '../queries.ts';
-import { defined, idOf, optionalIdOf, textOf } from './arguments.ts';
+import { defined, idOf, ORIGIN, optionalIdOf, textOf } from './arguments.ts';
 import { inWords } from './errors.ts';
 
-const ORIGIN = 'twingate-api';
 const GATEWAY_IN_USE = 'Cannot delete. This Gateway is being used by Resource.';
 const AUTHORITY_IN_USE = 'This CA is currently in use and cannot be deleted.';
 const AUTHORITY_TAKEN = 'A CA with this name already exists.';

@@ -1,7 +1,5 @@
 import type { RootField } from '../queries.ts';
-import { defined, flagOf, idOf, idsOf, listChangeOf, optionalIdOf, textOf } from './arguments.ts';
-
-const ORIGIN = 'twingate-api';
+import { defined, flagOf, idOf, idsOf, listChangeOf, ORIGIN, optionalIdOf, textOf } from './arguments.ts';
 
 export const groupMutations: Readonly<Record<string, RootField>> = {
   groupCreate: {

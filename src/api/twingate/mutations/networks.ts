@@ -1,8 +1,7 @@
 import type { RootField } from '../queries.ts';
-import { defined, flagOf, idOf, textOf } from './arguments.ts';
+import { defined, flagOf, idOf, ORIGIN, textOf } from './arguments.ts';
 import { inWords } from './errors.ts';
 
-const ORIGIN = 'twingate-api';
 const TAKEN = 'A Remote Network with this name already exists.';
 const IN_USE = 'Cannot delete a Remote Network that has Resources. Delete its Resources first.';
 

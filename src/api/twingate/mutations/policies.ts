@@ -1,8 +1,6 @@
 import type { RootField } from '../queries.ts';
-import { idOf, idsOf, listChangeOf, textOf } from './arguments.ts';
+import { idOf, idsOf, listChangeOf, ORIGIN, textOf } from './arguments.ts';
 import { inWords } from './errors.ts';
-
-const ORIGIN = 'twingate-api';
 
 export const policyMutations: Readonly<Record<string, RootField>> = {
   // Not in the vendor's API, where policies are made in its console.

@@ -4,9 +4,17 @@ import type { ResourceChange } from '../../../domain/networks/resource-service.t
 import { invalid } from '../../../kernel/errors.ts';
 import type { Args } from '../context.ts';
 import type { RootField } from '../queries.ts';
-import { defined, flagOf, idOf, inputOf, listChangeOf, numberOf, optionalIdOf, textOf } from './arguments.ts';
-
-const ORIGIN = 'twingate-api';
+import {
+  defined,
+  flagOf,
+  idOf,
+  inputOf,
+  listChangeOf,
+  numberOf,
+  ORIGIN,
+  optionalIdOf,
+  textOf,
+} from './arguments.ts';
 
 function rulesOf(value: unknown): PortRules {
   const input = inputOf(value);

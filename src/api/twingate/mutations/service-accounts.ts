@@ -1,7 +1,5 @@
 import type { RootField } from '../queries.ts';
-import { defined, idOf, idsOf, listChangeOf, numberOf, textOf } from './arguments.ts';
-
-const ORIGIN = 'twingate-api';
+import { defined, idOf, idsOf, listChangeOf, numberOf, ORIGIN, textOf } from './arguments.ts';
 
 export const serviceAccountMutations: Readonly<Record<string, RootField>> = {
   serviceAccountCreate: {

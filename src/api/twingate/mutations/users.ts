@@ -3,10 +3,8 @@ import { invalid } from '../../../kernel/errors.ts';
 import type { Args, Context } from '../context.ts';
 import { isRoleName, ROLE_NAMES, ROLES_WRITTEN, type RoleName } from '../projections.ts';
 import type { RootField } from '../queries.ts';
-import { defined, flagOf, idOf, textOf } from './arguments.ts';
+import { defined, flagOf, idOf, ORIGIN, textOf } from './arguments.ts';
 import { inWords } from './errors.ts';
-
-const ORIGIN = 'twingate-api';
 
 function roleOf(args: Args): RoleName | undefined {
   const name = textOf(args, 'role');
