@@ -3,6 +3,7 @@
  * follows the snapshot change by change; what a change means for packets is the policy engine's answer.
  */
 
+import { ADMINISTRATIVE_ROLES } from '../domain/access/permissions.ts';
 import { keyEnd } from '../domain/devices/key-expiry.ts';
 import { EVERYONE } from '../domain/groups/group-reads.ts';
 import type { Address } from '../domain/model/devices.ts';
@@ -28,6 +29,9 @@ import { clientInput, edgeInput, gatewayInput, resourceInput, serviceInput } fro
 
 /** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
 const EDGE_ONLY_BLOCKS = ['100.127.0.0/16', 'fd7a:115c:a1e0:ab12:4843:cd96:627f:0/112'];
+
+/** Stands for administrators as a group and as a role; rows have ids from 1 on. */
+const ADMINISTRATORS = 0;
 
 /** What stands in for a file that cannot be read: nothing is open. */
 const CLOSED_POLICY = '{"acls": []}';
@@ -214,6 +218,20 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     lastResource.set(id, text);
     return [{ kind: 'resource', resource }];
   };
+  /** Where the organization has it so, administrators hold a role on all networks. No rows stand behind it. */
+  const administratorsGroup = (): PolicyChange => {
+    if (!snapshot.settings().admins_reach_networks) return { kind: 'group-removed', id: ADMINISTRATORS };
+    const members = [...snapshot.memberships.values()]
+      .filter(({ role, joinedAt }) => ADMINISTRATIVE_ROLES.has(role) && joinedAt !== null)
+      .map(({ id }) => id);
+    // A key that no file can name.
+    const group: GroupInput = { id: ADMINISTRATORS, key: '', label: 'Administrators', active: true, members };
+    return { kind: 'group', group };
+  };
+  const administratorsRole = (): PolicyChange =>
+    snapshot.settings().admins_reach_networks
+      ? { kind: 'role', role: { id: ADMINISTRATORS, group: ADMINISTRATORS, network: undefined } }
+      : { kind: 'role-removed', id: ADMINISTRATORS };
   const roleChange = (key: string): PolicyChange => {
     const id = roleIds.get(key) ?? roleIds.size + 1;
     roleIds.set(key, id);
@@ -263,6 +281,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       switch (change.kind) {
         case 'membership': {
           note('user', id, () => userChange(id));
+          if (snapshot.settings().admins_reach_networks) note('group', ADMINISTRATORS, administratorsGroup);
           const everyone = everyoneId();
           if (everyone === undefined) break;
           note('group', everyone, () => groupChange(everyone));
@@ -343,6 +362,10 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
         }
         case 'setting':
           note('settings', '', () => ({ kind: 'settings', settings: worldSettings(snapshot) }));
+          if (change.key === 'admins_reach_networks') {
+            note('group', ADMINISTRATORS, administratorsGroup);
+            note('role', ADMINISTRATORS, administratorsRole);
+          }
           break;
         case 'policyVersion':
           note('policy', '', () => ({
@@ -368,6 +391,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       ...[...snapshot.table('resource').values()].flatMap(({ id }) => resourceChange(id)),
       ...[...snapshot.table('accessEdge').values()].map(({ id }) => edgeChange(id)),
       ...[...snapshot.table('groupNetworkRole').keys()].map(roleChange),
+      ...(snapshot.settings().admins_reach_networks ? [administratorsGroup(), administratorsRole()] : []),
       ...[...snapshot.table('service').values()].map(({ id, name }) => serviceChange(id, name)),
       ...[...snapshot.devices.keys(), ...snapshot.external.keys()].flatMap(deviceChange),
       ...[...snapshot.table('extClient').values()].flatMap(({ id }) => clientChange(id)),

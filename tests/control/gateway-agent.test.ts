@@ -19,6 +19,7 @@ import {
   createApiServer,
   type TestOrganization,
 } from '../support/api-server.ts';
+import { seed } from '../support/seeds.ts';
 
 /** A change reaches the agent within a second; others share the machine. */
 const DEADLINE_MS = 5_000;
@@ -263,6 +264,39 @@ describe('the agent of a gateway', () => {
     await soon(() => expect(messages.at(-1)?.removed).toEqual([firstId]));
     await call('PUT', '/api/v1/users/remove_network_user?username=bert@acme.test&network_id=office');
     await soon(() => expect(messages.at(-1)?.clients).toMatchObject([{ name: 'second', rules: [] }]));
+  });
+
+  test('lets administrators’ clients reach networks where the organization has it so', async () => {
+    await agent('hello', interfaceOf());
+    await addEgress('10.20.0.0/16');
+    await addClient('of-owner', api.token);
+    const org = api.organization.id;
+    const { messages } = await follow();
+    const rules = (client: string) =>
+      messages
+        .flatMap(({ clients }) => clients)
+        .findLast(({ name }) => name === client)
+        ?.rules.map(({ to }) => to);
+    const users = async () =>
+      ((await call('GET', `/api/users/ingress/${gate.node}`)).body as { users: Wire[] | null }).users?.map(
+        ({ username }) => username,
+      );
+    const set = (value: boolean) =>
+      seed(api.store, org, (tx) =>
+        tx.put('setting', { org, name: 'admins_reach_networks', value, updatedAt: tx.now }),
+      );
+    await soon(() => expect(rules('of-owner')).toEqual([]));
+    await set(true);
+    await soon(() => expect(rules('of-owner')).toContain('10.20.0.0/16'));
+    expect(await users()).toEqual(['owner@acme.test']);
+    const { member, token: admin } = await api.createMember(acmeOf(api), 'admin', 'adam');
+    await addClient('of-adam', admin);
+    await soon(() => expect(rules('of-adam')).toContain('10.20.0.0/16'));
+    await seed(api.store, org, (tx) => tx.update('membership', org, member.id, { role: 'member' }));
+    await soon(() => expect(rules('of-adam')).toEqual([]));
+    await set(false);
+    await soon(() => expect(rules('of-owner')).toEqual([]));
+    expect(await users()).toBeUndefined();
   });
 
   test('is told of clients of its own gateway alone', async () => {

@@ -2,9 +2,11 @@
  * Who reaches something behind the gateways of a network, by access edges and network roles. What single rules of the
  * policy file open besides is not told here: that takes the policy engine.
  */
+import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
 import type { Network, Resource } from '../model/networks.ts';
 import type { Group, Membership } from '../model/people.ts';
 import type { Reader } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
 import { opensNetwork } from './network-roles.ts';
 
 const MANY = 100_000;
@@ -40,6 +42,12 @@ async function openedByRoles(
   return { all: networks.includes(0), networks: new Set(networks) };
 }
 
+const administratorsReach = async (reader: Reader, org: number): Promise<boolean> =>
+  (await readSettings(reader, org)).admins_reach_networks;
+
+const isAdministratorEverywhere = async (reader: Reader, { org, role }: Membership): Promise<boolean> =>
+  ADMINISTRATIVE_ROLES.has(role) && (await administratorsReach(reader, org));
+
 export interface MemberReach {
   /** Whether something behind the network's gateways is open to the member. */
   reaches(network: number): boolean;
@@ -53,12 +61,13 @@ export async function reachOf(reader: Reader, member: Membership, now: number): 
   const { org } = member;
   const groups = await activeGroupsOf(reader, member);
   const roles = await openedByRoles(reader, org, groups);
-  const holdsRole = (network: number): boolean => roles.all || roles.networks.has(network);
+  const all = roles.all || (await isAdministratorEverywhere(reader, member));
+  const holdsRole = (network: number): boolean => all || roles.networks.has(network);
   const edges = (
     await reader.find('accessEdge', org, { principalKind: 'group', principal: groups }, MANY)
   ).filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
   const byEdge = await reader.find('resource', org, { id: edges.map(({ resource }) => resource) }, MANY);
-  const wide = roles.all
+  const wide = all
     ? await reader.find('resource', org, { networkWide: true }, MANY)
     : await reader.find('resource', org, { networkWide: true, network: [...roles.networks] }, MANY);
   const resources = new Map<number, Resource>();
@@ -107,5 +116,11 @@ export async function membersReaching(
   );
   if (groups.some(({ systemKey }) => systemKey === 'everyone')) return undefined;
   const links = await reader.find('groupMember', org, { group: groups.map((group) => group.id) }, MANY);
-  return new Set(links.map(({ membership }) => membership));
+  const administrators = (await administratorsReach(reader, org))
+    ? await reader.find('membership', org, { role: [...ADMINISTRATIVE_ROLES] }, MANY)
+    : [];
+  return new Set([
+    ...links.map(({ membership }) => membership),
+    ...administrators.map((member) => member.id),
+  ]);
 }
