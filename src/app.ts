@@ -9,7 +9,7 @@ import { lockDataDirectory } from './app/data-lock.ts';
 import { createDerp, type Derp } from './app/derp.ts';
 import { mountDerpRoutes } from './app/derp-routes.ts';
 import { firstRunLinkOf } from './app/first-run-link.ts';
-import { closeHttpServer, createHttpServer } from './app/http-server.ts';
+import { closeHttpServer, createHttpServer, type Upgrades } from './app/http-server.ts';
 import { openInstallation } from './app/installation.ts';
 import { describeListenFailure } from './app/listen-failure.ts';
 import { createLogStreamDelivery } from './app/log-streams.ts';
@@ -96,7 +96,8 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const readiness = createReadiness({ clock, pingDatabase: () => installation.engine.run('SELECT 1', []) });
 
   const { trustedProxies } = config;
-  const server = createHttpServer({ log, tls, trustedProxies, control, relay: derp.relay });
+  const upgrades: Upgrades = new Map();
+  const server = createHttpServer({ log, tls, trustedProxies, control, relay: derp.relay, upgrades });
   metrics?.watchServer(server);
   mountDerpRoutes(server, derp);
   const { sealer, sealingKey } = keys;
@@ -105,6 +106,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   const routes = await mountRoutes({
     ...{
       server,
+      upgrades,
       services,
       config,
       sealer,

@@ -1,6 +1,7 @@
 /** The one origin: Fastify over node's own HTTP/1.1 server, whose upgrades go to the control plane. */
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { sendError } from '../api/native/errors.ts';
@@ -18,7 +19,12 @@ const KEEP_ALIVE_MS = 75_000;
 const MAX_PARAMETER_LENGTH = 1024;
 const UPGRADED_PATHS: ReadonlySet<string> = new Set(['/ts2021', '/derp']);
 
+/** What takes a connection over that asked for another protocol on its path. */
+export type Upgrades = Map<string, (request: IncomingMessage, socket: Duplex) => void>;
+
 export interface HttpServerParts {
+  /** By path; may be filled after the server is made. */
+  readonly upgrades: ReadonlyMap<string, (request: IncomingMessage, socket: Duplex) => void>;
   readonly log: Logger;
   readonly tls: TlsFiles | undefined;
   readonly trustedProxies: readonly string[];
@@ -28,10 +34,11 @@ export interface HttpServerParts {
 }
 
 export function createHttpServer(parts: HttpServerParts): FastifyInstance {
-  const { log, tls, trustedProxies, control, relay } = parts;
+  const { log, tls, trustedProxies, control, relay, upgrades } = parts;
   const options = {
     // What asks for another upgrade (curl for HTTP/2, say) is a plain request, as servers without upgrades have it.
-    shouldUpgradeCallback: ({ url }: IncomingMessage) => UPGRADED_PATHS.has(pathOf(url)),
+    shouldUpgradeCallback: ({ url }: IncomingMessage) =>
+      UPGRADED_PATHS.has(pathOf(url)) || upgrades.has(pathOf(url)),
     maxHeaderSize: MAX_HEADER_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -54,7 +61,9 @@ export function createHttpServer(parts: HttpServerParts): FastifyInstance {
           : createTlsServer({ ...options, ...tls.read(), ALPNProtocols: ['http/1.1'] }, handler);
       listener.on('upgrade', (request, socket, head) => {
         const path = pathOf(request.url);
-        if (path === '/ts2021') control.handleUpgrade(request, socket, head);
+        const upgrade = upgrades.get(path);
+        if (upgrade !== undefined) upgrade(request, socket);
+        else if (path === '/ts2021') control.handleUpgrade(request, socket, head);
         else if (path === '/derp' && relay !== undefined) relay.handleUpgrade(request, socket, head);
         else {
           socket.on('error', () => socket.destroy());

@@ -12,11 +12,14 @@ import { securityPolicyOperations } from '../api/native/security-policies.ts';
 import { settingsOperations } from '../api/native/settings.ts';
 import { createSignInPages } from '../api/native/sign-in/index.ts';
 import { linkOperations } from '../api/native/sign-in/link-api.ts';
+import { createHeadless, HEADLESS_PATH } from '../api/netmaker/index.ts';
+import { createProgramLogins } from '../auth/program-logins.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { createAccessRequestService } from '../domain/access-requests/access-request-service.ts';
 import { createKeyService } from '../domain/credentials/key-service.ts';
 import { createDeviceList } from '../domain/devices/device-list.ts';
 import { createDirectory } from '../domain/directory/directory.ts';
+import { createTenancy } from '../domain/directory/tenancy.ts';
 import type { MailSecrets } from '../domain/mail/mail-secrets.ts';
 import { createGatewayAgentService } from '../domain/networks/gateway-agent-service.ts';
 import { createSecurityPolicyService } from '../domain/networks/security-policy-service.ts';
@@ -27,6 +30,7 @@ import type { Store } from '../domain/ports/store.ts';
 import { createSettingsService } from '../domain/settings/settings-service.ts';
 import { conditionProblem } from '../policy/index.ts';
 import { dialects } from './dialects.ts';
+import type { Upgrades } from './http-server.ts';
 import { createProposals } from './proposals.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
@@ -34,6 +38,8 @@ import { createSignIn, type SignIn } from './sign-in.ts';
 
 export interface RoutesParts {
   readonly server: FastifyInstance;
+  /** Filled with what takes connections over. */
+  readonly upgrades: Upgrades;
   readonly services: Services;
   readonly config: ServeConfig;
   readonly sealer: Sealer;
@@ -117,6 +123,21 @@ async function mountDialects(
     await server.register(dialect({ services, ...secrets, ...edge, log, sso: signIn.sso }));
 }
 
+/** The command line's sign-in by a browser, which waits on a connection of its own. */
+function mountHeadless({ server, upgrades, services, config, log }: RoutesParts, { sso }: SignIn): void {
+  const { store, clock, random, passwordSignIn } = services;
+  const headless = createHeadless({
+    programLogins: createProgramLogins({ store, clock, random }),
+    passwordSignIn,
+    sso,
+    tenancy: createTenancy({ store }),
+    publicUrl: config.publicUrl,
+    onError: (err) => log.error({ err }, 'a sign-in of a program failed'),
+  });
+  upgrades.set(HEADLESS_PATH, headless.handleUpgrade);
+  server.addHook('preClose', async () => headless.close());
+}
+
 /** Resolves with what is to be closed with the server. */
 export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promise<void> }> {
   const { server, services, log, config } = parts;
@@ -141,5 +162,6 @@ export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promis
     }),
   );
   await mountDialects(server, services, signIn, parts);
+  mountHeadless(parts, signIn);
   return { close: proposals.close };
 }

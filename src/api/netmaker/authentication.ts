@@ -1,9 +1,10 @@
 /** Signing in with a password, and finding the actor of a request. */
 import type { FastifyRequest } from 'fastify';
 import type { PasswordOutcome } from '../../auth/password-sign-in.ts';
-import type { Verified } from '../../auth/sessions.ts';
+import type { Session, Verified } from '../../auth/sessions.ts';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { TenantHints } from '../../domain/directory/tenancy.ts';
+import type { Membership } from '../../domain/model/people.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
@@ -70,6 +71,15 @@ const textOf = (body: unknown, name: string): string => {
 /** The dashboard asks for this with a header; the desktop client and nmctl do not. */
 const isDashboard = (request: FastifyRequest): boolean => headerText(request, 'from-ui') === 'true';
 
+/** A session in the form of a token that consoles read. */
+export const jwtOf = (session: Session, member: Membership): string =>
+  toJwt(session.token, {
+    username: member.username,
+    role: ROLE_NAMES[member.role],
+    issuedAt: session.issuedAt,
+    expiresAt: session.expiresAt,
+  });
+
 /** A session of somebody who was just verified, in the form that consoles want. */
 export async function openSession(
   { passwordSignIn }: Pick<NetmakerServices, 'passwordSignIn'>,
@@ -86,12 +96,7 @@ export async function openSession(
     agent: headerText(request, 'user-agent') ?? '',
     ...(factor === undefined ? {} : { factor }),
   });
-  return toJwt(session.token, {
-    username: member.username,
-    role: ROLE_NAMES[member.role],
-    issuedAt: session.issuedAt,
-    expiresAt: session.expiresAt,
-  });
+  return jwtOf(session, member);
 }
 
 const MAX_NAME = 100;

@@ -27,6 +27,7 @@ import { userWriteOperations } from './user-writes.ts';
 import { userOperations } from './users.ts';
 import { userListOperations } from './users-v2.ts';
 
+export { createHeadless, HEADLESS_PATH, type Headless } from './headless.ts';
 export type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 export { createNetmakerServices, type NetmakerServicesParts } from './services.ts';
 

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AttemptLimiter } from '../../auth/attempt-limiter.ts';
 import type { Passwords } from '../../auth/password.ts';
 import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
+import type { ProgramLogins } from '../../auth/program-logins.ts';
 import type { SecondFactors } from '../../auth/second-factor.ts';
 import type { SecondStep } from '../../auth/second-step.ts';
 import type { Sessions } from '../../auth/sessions.ts';
@@ -66,6 +67,7 @@ export interface NetmakerServices {
   readonly factors: SecondFactors;
   readonly secondStep: SecondStep;
   readonly sessions: Sessions;
+  readonly programLogins: ProgramLogins;
   readonly keyedTexts: KeyedTexts;
   readonly limiter: AttemptLimiter;
   readonly personalTokens: PersonalTokenService;

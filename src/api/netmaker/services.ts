@@ -3,6 +3,7 @@
 import type { AttemptLimiter } from '../../auth/attempt-limiter.ts';
 import type { Passwords } from '../../auth/password.ts';
 import type { PasswordSignIn } from '../../auth/password-sign-in.ts';
+import { createProgramLogins } from '../../auth/program-logins.ts';
 import { createSecondFactors } from '../../auth/second-factor.ts';
 import { createSecondStep } from '../../auth/second-step.ts';
 import { createSessions } from '../../auth/sessions.ts';
@@ -78,6 +79,7 @@ export const createNetmakerServices = ({
     factors,
     secondStep: createSecondStep({ store, steps: createSignInSteps({ sealer, clock }), factors }),
     sessions: createSessions({ store, random, clock }),
+    programLogins: createProgramLogins({ store, clock, random }),
     keyedTexts,
     limiter,
     users: createUserAccountService({ store, random, admin: memberAdmin }),

@@ -93,6 +93,26 @@ export const session = entity(
 );
 export type Session = RowOf<typeof session.columns>;
 
+/**
+ * A program on somebody's machine that waits until its person has signed in with a browser. `ref` is the SHA-256 of the
+ * secret in the link that the program shows.
+ */
+export const programLogin = entity(
+  {
+    ref: text(),
+    /** The address that the program called from. */
+    address: text(),
+    /** Who signed in; 0 while nobody has. */
+    membership: integer(),
+    identity: integer(),
+    identityOrg: integer(),
+    createdAt: time(),
+    expiresAt: time(),
+  },
+  { key: ['ref'], indexes: [['address'], ['expiresAt']], volatile: true },
+);
+export type ProgramLogin = RowOf<typeof programLogin.columns>;
+
 /** A link by which a member sets a password of the organization, once. The secret is kept as its SHA-256, hex. */
 export const passwordLink = entity(
   {

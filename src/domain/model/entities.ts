@@ -29,6 +29,7 @@ export const entities = {
   credential: credentials.credential,
   credentialSeen: credentials.credentialSeen,
   session: credentials.session,
+  programLogin: credentials.programLogin,
   passwordLink: credentials.passwordLink,
   signingKey: credentials.signingKey,
   device: devices.device,

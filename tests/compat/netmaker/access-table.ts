@@ -33,6 +33,8 @@ export const ACCESS: readonly AccessLine[] = [
   { operation: 'POST /api/users/adm/createsuperadmin', who: 'public' },
   { operation: 'GET /api/oauth/login', who: 'public' },
   { operation: 'GET /api/oauth/callback', who: 'public' },
+  { operation: 'GET /api/oauth/register/:link', who: 'public' },
+  { operation: 'POST /api/oauth/register/:link', who: 'public' },
   { operation: `GET ${V1}/invite`, who: 'public' },
   { operation: `POST ${V1}/invite-signup`, who: 'public' },
   // It asks for what a password bought, and has words of its own for whoever has nothing.
