@@ -144,6 +144,7 @@ beforeEach(async () => {
         zoneNano: '',
         parent: 0,
         createdAt: 0,
+        updatedAt: 0,
         ...STAMP,
       });
       tx.audit(0, { verb: 'create', objectKind: 'organization', objectId: id, objectName: '' });

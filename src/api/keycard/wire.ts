@@ -24,8 +24,7 @@ export const toOrganization = (
   label: organization.label,
   name: organization.name,
   sso_enabled: ssoEnabled,
-  // Nothing of it changes but its name, whose changes the audit log has.
-  updated_at: timeText(organization.createdAt),
+  updated_at: timeText(organization.updatedAt),
   zone_id: organization.zoneNano,
   ...withPermissions(permissions, () =>
     permissionsOf(actor, ['organizations', 'users', 'invitations', 'service_accounts', 'sso_connection']),

@@ -30,6 +30,8 @@ export const organization = entity(
     /** The organization that made it over an API; 0: whoever runs the installation. */
     parent: integer(),
     createdAt: time(),
+    /** Since when it has its name. */
+    updatedAt: time(),
     ...byColumns,
   },
   { unique: [['nano'], ['label'], ['tailnetName']], indexes: [['parent']] },

@@ -132,6 +132,7 @@ export function createOrganizationService({ store, random }: OrganizationService
         zoneNano: randomNanoId(random),
         parent: input.parent,
         createdAt: tx.now,
+        updatedAt: tx.now,
         ...stamp,
       });
       tx.audit(INSTALLATION, {

@@ -33,7 +33,7 @@ export function createOrganizationAdmin({ store }: { readonly store: Store }): O
         } as const;
         tx.audit(INSTALLATION, entry);
         tx.audit(actor.org, entry);
-        return tx.update('organization', INSTALLATION, actor.org, { name });
+        return tx.update('organization', INSTALLATION, actor.org, { name, updatedAt: tx.now });
       });
     },
   };

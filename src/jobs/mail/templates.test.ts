@@ -13,6 +13,7 @@ const organization = {
   zoneNano: 'z',
   parent: 0,
   createdAt: 0,
+  updatedAt: 0,
   byKind: '',
   byId: '',
   byName: '',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keycardOperations } from '../../../src/api/keycard/index.ts';
 import type { KeycardApiParts } from '../../../src/api/keycard/parts.ts';
+import { createToken } from '../../../src/domain/credentials/token.ts';
 import type { Role } from '../../../src/domain/model/people.ts';
 import { sha256Hex } from '../../../src/kernel/hash.ts';
 import { randomSecret } from '../../../src/kernel/random.ts';
@@ -47,10 +48,16 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
 
   describe('organizations', () => {
     test('are renamed, and keep their label', async () => {
+      api.clock.advance(5_000);
       const renamed = await call('PATCH', ORG, { name: '  Acme Inc ' });
       expect([renamed.status, renamed.body]).toEqual([
         200,
-        expect.objectContaining({ name: 'Acme Inc', label: 'acme' }),
+        expect.objectContaining({
+          name: 'Acme Inc',
+          label: 'acme',
+          created_at: new Date(acme.organization.createdAt).toISOString(),
+          updated_at: new Date(api.clock.now()).toISOString(),
+        }),
       ]);
       const before = await head();
       expect((await call('PATCH', ORG, {})).body).toMatchObject({ name: 'Acme Inc' });
@@ -686,6 +693,40 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
       for (const path of ['/users', '/invitations', '/service-accounts'])
         expect((await call('GET', `${ORG}${path}`, undefined, token)).status).toBe(403);
       expect((await call('PATCH', ORG, { name: 'x' }, token)).status).toBe(403);
+    });
+
+    test('keep their two kinds of credential apart: neither does what the other is for', async () => {
+      const account = await create('two-kinds');
+      const org = acme.organization.id;
+      const [row] = await api.store.find('serviceAccount', org, { nano: account.id });
+      const made = createToken(api.random, 'service-key', await api.store.newId());
+      const { body } = await call('POST', credentials(account.id), { name: 'api' });
+      const [held] = await api.store.find('credential', org, { nano: String(body?.id) });
+      await seed(api.store, org, async (tx) => {
+        const id = tx.newId();
+        const { kind, publicId, secretHash } = made;
+        await tx.insert('credential', {
+          ...(held as NonNullable<typeof held>),
+          id,
+          nano: null,
+          kind,
+          publicId,
+          secretHash,
+          owner: row?.id ?? 0,
+        });
+      });
+      // A key for the network: no client secret, no bearer, and not among these.
+      const secret = made.token.split('-').at(-1) ?? '';
+      for (const client_secret of [secret, made.token]) {
+        const fields = { grant_type: 'client_credentials', client_id: made.publicId, client_secret };
+        expect((await form(fields)).status).toBe(401);
+      }
+      expect((await call('GET', ORG, undefined, made.token)).status).toBe(401);
+      expect(await items(credentials(account.id))).toHaveLength(1);
+      // And the other: a client secret is no bearer, and nothing that a device could show.
+      const { client_id, client_secret } = body as Item & { client_id: string; client_secret: string };
+      for (const token of [client_secret, client_id, `tskey-sa-${client_id}-${client_secret}`])
+        expect([401, 403]).toContain((await call('GET', ORG, undefined, token)).status);
     });
 
     test('the account behind OAuth clients is nobody here', async () => {
