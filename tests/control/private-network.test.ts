@@ -195,7 +195,7 @@ describe('a private network', () => {
     const id = await resource(plant.id, '10.88.0.7', { accessMode: 'access-request' });
     await open(id);
     const [edge] = await server.store.find('accessEdge', org, { resource: id });
-    const openUntil = Date.now() + 1_500;
+    const openUntil = Date.now() + 3_000;
     await server.write(async (tx) => {
       await tx.put('accessLock', {
         ...{ org, edge: edge?.id ?? 0, membership: server.owner.id },
