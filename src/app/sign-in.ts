@@ -9,6 +9,7 @@ import { createSecondFactors } from '../auth/second-factor.ts';
 import { createSessions } from '../auth/sessions.ts';
 import { createSignInSteps } from '../auth/sign-in-steps.ts';
 import { createSsoSignIn } from '../auth/sso/sso-sign-in.ts';
+import { createContactService } from '../domain/contacts/contact-service.ts';
 import { createDeviceLogins, type DeviceLogins } from '../domain/device-logins/device-login-service.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { MailSecrets } from '../domain/mail/mail-secrets.ts';
@@ -20,6 +21,7 @@ import { createInvitationsByAccount } from '../domain/people/invitation-by-accou
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
+import { createShareAcceptance } from '../domain/shares/share-acceptance.ts';
 import { createSshChecks, type SshChecks } from '../domain/ssh-checks/ssh-check-service.ts';
 import type { Services } from './services.ts';
 
@@ -37,7 +39,7 @@ type SignInParts = Pick<
   readonly sealer: Sealer;
   readonly ssoAllowPrivate: boolean;
   readonly keyedTexts: KeyedTexts;
-  readonly mailSecrets: Pick<MailSecrets, 'invitation'>;
+  readonly mailSecrets: Pick<MailSecrets, 'invitation' | 'share'>;
   /** Told why an identity provider could not be used. */
   readonly onSsoProblem?: (connection: number, error: unknown) => void;
 };
@@ -72,6 +74,8 @@ export function createSignIn(parts: SignInParts): SignIn {
       ...{ store, clock, random, hashPassword: passwords.hash, mailSecrets: parts.mailSecrets },
     }),
     invitationsByAccount: createInvitationsByAccount({ store }),
+    shareAcceptance: createShareAcceptance({ store, clock, secrets: parts.mailSecrets }),
+    contacts: createContactService({ store }),
     passwordLinks: createPasswordLinks({ store, clock, random, hashPassword: passwords.hash }),
   };
 }

@@ -65,7 +65,7 @@ describe.each(ENGINES)('a shared device on %s', (engine) => {
     const { id } = await server.row(device);
     const wanted = [{ multiUse: false, exitNode, email: null }];
     const [made] = await shares().create(actorOf(sharer), id, wanted, 'native-api');
-    const acceptance = createShareAcceptance({ store: server.store, secrets: SECRETS });
+    const acceptance = createShareAcceptance({ store: server.store, clock: systemClock, secrets: SECRETS });
     await acceptance.accept(actorOf(acceptor), shareCode(SECRETS, made!.share), 'native-api');
     return made!.share.id;
   };

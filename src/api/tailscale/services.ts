@@ -94,7 +94,7 @@ export function createTailscaleServices(parts: TailscaleServicesParts): Tailscal
     awsExternalIds: createAwsExternalIds({ ...parts, roles: parts.awsRoles }),
     logStreams: createLogStreams({ ...parts, queue: parts.logStreamQueue }),
     shares: createShareService(parts),
-    shareAcceptance: createShareAcceptance({ store, secrets: parts.shareSecrets }),
+    shareAcceptance: createShareAcceptance({ ...parts, secrets: parts.shareSecrets }),
     shareCodeOf: (share) => shareCode(parts.shareSecrets, share),
     externalDevices: createExternalDevices(parts),
     sharedUsers: createSharedUsers(parts),

@@ -3,6 +3,7 @@
  * it, which was, is kept as a fallback.
  */
 import { AppError, invalid } from '../../kernel/errors.ts';
+import { sameDigest, sha256Hex } from '../../kernel/hash.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { Row } from '../model/entities.ts';
@@ -24,9 +25,17 @@ export interface ContactService {
   read(actor: Actor): Promise<readonly Contact[]>;
   /** Setting the present address again changes nothing and sends nothing. Errors: `invalid`. */
   set(actor: Actor, kind: ContactKind, email: string, origin: AuditOrigin): Promise<Contact>;
+  /** What a link of a mail is about; undefined when it was used or the address is another by now. */
+  waiting(link: string): Promise<Contact | undefined>;
+  /** The address counts as proven, and the one before it is forgotten. Undefined as above. */
+  verify(link: string): Promise<Contact | undefined>;
   /** Errors: `invalid` when nothing waits for verification. */
   resendVerification(actor: Actor, kind: ContactKind, origin: AuditOrigin): Promise<void>;
 }
+
+/** The path of the page; `<organization>-<kind>-<secret>` follows. */
+export const CONTACT_PATH = '/verify/contact/';
+const LINK = /^([1-9]\d{0,15})-(account|support|security)-([A-Za-z0-9_-]{43})$/u;
 
 const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,189}$/u;
 
@@ -54,7 +63,42 @@ export function createContactService({ store }: { readonly store: Store }): Cont
   const sendVerification = (tx: Tx, org: number, kind: ContactKind, email: string): void =>
     tx.enqueue(org, { kind: 'mail', target: email, payload: { template: 'verify-contact', contact: kind } });
 
+  const waiting = async (reader: Reader, link: string): Promise<Row<'contact'> | undefined> => {
+    const [, org, name, secret] = LINK.exec(link) ?? [];
+    const kind = CONTACT_KINDS.find((one) => one === name);
+    if (kind === undefined || secret === undefined) return undefined;
+    const row = await reader.get('contact', Number(org), { kind });
+    const fits =
+      row?.verifiedAt === null && row.tokenHash !== null && sameDigest(row.tokenHash, sha256Hex(secret));
+    return fits ? row : undefined;
+  };
+
   return {
+    waiting: async (link) => {
+      const row = await waiting(store, link);
+      return row && shown(row);
+    },
+    verify: async (link) => {
+      const found = await waiting(store, link);
+      if (found === undefined) return undefined;
+      const { org, kind } = found;
+      const by = { kind: 'system', id: '', name: found.email } as const;
+      return store.write({ orgs: [org], by, origin: 'native-api' }, async (tx) => {
+        const row = await waiting(tx, link);
+        if (row === undefined) return undefined;
+        const after = { ...row, verifiedAt: tx.now, fallbackEmail: null, tokenHash: null };
+        await tx.put('contact', after);
+        tx.audit(org, {
+          verb: 'verify',
+          objectKind: 'contact',
+          objectId: kind,
+          objectName: kind,
+          field: 'email',
+          after: row.email,
+        });
+        return shown(after);
+      });
+    },
     read: async (actor) => {
       authorize(actor, 'contacts:read');
       return Promise.all(CONTACT_KINDS.map(async (kind) => shown(await current(store, actor.org, kind))));

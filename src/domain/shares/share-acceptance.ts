@@ -1,4 +1,5 @@
 /** Accepting a device invite: the device becomes visible to the acceptor's own devices, in the acceptor's organization. */
+import type { Clock } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Actor, byOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
@@ -21,6 +22,8 @@ export interface AcceptedShare {
 }
 
 export interface ShareAcceptance {
+  /** What a link shares; undefined for one that nobody can accept. */
+  find(invite: string): Promise<Pick<AcceptedShare, 'device' | 'home'> | undefined>;
   /**
    * `invite`: the code, or the URL that it came in. Errors: `forbidden` (only people accept, of roles that share),
    * `invalid` for a link that is unknown, used up or too old, that is of the actor's own organization, or whose device the
@@ -36,9 +39,11 @@ const unusable = (): AppError => invalid('invite is invalid or has already been 
 
 export function createShareAcceptance({
   store,
+  clock,
   secrets,
 }: {
   readonly store: Store;
+  readonly clock: Clock;
   readonly secrets: ShareSecrets;
 }): ShareAcceptance {
   const open = async (reader: Reader, { org, id }: ShareAddress, now: number) => {
@@ -52,6 +57,16 @@ export function createShareAcceptance({
   };
 
   return {
+    find: async (invite) => {
+      const address = readShareCode(secrets, invite);
+      if (address === undefined) return undefined;
+      try {
+        return await open(store, address, clock.now());
+      } catch (error) {
+        if (error instanceof AppError && error.code === 'invalid') return undefined;
+        throw error;
+      }
+    },
     accept: async (actor, invite, origin) => {
       authorize(actor, 'shares:write');
       requirePerson(actor);

@@ -1,5 +1,6 @@
 /** The texts of mails. Plain text: nothing in them is fetched, and no name in them is markup. */
 
+import { CONTACT_PATH } from '../../domain/contacts/contact-service.ts';
 import type { Mail } from '../../domain/mail/mail-service.ts';
 import { SHARE_PATH } from '../../domain/shares/share-code.ts';
 
@@ -9,7 +10,6 @@ export interface MailText {
 }
 
 const INVITATION_PATH = 'login/invitation/';
-const CONTACT_PATH = 'verify/contact/';
 const MAX_NAME = 100;
 
 /** Names come from people: one line of bounded length. */
@@ -66,7 +66,7 @@ export function mailText(mail: Mail, url: string): MailText {
           '',
           'To confirm that it is yours, open this link:',
           '',
-          `${url}${CONTACT_PATH}${mail.organization.id}-${mail.contact}-${mail.secret}`,
+          `${url}${CONTACT_PATH.slice(1)}${mail.organization.id}-${mail.contact}-${mail.secret}`,
           '',
           'If you do not know what this is about, ignore this mail.',
           '',

@@ -22,6 +22,7 @@ import { nextPage, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passkeyOperations } from './passkey-pages.ts';
 import { passwordOperations } from './password-pages.ts';
+import { shareOperations } from './share-pages.ts';
 import { signInOperations } from './sign-in-pages.ts';
 import { sshOperations } from './ssh-pages.ts';
 import { ssoOperations } from './sso-pages.ts';
@@ -50,6 +51,7 @@ export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...deviceOperations(parts),
   ...sshOperations(parts),
   ...invitationOperations(parts),
+  ...shareOperations(parts),
   ...passwordOperations(parts),
 ];
 

@@ -8,12 +8,14 @@ import type { Sessions } from '../../../auth/sessions.ts';
 import type { SignInSteps } from '../../../auth/sign-in-steps.ts';
 import type { SsoSignIn } from '../../../auth/sso/sso-sign-in.ts';
 import type { Actor } from '../../../domain/access/actor.ts';
+import type { ContactService } from '../../../domain/contacts/contact-service.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
 import type { Identity, Membership } from '../../../domain/model/people.ts';
 import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
 import type { InvitationsByAccount } from '../../../domain/people/invitation-by-account.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
+import type { ShareAcceptance } from '../../../domain/shares/share-acceptance.ts';
 import type { SshChecks } from '../../../domain/ssh-checks/ssh-check-service.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Cookies } from './cookies.ts';
@@ -36,6 +38,8 @@ export interface SignInServices {
   readonly sshChecks: Pick<SshChecks, 'waiting' | 'decide'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly invitationsByAccount: Pick<InvitationsByAccount, 'accept'>;
+  readonly shareAcceptance: ShareAcceptance;
+  readonly contacts: Pick<ContactService, 'waiting' | 'verify'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
 }
 
