@@ -4,7 +4,8 @@
  */
 import { fork } from 'node:child_process';
 import { Agent, request } from 'node:http';
-import { addDevices, tailscaleDialect } from '../tests/compat/tailscale/support.ts';
+import { createTailscaleApi } from '../src/api/tailscale/index.ts';
+import { addDevices, tailscaleParts } from '../tests/compat/tailscale/support.ts';
 import { createApiServer } from '../tests/support/api-server.ts';
 
 const DEFAULT_DEVICES = 1_000;
@@ -52,7 +53,7 @@ const inChild = (order: Order): Promise<number[]> =>
   });
 
 async function main(devices: number, calls: number): Promise<void> {
-  const api = await createApiServer('sqlite', tailscaleDialect());
+  const api = await createApiServer('sqlite', (parts) => [createTailscaleApi(tailscaleParts(parts))]);
   const owner = api.owner.id;
   await addDevices(
     api,

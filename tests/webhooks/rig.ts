@@ -34,6 +34,9 @@ export interface DispatcherOptions {
   readonly holder?: string;
   readonly clock?: Clock;
   readonly timeoutMs?: number;
+  /** Where endpoints are; the rig's own receiver unless said. */
+  readonly to?: string;
+  readonly pollMs?: number;
 }
 
 export async function createRig(engineName: EngineName) {
@@ -141,7 +144,7 @@ export async function createRig(engineName: EngineName) {
       service.create(actor, { url: `http://127.0.0.1${path}`, providerType, subscriptions }, 'tailscale-api'),
     dispatch: (options: DispatcherOptions = {}): Dispatcher => {
       const { allowPrivate = true, spacingMs = 0, holder = 'one', clock = systemClock } = options;
-      const { timeoutMs = 2_000 } = options;
+      const { timeoutMs = 2_000, to = receiver.url, pollMs = 50 } = options;
       const outgoing = createOutgoing({ allowPrivate, userAgent: 'holdfast-webhook', timeoutMs });
       const dispatcher = createDispatcher({
         store,
@@ -153,7 +156,7 @@ export async function createRig(engineName: EngineName) {
         outgoing: {
           ...outgoing,
           exchange: (request, signal) => {
-            const url = request.url.replace('http://127.0.0.1', receiver.url);
+            const url = request.url.replace('http://127.0.0.1', to);
             return outgoing.exchange({ ...request, url }, signal);
           },
         },
@@ -162,7 +165,7 @@ export async function createRig(engineName: EngineName) {
         feed: store.feed,
         onError,
         spacingMs,
-        pollMs: 50,
+        pollMs,
         lingerMs: 10,
       });
       dispatcher.start();

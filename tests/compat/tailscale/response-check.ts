@@ -30,21 +30,12 @@ export function createResponseCheck(): ResponseCheck {
   const check = (request: FastifyRequest, reply: FastifyReply, body: string): void => {
     const { url: path = '' } = request.routeOptions;
     const operation = `${request.method} ${path}`;
-    const schema = RESPONSES.get(operation);
+    if (!RESPONSES.has(operation)) return;
     const status = reply.statusCode;
-    const problem = (what: string): void =>
-      void problems.push(`${operation} answered ${status} with ${what}: ${body.slice(0, MAX_SHOWN)}`);
-    if (schema === undefined) return;
-    if (status >= LOWEST_ERROR) {
-      const parsed = failure.safeParse(jsonOf(body));
-      if (!parsed.success) problem(`no error of the contract (${parsed.error.message})`);
-      return;
-    }
-    if (status !== successOf(operation)) return problem('another status than the contract has');
-    const parsed = schema.safeParse(isPolicyText(operation, reply) ? body : jsonOf(body));
-    if (!parsed.success) return problem(`what the contract does not have (${parsed.error.message})`);
-    if (operation.endsWith('/acl') && !ETAG.test(String(reply.getHeader('etag')))) return problem('no ETag');
-    seen.add(operation);
+    const wrong = problemOf(operation, reply, body);
+    if (wrong !== undefined)
+      problems.push(`${operation} answered ${status} with ${wrong}: ${body.slice(0, MAX_SHOWN)}`);
+    else if (status < LOWEST_ERROR) seen.add(operation);
   };
 
   const plugin: FastifyPluginAsync = async (server) => {
@@ -60,6 +51,18 @@ export function createResponseCheck(): ResponseCheck {
   // The server's own way to say that a plugin's hooks are for those around it, too.
   Object.assign(plugin, { [Symbol.for('skip-override')]: true });
   return { seen, plugin };
+}
+
+/** Undefined: the answer is one of the contract. */
+function problemOf(operation: string, reply: FastifyReply, body: string): string | undefined {
+  if (reply.statusCode >= LOWEST_ERROR) {
+    const parsed = failure.safeParse(jsonOf(body));
+    return parsed.success ? undefined : `no error of the contract (${parsed.error.message})`;
+  }
+  if (reply.statusCode !== successOf(operation)) return 'another status than the contract has';
+  const parsed = RESPONSES.get(operation)?.safeParse(isPolicyText(operation, reply) ? body : jsonOf(body));
+  if (parsed?.success === false) return `what the contract does not have (${parsed.error.message})`;
+  return operation.endsWith('/acl') && !ETAG.test(String(reply.getHeader('etag'))) ? 'no ETag' : undefined;
 }
 
 const isPolicyText = (operation: string, reply: FastifyReply): boolean =>
