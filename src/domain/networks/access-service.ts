@@ -7,6 +7,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow, requireRows } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { AccessEdge, Resource } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
@@ -170,7 +171,7 @@ async function writeEdge(
     return;
   }
   const after = await tx.update('accessEdge', org, present.id, terms);
-  if (after !== present) audit(tx, resource, present, 'update', { after: terms });
+  if (!isSameRow(present, after)) audit(tx, resource, present, 'update', { after: terms });
 }
 
 async function dropEdge(tx: Tx, resource: Resource, edge: AccessEdge): Promise<void> {

@@ -13,6 +13,7 @@ import { authorize } from '../access/authorize.ts';
 import { newCredential } from '../credentials/new-credential.ts';
 import { createToken, parseToken } from '../credentials/token.ts';
 import { requireRow } from '../directory/missing.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import { checkDns } from '../ext-clients/client-rules.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { Gateway } from '../model/networks.ts';
@@ -203,12 +204,12 @@ export function createGatewayService({
           id,
           name === undefined ? {} : { name, nameKey: normalizeKey(name) },
         );
-        if (renamed !== gateway) {
+        if (!isSameRow(gateway, renamed)) {
           audit(tx, gateway, 'update', { field: 'name', before: gateway.name, after: name });
         }
         const set = change.statusNotifications;
         const notified = set !== undefined && (await setNotifications(tx, gateway, set));
-        if (renamed === gateway && !notified) return gateway;
+        if (isSameRow(gateway, renamed) && !notified) return gateway;
         return tx.update('gateway', org, id, { updatedAt: tx.now });
       });
     },
