@@ -23,6 +23,9 @@ export const PUBLIC: readonly string[] = [
   'native.gateway-agent.clients',
   'native.gateway-agent.hello',
   'native.gateway-agent.report',
+  // The link of a mail is its own proof.
+  'native.contact.page',
+  'native.contact.verify',
   'native.sso.start',
   'native.sso.invitation',
   'native.sso.callback',
@@ -37,6 +40,9 @@ export const PUBLIC: readonly string[] = [
   'twingate.graphql.get',
   'netmaker.authenticate',
   'netmaker.sso.callback',
+  // A program's link: it leads on to the provider, where its person signs in.
+  'netmaker.sso.register',
+  'netmaker.sso.register-confirmed',
   'netmaker.sso.login',
   'netmaker.totp.verify',
   'netmaker.invites.verify',
