@@ -57,7 +57,8 @@ export function keyWire(key: Credential, now: number, token: string | null = nul
     keyType: family,
     description: key.description,
     created: wireTime(key.createdAt),
-    ...(key.updatedAt === null ? {} : { updated: wireTime(key.updatedAt) }),
+    // Auth keys are made once and never changed, as far as this API knows.
+    ...(key.updatedAt === null || family === 'auth' ? {} : { updated: wireTime(key.updatedAt) }),
     ...(key.expiresAt === null ? {} : { expires: wireTime(key.expiresAt) }),
     ...(key.revokedAt === null ? {} : { revoked: wireTime(key.revokedAt) }),
     invalid: expired || used || key.revokedAt !== null,
