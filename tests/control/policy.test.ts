@@ -176,7 +176,9 @@ describe('a policy that is saved', () => {
       ]);
       expect(ipv4((await server.joined('laptop')).netmap())).toMatch(/^100\.90\./);
       // Any address will do, one of a pool as well.
-      expect(ipv4((await tagged('db', 'tag:db')).netmap())).toMatch(/^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-6])\./);
+      expect(ipv4((await tagged('db', 'tag:db')).netmap())).toMatch(
+        /^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-6])\./,
+      );
     });
 
     it('refuses a device when its pool is full, and says so to the person at it', async () => {
