@@ -10,7 +10,7 @@ export const GATEWAY_KIND = 5;
 export const keyPair = (api: ApiServer) => createWireGuardKeyPair(api.random);
 
 /** Resolves with the device's id. */
-export const seedDevice = (api: ApiServer, org: number, label: string): Promise<number> =>
+export const seedDevice = (api: Pick<ApiServer, 'store'>, org: number, label: string): Promise<number> =>
   seed(api.store, org, async (tx) => {
     const id = tx.newId();
     await tx.insert('device', {

@@ -1,16 +1,10 @@
 // The vendor's own command line against a whole server: every command of users, groups, roles and tokens that it has.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { holdfast, type Server } from '../../support/holdfast.ts';
-import { ask, startServer } from '../../support/installation.ts';
-import { type Nmctl, startNmctl, whyNoNmctl } from '../../support/nmctl.ts';
+import { ask } from '../../support/installation.ts';
+import { whyNoNmctl } from '../../support/nmctl.ts';
 import { unless } from '../../support/requirements.ts';
 import type { Wire } from './calls.ts';
-
-const PASSWORD = 'correct horse battery';
-const OWNER = 'owner@acme.test';
+import { createNmctlWorld, type NmctlWorld, OWNER, PASSWORD } from './nmctl-world.ts';
 
 interface Row extends Wire {
   readonly username: string;
@@ -18,48 +12,16 @@ interface Row extends Wire {
 }
 
 describe('nmctl', unless(whyNoNmctl(), { optional: true }), () => {
-  let directory: string;
-  let server: Server;
-  let nmctl: Nmctl;
-  let apiKey: string;
+  let world: NmctlWorld;
+  let nmctl: NmctlWorld['nmctl'];
+  let post: NmctlWorld['post'];
   beforeAll(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'holdfast-nmctl-'));
-    const file = path.join(directory, 'password');
-    writeFileSync(file, PASSWORD, { mode: 0o600 });
-    const data = ['--data', path.join(directory, 'data')];
-    const made = await holdfast(
-      ...['init', ...data, '--org', 'acme', '--domain', 'acme.test', '--owner', OWNER],
-      ...['--password-file', file, '--json'],
-    );
-    apiKey = (JSON.parse(made) as { api_key: string }).api_key;
-    server = await startServer(path.join(directory, 'log'), ...data);
-    nmctl = startNmctl(path.join(directory, 'home'));
-    await nmctl.run(
-      'context',
-      'set',
-      'acme',
-      '--endpoint',
-      server.url,
-      '--username',
-      OWNER,
-      '--password',
-      PASSWORD,
-    );
-    await nmctl.run('context', 'use', 'acme');
+    world = await createNmctlWorld();
+    ({ nmctl, post } = world);
   });
-  afterAll(async () => {
-    await server?.stop();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => world?.end());
   const users = () => nmctl.json<Row[]>('user', 'list');
   const find = async (name: string) => (await users()).find(({ username }) => username === name);
-  const post = async (route: string, body: unknown): Promise<Wire> => {
-    const { text } = await ask(`${server.url}${route}`, apiKey, {
-      method: 'POST',
-      body: JSON.stringify(body),
-    });
-    return (JSON.parse(text) as { Response: Wire }).Response;
-  };
 
   test('server: health, info, config, whether there is an administrator', async () => {
     expect(await nmctl.run('server', 'health')).toContain('Server is up and running!!');
@@ -189,31 +151,31 @@ describe('nmctl', unless(whyNoNmctl(), { optional: true }), () => {
     const [row] = JSON.parse(await nmctl.run('access_token', 'get', 'robot')) as Wire[];
     expect(row).toMatchObject({ name: 'ci', user_name: 'robot' });
 
-    await nmctl.run('context', 'set', 'robot', '--endpoint', server.url, '--auth_token', token);
+    await nmctl.run('context', 'set', 'robot', '--endpoint', world.url, '--auth_token', token);
     await nmctl.run('context', 'use', 'robot');
     expect((await users()).map(({ username }) => username)).toContain('robot');
     await nmctl.run('context', 'use', 'acme');
     await nmctl.run('access_token', 'delete', String(row?.id));
     expect(JSON.parse(await nmctl.run('access_token', 'get', 'robot'))).toEqual([]);
-    expect((await ask(`${server.url}/api/users`, token)).status).toBe(401);
+    expect((await ask(`${world.url}/api/users`, token)).status).toBe(401);
   });
 
   test('an API token serves as its master key', async () => {
-    await nmctl.run('context', 'set', 'master', '--endpoint', server.url, '--master_key', apiKey);
+    await nmctl.run('context', 'set', 'master', '--endpoint', world.url, '--master_key', world.apiKey);
     await nmctl.run('context', 'use', 'master');
     expect((await users()).map(({ username }) => username)).toContain(OWNER);
     await nmctl.run('context', 'use', 'acme');
   });
 
   test('a session that ended is signed in anew', async () => {
-    const before = await ask(`${server.url}/api/users/robot/disable`, apiKey, { method: 'POST' });
+    const before = await ask(`${world.url}/api/users/robot/disable`, world.apiKey, { method: 'POST' });
     expect(before.status).toBe(200);
     await nmctl.run(
       'context',
       'set',
       'again',
       '--endpoint',
-      server.url,
+      world.url,
       '--username',
       OWNER,
       '--password',
