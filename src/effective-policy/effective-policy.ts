@@ -198,7 +198,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     const row = snapshot.table('network').get(String(id));
     return row === undefined
       ? { kind: 'network-removed', id }
-      : { kind: 'network', network: { id, slug: row.slug, active: row.active } };
+      : { kind: 'network', network: { id, slug: row.slug, active: row.active, exit: row.kind === 'exit' } };
   };
   const gatewayChange = (id: number): PolicyChange => {
     const row = snapshot.table('gateway').get(String(id));

@@ -3,7 +3,7 @@ import type { Resource } from '../domain/model/networks.ts';
 import { isBound } from '../domain/networks/gateway-binding.ts';
 import { isNamed, isPatternName, isResolvable, normalName } from '../domain/networks/resource-names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
-import { formatPrefix, masked, parseAddrOrPrefix } from '../kernel/netip/index.ts';
+import { formatPrefix, isDefaultRoute, masked, parseAddrOrPrefix } from '../kernel/netip/index.ts';
 
 /** The devices that serve a network now. */
 export const servingDevices = (snapshot: Snapshot, network: number): number[] =>
@@ -33,7 +33,10 @@ export function networkPrefixes(snapshot: Snapshot, network: number): string[] {
     if (resource.network !== network || !resource.active || resource.bypass) continue;
     const own = parseAddrOrPrefix(resource.addressText);
     const all = own === undefined ? resolvedAddresses(snapshot, resource).map(parseAddrOrPrefix) : [own];
-    for (const prefix of all) if (prefix !== undefined) prefixes.add(formatPrefix(masked(prefix)));
+    for (const prefix of all) {
+      // A gateway that is an exit node says so by itself: a default route is never pushed to one.
+      if (prefix !== undefined && !isDefaultRoute(prefix)) prefixes.add(formatPrefix(masked(prefix)));
+    }
   }
   return [...prefixes].sort();
 }

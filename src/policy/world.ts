@@ -85,6 +85,8 @@ export interface NetworkInput {
   readonly id: number;
   readonly slug: string;
   readonly active: boolean;
+  /** Its gateways that offer an exit node are one, for those alone to whom something of the network is open. */
+  readonly exit?: boolean;
 }
 
 export interface GatewayInput {

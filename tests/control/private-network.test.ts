@@ -6,6 +6,7 @@ import { permissionsOfRole } from '../../src/domain/access/permissions.ts';
 import type { Resource } from '../../src/domain/model/networks.ts';
 import { createAccessService } from '../../src/domain/networks/access-service.ts';
 import { createGatewayService } from '../../src/domain/networks/gateway-service.ts';
+import { OPEN_PROTOCOLS } from '../../src/domain/networks/resource-rules.ts';
 import { createServiceAccountService } from '../../src/domain/service-accounts/service-account-service.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { type Netmap, packetFilter, peerNamed, type TestDevice } from '../client/index.ts';
@@ -49,9 +50,12 @@ describe('a private network', () => {
   });
 
   /** A network with one gateway, and its device. */
-  const network = async (name: string): Promise<{ id: number; gateway: number; device: TestDevice }> => {
+  const network = async (
+    name: string,
+    kind: 'regular' | 'exit' = 'regular',
+  ): Promise<{ id: number; gateway: number; device: TestDevice }> => {
     const made = await seed(server.store, org, async (tx) => {
-      const { id } = await insertNetwork(tx, org, { name });
+      const { id } = await insertNetwork(tx, org, { name, kind });
       return { id, gateway: (await insertGateway(tx, org, { network: id, name: `${name} 1` })).id };
     });
     const gateways = createGatewayService({ store: server.store, random: systemRandom });
@@ -269,6 +273,45 @@ describe('a private network', () => {
     await laptop.waitFor(lacks('second-connector', '10.88.0.7/32'), SOON_MS, 'the first alone');
     await close(a);
     await laptop.waitFor(has('second-connector', '10.88.0.7/32'), SOON_MS, 'the second again');
+  });
+
+  it('is the way out for those with access, where it is an exit network, and while it is switched on', async () => {
+    const way = await network('way', 'exit');
+    const laptop = await server.joined('laptop');
+    const phone = await colleague();
+    const exits = ['0.0.0.0/0', '::/0'];
+    await way.device.update({ hostinfo: { RoutableIPs: exits } });
+    const id = await resource(way.id, '0.0.0.0/0', { protocols: OPEN_PROTOCOLS });
+    await open(id);
+    const map = await laptop.waitFor(has('way-connector', '::/0'), SOON_MS, 'the way out');
+    expect(routesOf(map, 'way-connector')).toEqual(exits);
+    expect(peerNamed(map, 'way-connector')?.CapMap).toHaveProperty('suggest-exit-node');
+    // It is told that its offer was taken, and to carry nothing else.
+    const own = await way.device.waitFor(
+      (now) =>
+        packetFilter(now).some(({ DstPorts = [] }) => DstPorts.some(({ IP }) => IP.startsWith('11.0.0.0-'))),
+      SOON_MS,
+      'the filter',
+    );
+    expect(own.self?.AllowedIPs).toEqual(expect.arrayContaining(exits));
+    expect(own.self?.CapMap?.['tailscale.com/app-connectors']).toMatchObject([{ routes: [] }]);
+    const sources = new Set(packetFilter(own).flatMap(({ SrcIPs }) => SrcIPs ?? []));
+    expect(
+      [...sources].every((text) => laptop.netmap().self?.Addresses.some((own) => own.startsWith(text))),
+    ).toBe(true);
+    expect(peerNamed(phone.netmap(), 'way-connector')).toBeUndefined();
+    expect(
+      (await server.store.find('route', org, { manualAt: null, auto: false })).map((r) => r.prefix),
+    ).toEqual(expect.arrayContaining(exits));
+
+    const switched = (active: boolean) =>
+      server.write(async (tx) => void (await tx.update('network', org, way.id, { active })));
+    await switched(false);
+    await laptop.waitFor(lacks('way-connector', '0.0.0.0/0'), SOON_MS, 'switched off');
+    await switched(true);
+    await laptop.waitFor(has('way-connector', '0.0.0.0/0'), SOON_MS, 'on again');
+    await close(id);
+    await laptop.waitFor((now) => peerNamed(now, 'way-connector') === undefined, SOON_MS, 'closed');
   });
 
   it('carries nothing while its network or the resource is switched off', async () => {

@@ -46,6 +46,8 @@ export function compileNetworks(input: NetworksInput): UnitSpec[] {
 const isOpen = (input: NetworksInput, resource: ResourceInput | undefined): resource is ResourceInput =>
   resource?.active === true && input.networks.get(resource.network)?.active === true;
 
+const isExit = (input: NetworksInput, network: number): boolean => input.networks.get(network)?.exit === true;
+
 /** The prefixes of a resource: its own, or those that its name was found to have. */
 export function resourcePrefixes({ address, resolved = [] }: ResourceInput): Prefix[] {
   const own = parseAddrOrPrefix(address);
@@ -57,6 +59,10 @@ export function resourcePrefixes({ address, resolved = [] }: ResourceInput): Pre
 export const isName = ({ address }: ResourceInput): boolean => parseAddrOrPrefix(address) === undefined;
 
 const DNS_PORT = 53;
+const RESOLVER_PORTS: readonly ProtoPorts[] = [
+  { protocols: [TCP], ports: [{ first: DNS_PORT, last: DNS_PORT }] },
+];
+const OPEN: readonly ProtoPorts[] = [{ protocols: undefined, ports: [ANY_PORT] }];
 
 /** The addresses of a resource; and of a name the gateways' resolver, which is asked before there are any. */
 function resourceTargets(resource: ResourceInput): TargetSpec[] {
@@ -68,11 +74,16 @@ function resourceTargets(resource: ResourceInput): TargetSpec[] {
     targets.push({ dst: [literalDst(set)], allow: allowOf(resource.protocols) });
   }
   if (isName(resource)) {
-    const allow = [{ protocols: [TCP], ports: [{ first: DNS_PORT, last: DNS_PORT }] }];
-    targets.push({ dst: [{ kind: 'resolver' }], allow });
+    targets.push({ dst: [{ kind: 'resolver' }], allow: RESOLVER_PORTS });
   }
   return targets;
 }
+
+/** Everything behind the gateways of an exit network, and their resolver, which answers for whoever goes out there. */
+const exitTargets = (allow: readonly ProtoPorts[]): TargetSpec[] => [
+  { dst: [{ kind: 'exit' }], allow },
+  { dst: [{ kind: 'resolver' }], allow: RESOLVER_PORTS },
+];
 
 function compileEdges(input: NetworksInput): UnitSpec[] {
   const out: UnitSpec[] = [];
@@ -91,7 +102,10 @@ function compileEdges(input: NetworksInput): UnitSpec[] {
       unit({
         origin: { kind: 'edge', edge: edge.id, resource: resource.id },
         source,
-        targets: targetsOf(resource),
+        targets: [
+          ...targetsOf(resource),
+          ...(isExit(input, resource.network) ? exitTargets(allowOf(resource.protocols)) : []),
+        ],
         grants: [],
         reach: { kind: 'network', network: resource.network },
         dstPosture: undefined,
@@ -170,8 +184,8 @@ function compileRoles(input: NetworksInput): UnitSpec[] {
         );
       };
       const plain = plainRoutes(input, network.id);
-      if (plain !== undefined)
-        add([{ dst: [plain], allow: [{ protocols: undefined, ports: [ANY_PORT] }] }], undefined);
+      if (plain !== undefined) add([{ dst: [plain], allow: OPEN }], undefined);
+      if (network.exit === true) add(exitTargets(OPEN), undefined);
       for (const resource of input.resources.values()) {
         const manual = (resource.accessMode ?? 'manual') === 'manual';
         if (resource.network !== network.id || !resource.networkWide || !manual || !resource.active) continue;

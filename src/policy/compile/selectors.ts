@@ -120,6 +120,8 @@ export function dstKey(dst: DstSpec): string {
       return '@';
     case 'resolver':
       return '?';
+    case 'exit':
+      return '!';
     case 'atom':
       return dst.atom;
     case 'literal':

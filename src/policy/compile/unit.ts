@@ -74,7 +74,9 @@ export type DstSpec =
   | { readonly kind: 'literal'; readonly set: IpSet; readonly pieces: readonly Piece[] }
   | { readonly kind: 'internet' }
   /** The resolver of a network's gateways. */
-  | { readonly kind: 'resolver' };
+  | { readonly kind: 'resolver' }
+  /** The internet behind a network's gateways. */
+  | { readonly kind: 'exit' };
 
 /** One range of a literal destination and its spelling. */
 export interface Piece {

@@ -38,7 +38,10 @@ export interface DeviceState {
   readonly active: boolean;
   readonly addresses: readonly AddressInfo[];
   readonly routes: readonly RouteInfo[];
+  /** Whether it offers the internet to whom the file lets there. */
   readonly exit: boolean;
+  /** Exit networks for which it offers the internet. */
+  readonly exitNetworks: readonly number[];
   readonly wild: boolean;
   readonly tags: readonly string[];
   /** The owner, where the device is a person's own: that is, untagged. */

@@ -163,6 +163,8 @@ export function destinationTexts(
         : [];
     case 'internet':
       return device.exit && device.wild ? INTERNET_TEXTS : [];
+    case 'exit':
+      return reach.kind === 'network' && device.exitNetworks.includes(reach.network) ? INTERNET_TEXTS : [];
     case 'resolver':
       return reach.kind === 'network' && device.networks.includes(reach.network) ? RESOLVER_TEXTS : [];
     case 'literal':

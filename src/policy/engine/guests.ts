@@ -157,6 +157,7 @@ function openedTo(
     case 'internet':
       return internet;
     case 'resolver':
+    case 'exit':
       return [];
     case 'literal':
       return device.addresses.filter(({ addr }) => setContains(dst.set, addr)).map(({ text }) => text);

@@ -67,6 +67,82 @@ const addEdge = () =>
     edge: { id: EDGE, resource: RESOURCE, principal: { kind: 'group', id: OPS } },
   });
 
+describe('an exit network', () => {
+  const EXITS = ['0.0.0.0/0', '::/0'];
+  const WIDE = { id: NETWORK, slug: 'prod-dc', active: true, exit: true };
+  const isExit = (viewer: number): boolean =>
+    engine.sees(viewer, 52) && 'suggest-exit-node' in engine.view(viewer, 52).capMap;
+  beforeEach(() => {
+    engine.apply({ kind: 'network', network: WIDE });
+    engine.apply({
+      kind: 'resource',
+      resource: { ...resource, address: '0.0.0.0/0', protocols: { icmp: true, tcp: 'all', udp: 'all' } },
+    });
+  });
+
+  it('lets those out through its gateways to whom something of it is open, without anybody approving', () => {
+    addEdge();
+    expect(isExit(12)).toBe(false);
+    engine.apply({ kind: 'device', device: { ...connector, advertised: EXITS } });
+    expect(engine.view(12, 52)).toMatchObject({
+      allowedIPs: ['100.127.0.52/32', ...EXITS],
+      primaryRoutes: [],
+      capMap: { 'suggest-exit-node': null },
+    });
+    expect(engine.self(52).allowedIPs).toEqual(['100.127.0.52/32', ...EXITS]);
+    expect(engine.sees(11, 52)).toBe(false);
+    const { rules } = engine.filter(52);
+    expect(rules.every(({ SrcIPs }) => SrcIPs.join() === '100.64.0.12')).toBe(true);
+    const opened = rules.flatMap(({ DstPorts = [] }) => DstPorts.map(({ IP }) => IP));
+    expect(opened).toContain('11.0.0.0-100.63.255.255');
+    // The gateway's resolver answers for whoever goes out there.
+    expect(opened).toContain('0.0.0.0');
+    engine.apply({ kind: 'edge-removed', id: EDGE });
+    expect(engine.sees(12, 52)).toBe(false);
+    expect(engine.filter(52).rules).toEqual([]);
+  });
+
+  it('lets nobody out while it is switched off, by a wildcard, or where it is no exit network', () => {
+    engine.apply({ kind: 'device', device: { ...connector, class: 'normal', advertised: EXITS } });
+    expect(isExit(11)).toBe(false);
+    expect(JSON.stringify(engine.filter(52).rules)).not.toContain('11.0.0.0');
+    addEdge();
+    expect(isExit(12)).toBe(true);
+    expect(isExit(11)).toBe(false);
+    engine.apply({ kind: 'network', network: { ...WIDE, active: false } });
+    expect(isExit(12)).toBe(false);
+    engine.apply({ kind: 'network', network: { ...WIDE, exit: false } });
+    expect(isExit(12)).toBe(false);
+  });
+
+  it('lets out on those ports alone that are open', () => {
+    engine.apply({
+      kind: 'resource',
+      resource: {
+        ...resource,
+        address: '0.0.0.0/0',
+        protocols: { icmp: false, tcp: [{ start: 443, end: 443 }], udp: [] },
+      },
+    });
+    engine.apply({ kind: 'device', device: { ...connector, advertised: EXITS } });
+    addEdge();
+    const ports = engine.filter(52).rules.flatMap(({ DstPorts = [] }) => DstPorts);
+    expect(new Set(ports.filter(({ IP }) => IP !== '0.0.0.0').map(({ Ports }) => Ports.First))).toEqual(
+      new Set([443]),
+    );
+    expect(ports.filter(({ IP }) => IP === '0.0.0.0')).toEqual([
+      { IP: '0.0.0.0', Ports: { First: 53, Last: 53 } },
+    ]);
+  });
+
+  it('is open to the holders of a role on it', () => {
+    engine.apply({ kind: 'device', device: { ...connector, advertised: EXITS } });
+    engine.apply({ kind: 'role', role: { id: 1, group: OPS, network: NETWORK } });
+    expect(isExit(12)).toBe(true);
+    expect(isExit(11)).toBe(false);
+  });
+});
+
 describe('an access edge', () => {
   it('gives its members the gateway with the one address, and the gateway one rule; nobody else gets anything', () => {
     expect(engine.peers(12)).toEqual([11]);

@@ -16,6 +16,8 @@ import type { SlotTable } from './slots.ts';
 export const ANY_ATOM = '*';
 export const INTERNET_ATOM = '@internet';
 export const DANGER_ATOM = '!';
+/** The internet behind an exit network's gateways. */
+export const exitAtom = (network: number): string => `@exit:${network}`;
 /** The resolver of a network's gateways. */
 export const resolverAtom = (network: number): string => `@resolver:${network}`;
 
@@ -137,6 +139,7 @@ export function buildProgram(input: ProgramInput): Program {
     if (dst.kind === 'any') return atom(ANY_ATOM);
     if (dst.kind === 'internet') return atom(INTERNET_ATOM);
     if (dst.kind === 'resolver') return atom(resolverAtom(network));
+    if (dst.kind === 'exit') return atom(exitAtom(network));
     return dst.kind === 'atom' ? atom(dst.atom) : literal(dst.set, network);
   };
 

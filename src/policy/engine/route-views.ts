@@ -1,7 +1,7 @@
 import { setOverlapsRange } from '../../kernel/netip/index.ts';
 import { type Bits, hasBit, intersects, isZero, orInto, setBit, slotsOf } from './bits.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
-import { ANY_ATOM, INTERNET_ATOM, type Program } from './program.ts';
+import { ANY_ATOM, exitAtom, INTERNET_ATOM, type Program } from './program.ts';
 
 /** Rules in which a routed prefix is a source or a destination. `via` are those among them that name who must carry it. */
 export interface RouteBits {
@@ -40,8 +40,9 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
       if (route.layer === 'manual' && !route.exit) orInto(src, any.bits.netSrc);
     }
     if (route.exit) {
-      const internet = program.atoms.get(INTERNET_ATOM);
-      if (internet !== undefined && device.wild) orInto(dst, internet.bits.netDst);
+      const own = route.layer === 'resource';
+      const internet = program.atoms.get(own ? exitAtom(route.network) : INTERNET_ATOM);
+      if (internet !== undefined && (own || device.wild)) orInto(dst, internet.bits.netDst);
     } else {
       for (const atom of program.literals.touching(route)) {
         if (atom.network === 0 || atom.network === route.network || device.networks.includes(atom.network)) {
@@ -84,7 +85,7 @@ export interface Rival {
  * takes one peer for a prefix: whoever may reach both gets the network that was there first.
  */
 export function rivalsOf(program: Program, route: RouteInfo): Rival[] {
-  if (route.layer !== 'resource') return [];
+  if (route.layer !== 'resource' || route.exit) return [];
   return program.literals
     .touching(route)
     .filter(({ network }) => network !== 0 && network < route.network)

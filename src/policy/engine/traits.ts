@@ -8,6 +8,7 @@ import type { DeviceState, RouteInfo } from './device-state.ts';
 import {
   ANY_ATOM,
   DANGER_ATOM,
+  exitAtom,
   INTERNET_ATOM,
   type PostureGate,
   type Program,
@@ -52,6 +53,7 @@ export function traitsOf(program: Program, device: Basics): Traits {
     if (device.exit) pushAtom(program, INTERNET_ATOM, dst);
   }
   if (asTarget) for (const network of device.networks) pushAtom(program, resolverAtom(network), dst);
+  if (asTarget) for (const network of device.exitNetworks) pushAtom(program, exitAtom(network), dst);
   addLiterals(program, device, asSource ? src : [], asTarget ? dst : []);
   const via = program.viaUnits.filter((unit) => carries(unit.spec, device)).map((unit) => unit.slot);
   // Nothing is known here of the state of others' devices: conditions are not asked of them.

@@ -119,6 +119,18 @@ export function indexWorld(world: WorldState): WorldIndex {
   };
 }
 
+/** The default routes that a device offers, for the exit networks among those that it serves. */
+function exitRoutes(world: WorldState, gateways: readonly GatewayInput[], input: DeviceInput): RouteInfo[] {
+  return gateways.flatMap(({ network }) => {
+    const found = world.networks.get(network);
+    if (found?.active !== true || found.exit !== true) return [];
+    return input.advertised
+      .map((text) => routeInfo(text, 'resource', network))
+      .filter((route) => route !== undefined)
+      .filter((route) => route.exit);
+  });
+}
+
 /** A resource is routed while it is active and some edge or role leads to it. */
 function resourceRoutes(world: WorldState): Map<number, RouteInfo[]> {
   const out = new Map<number, RouteInfo[]>();
@@ -140,7 +152,8 @@ function resourceRoutes(world: WorldState): Map<number, RouteInfo[]> {
     for (const prefix of resourcePrefixes(resource)) {
       const text = formatPrefix(masked(prefix));
       const route = routeInfo(text, 'resource', resource.network);
-      if (route !== undefined) push(out, resource.network, route);
+      // Default routes are an exit network's own affair: no resource puts them on a gateway.
+      if (route !== undefined && !route.exit) push(out, resource.network, route);
     }
   }
   return out;
@@ -234,6 +247,8 @@ export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInpu
     for (const address of gateway.clientAddresses ?? [])
       pushRoute(routes, address, 'resource', gateway.network);
   }
+  const exits = exitRoutes(world, gateways, input);
+  routes.push(...exits);
   const addresses = addressInfos(input.addresses);
   return {
     id: input.id,
@@ -241,7 +256,8 @@ export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInpu
     active,
     addresses,
     routes: active ? routes : [],
-    exit: active && routes.some((route) => route.exit),
+    exit: active && routes.some((route) => route.exit && route.layer === 'manual'),
+    exitNetworks: active ? [...new Set(exits.map(({ network }) => network))] : [],
     wild:
       input.behind === undefined &&
       (input.class === 'normal' || world.settings.resourceOpening === 'as-file'),

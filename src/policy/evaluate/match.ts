@@ -56,6 +56,7 @@ export function namesDestination(dst: DstSpec, reach: Reach, source: Endpoint, t
     case 'atom':
       return target.principals.has(dst.atom);
     case 'internet':
+    case 'exit':
       return !isEmptySet(target.addresses) && setCovers(INTERNET, target.addresses);
     case 'resolver':
       return false;

@@ -282,6 +282,8 @@ function destinationText(dst: Unit['spec']['targets'][number]['dst'][number]): s
       return '*';
     case 'internet':
       return 'autogroup:internet';
+    case 'exit':
+      return 'the internet behind the network';
     case 'resolver':
       return 'names in the network';
     case 'atom':

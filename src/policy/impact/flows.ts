@@ -59,7 +59,7 @@ export function openingsOf(core: Core, device: DeviceState): Opening[] {
 function addressSpaceOf(device: DeviceState): IpSet {
   const routes = device.routes.filter((route) => !route.exit).map((route) => setOfRanges([route.range]));
   const own = setOfAddrs(device.addresses.map(({ addr }) => addr));
-  return unionSets([own, ...routes, device.exit ? INTERNET : EMPTY_SET]);
+  return unionSets([own, ...routes, device.exit || device.exitNetworks.length > 0 ? INTERNET : EMPTY_SET]);
 }
 
 function setOfText(text: string): IpSet {
