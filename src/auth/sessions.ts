@@ -12,7 +12,7 @@ import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
-import { type Clock, MINUTE } from '../kernel/clock.ts';
+import { type Clock, MINUTE, SECOND } from '../kernel/clock.ts';
 import { AppError, notFound } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { takesLogin } from './login-rules.ts';
@@ -69,15 +69,19 @@ export interface Sessions {
   /** Ends one of the actor's own, the present one too. Errors: `not_found`. */
   revoke(actor: Member, credential: number, origin: AuditOrigin): Promise<void>;
   /** What the actor's session was opened with; undefined when it is no session. */
-  openedWith(
-    actor: Member,
-  ): Promise<
-    { readonly account: number; readonly everywhere: boolean; readonly provenAt: number } | undefined
+  openedWith(actor: Member): Promise<
+    | {
+        readonly account: number;
+        readonly identity: Verified['identity'];
+        readonly everywhere: boolean;
+        readonly provenAt: number;
+      }
+    | undefined
   >;
   /**
    * Who the person behind the actor's session is in another organization of the same account. Errors: `forbidden` (the
-   * session is bound to its organization, or lacks a second factor that is asked for there, or that organization takes
-   * another way to sign in), `not_found` (no active membership there).
+   * session is bound to its organization, or lacks a second factor that is asked for there, or is too old for that
+   * organization, or it takes another way to sign in), `not_found` (no active membership there).
    */
   elsewhere(
     actor: Member,
@@ -148,7 +152,8 @@ async function isFactorEnough(reader: Reader, member: Membership, factor: number
   if (shown?.kind === 'passkey') return true;
   const needed = await factorOf(reader, member);
   if (needed !== undefined) return needed.id === factor;
-  if (factor !== 0) return true;
+  // One of an organization alone may be whoever's its administrators let set it up: it counts nowhere else.
+  if (shown !== undefined) return true;
   if (asksAfterPassword(await passkeysOf(reader, member))) return false;
   return !(await readSettings(reader, member.org)).mfa_enforced;
 }
@@ -170,7 +175,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       await endSessions(tx, others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1)));
       const id = tx.newId();
       const { kind, token, publicId, secretHash } = createToken(random, 'session', id);
-      const expiresAt = tx.now + minutes * MINUTE;
+      const expiresAt = (session.provenAt ?? tx.now) + minutes * MINUTE;
       await tx.insert(
         'credential',
         newCredential({
@@ -184,7 +189,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
           publicId,
           secretHash,
           scopes: ['all'],
-          expirySeconds: minutes * 60,
+          expirySeconds: Math.floor((expiresAt - tx.now) / SECOND),
           createdAt: tx.now,
           expiresAt,
           byKind: by.kind,
@@ -257,6 +262,11 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       );
     }
     const { factor, provenAt } = row;
+    // Else whoever goes back and forth would never have to sign in again.
+    const { session_minutes: minutes } = await readSettings(store, org);
+    if (provenAt + minutes * MINUTE <= clock.now()) {
+      throw new AppError('forbidden', 'that organization wants a newer sign-in: sign in again');
+    }
     if (!(await isFactorEnough(store, member, factor))) {
       throw new AppError(
         'forbidden',
@@ -297,6 +307,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
         ? undefined
         : {
             account: row.account,
+            identity: { org: row.identityOrg, id: row.identity, account: row.account },
             everywhere: row.identityOrg === INSTALLATION,
             provenAt: row.provenAt,
           };

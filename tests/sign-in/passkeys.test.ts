@@ -317,6 +317,28 @@ describe.each(ENGINES)('passkeys on %s', (engine) => {
       expect((await again.person.get('/account')).status).toBe(303);
     });
 
+    it('are those of the organization, and not of another one that the same person is in', async () => {
+      const globex = await server.api.createOrganization(`initech-${engine}`);
+      const there = globex.organization.id;
+      const { member: nora } = await withPasskey('nora', { after: 'yes' });
+      await seed(server.api.store, there, async (tx) => {
+        const made = await insertMember(tx, there, { username: 'nora@acme.test' });
+        await tx.update('membership', there, made.id, { account: nora.account });
+      });
+      // Whoever runs that organization may set a password there for her, and a passkey with that.
+      await server.setPassword(nora, there);
+      const inside = await password('nora', `initech-${engine}`);
+      expect(inside.page.status).toBe(303);
+      const { passkey: foreign, answered } = await add(inside.person);
+      expect(answered.status).toBe(303);
+
+      const begun = await password('nora', 'acme');
+      const { options, fields } = partOf(begun.page, '/login/factor/passkey');
+      const credential = JSON.stringify(assert(foreign, options, { origin }));
+      expect((await post(begun.person, '/login/factor/passkey', { ...fields, credential })).status).toBe(401);
+      expect((await begun.person.get('/account')).status).toBe(303);
+    });
+
     it('let nobody in by the password at an API sign-in that knows no passkeys', async () => {
       const { member: ines } = await withPasskey('ines', { after: 'yes' });
       const { passwordSignIn } = server;

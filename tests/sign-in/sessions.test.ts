@@ -1,7 +1,9 @@
 // Signing in at the pages, the sessions that come of it, and who may not.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { oneTimeCode } from '../../src/auth/totp.ts';
 import { ENGINES } from '../support/api-server.ts';
-import { hiddenFields, type Visit } from '../support/visitor.ts';
+import { seed } from '../support/seeds.ts';
+import { hiddenFields, type Visit, type Visitor } from '../support/visitor.ts';
 import { PASSWORD, type SignInServer, signInWith, startSignInServer } from './support.ts';
 
 const WRONG = 'That did not work. Check the name, the password and, if there is one, the organization.';
@@ -348,6 +350,68 @@ describe.each(ENGINES)('people of several organizations on %s', (engine) => {
       const answer = await visitor.submit(page, '/account/organization', { organization });
       expect([organization, answer.status]).toEqual([organization, 404]);
     }
+  });
+
+  const inAcme = async () => {
+    const visitor = server.visitor();
+    const fields = { login: 'ada@acme.test', password: PASSWORD_EVERYWHERE, organization: 'acme' };
+    return { visitor, answer: await signInWith(visitor, fields) };
+  };
+  const goTo = async (visitor: Visitor, label: string): Promise<number> => {
+    const organization = String((await server.api.store.organizationBy('label', label))?.id);
+    const page = await visitor.get('/account/organization');
+    return (await visitor.submit(page, '/account/organization', { organization })).status;
+  };
+
+  it('go back and forth no longer than their sign-in is good', async () => {
+    const { visitor } = await inAcme();
+    server.api.clock.advance(700 * 60_000);
+    expect(await goTo(visitor, 'globex')).toBe(303);
+    server.api.clock.advance(19 * 60_000);
+    expect(await goTo(visitor, 'acme')).toBe(303);
+    server.api.clock.advance(60_000);
+    expect(await visitor.get('/account')).toMatchObject({ status: 303, location: '/login' });
+
+    // Nor into one that wants newer ones.
+    const globex = (await server.api.store.organizationBy('label', 'globex'))?.id ?? 0;
+    const set = (value: number) =>
+      seed(server.api.store, globex, (tx) =>
+        tx.put('setting', { org: globex, name: 'session_minutes', value, updatedAt: tx.now }),
+      );
+    await set(30);
+    const again = await inAcme();
+    server.api.clock.advance(30 * 60_000);
+    expect(await goTo(again.visitor, 'globex')).toBe(403);
+    await set(720);
+    expect(await goTo(again.visitor, 'globex')).toBe(303);
+  });
+
+  it('show no factor of one organization to another that enforces one', async () => {
+    const globex = (await server.api.store.organizationBy('label', 'globex'))?.id ?? 0;
+    const enforce = (value: boolean) =>
+      seed(server.api.store, globex, (tx) =>
+        tx.put('setting', { org: globex, name: 'mfa_enforced', value, updatedAt: tx.now }),
+      );
+    const [ada] = await server.api.store.find('membership', server.api.organization.id, {
+      usernameKey: 'ada@acme.test',
+    });
+    // An administrator of acme can let whoever they like set it up, by a password for acme.
+    const secret = Buffer.from('12345678901234567890');
+    const made = await server.signIn.factors.enroll(
+      ada!,
+      ada!.org,
+      secret.toString('base64'),
+      oneTimeCode(secret, Math.floor(server.api.clock.now() / 30_000)),
+    );
+    server.api.clock.advance(30_000);
+    const { visitor, answer } = await inAcme();
+    const code = oneTimeCode(secret, Math.floor(server.api.clock.now() / 30_000));
+    expect((await visitor.submit(answer, '/login/factor', { code })).status).toBe(303);
+    await enforce(true);
+    expect(await goTo(visitor, 'globex')).toBe(403);
+    await enforce(false);
+    expect(await goTo(visitor, 'globex')).toBe(303);
+    await seed(server.api.store, ada!.org, (tx) => tx.remove('identity', ada!.org, made!.factor.id));
   });
 
   it('cannot carry a password of one organization into another', async () => {

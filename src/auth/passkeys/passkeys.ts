@@ -210,6 +210,8 @@ export function createPasskeys(parts: PasskeysParts): Passkeys {
     const places = handle === null ? (account === undefined ? [] : [org, INSTALLATION]) : [Number(handle[1])];
     for (const place of places) {
       if (!Number.isSafeInteger(place)) continue;
+      // One of another organization may be whoever's that organization's administrators let set it up.
+      if (account !== undefined && place !== org && place !== INSTALLATION) continue;
       const where = { issuer: PASSKEY_ISSUER, subject: claimed.id, kind: 'passkey' } as const;
       const [identity] = await store.find('identity', place, where, 1);
       if (identity === undefined) continue;
