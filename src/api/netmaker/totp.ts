@@ -1,5 +1,6 @@
 /** One-time codes as a second factor. */
 import { z } from 'zod';
+import type { Verified } from '../../auth/sessions.ts';
 import { fromBase32 } from '../../auth/totp.ts';
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Membership } from '../../domain/model/people.ts';
@@ -33,7 +34,7 @@ function secretOf(url: string): string {
 }
 
 export const totpOperations = ({ services }: NetmakerApiParts, identify: Identify): Operation[] => {
-  const { people, factors, keyedTexts, secondStep } = services;
+  const { people, factors, keyedTexts, secondStep, sessions } = services;
   const signatureOf = ({ org, id }: Membership, url: string): string =>
     keyedTexts.sign('totp setup', [org, id, url]);
   /** One's own row, if codes can be set up for it. */
@@ -87,14 +88,16 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
       requires: 'public',
       handle: async ({ request }) => {
         const sealed = fromPreAuthJwt(bearerOf(request));
-        let verified: Awaited<ReturnType<typeof secondStep.open>> | undefined;
+        let identity: Verified['identity'] | undefined;
         let member: Membership;
         const username = pathText(request, 'username');
         if (sealed === undefined) {
-          member = await people.self(await identify(request), username, 'write');
+          const actor = await identify(request);
+          member = await people.self(actor, username, 'write');
+          // The way in stays what it was: a code is none, and a token's owner does not become a session by it.
+          identity = actor.kind === 'member' ? (await sessions.openedWith(actor))?.identity : undefined;
         } else {
-          verified = await secondStep.open(sealed);
-          member = verified.member;
+          ({ member, identity } = await secondStep.open(sealed));
           if (member.usernameKey !== normalizeKey(username)) throw new NetmakerError(403, 'forbidden');
         }
         const { totp } = bodyOf(Code, request, 'invalid request body: ');
@@ -106,7 +109,7 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
           );
         }
         if (factor === undefined) throw new NetmakerError(401, 'invalid otp');
-        const identity = verified?.identity ?? factor;
+        if (identity === undefined) throw new NetmakerError(403, 'forbidden');
         const token = await openSession(services, request, { member, identity }, factor.id);
         return envelope(`W1R3: User ${member.username} Authorized`, {
           UserName: member.username,

@@ -131,6 +131,25 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
     );
   });
 
+  test('a code makes no session of a token, and leaves a session the way in that it has', async () => {
+    const { member, token: api_token } = await api.createMember(acmeOf(api), 'member', 'emma');
+    tokens.set('emma', api_token);
+    await setPassword(api, member, PASSWORD);
+    const url = await setUp('emma');
+    expect(await verify('emma', codeOf(url, api.clock.now()), api_token)).toEqual(error(403, 'forbidden'));
+    api.clock.advance(MINUTE);
+    const { pre_auth_token: pre } = await responseOf<{ pre_auth_token: string }>(login('emma'));
+    const first = await responseOf<{ AuthToken: string }>(verify('emma', codeOf(url, api.clock.now()), pre));
+    api.clock.advance(MINUTE);
+    expect((await verify('emma', codeOf(url, api.clock.now()), first.AuthToken)).status).toBe(200);
+    const sessions = await api.store.find('session', member.org, { membership: member.id });
+    const [password] = await api.store.find('identity', member.org, {
+      account: member.account,
+      kind: 'password',
+    });
+    expect(sessions.map(({ identity }) => identity)).toEqual([password?.id, password?.id]);
+  });
+
   test('the first step is good for five minutes, and not for a dashboard that is denied', async () => {
     const url = await setUp('dora');
     const { pre_auth_token: pre } = await responseOf<{ pre_auth_token: string }>(login('dora'));
