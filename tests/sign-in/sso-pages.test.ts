@@ -224,6 +224,17 @@ describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
     expect(taken.text).toContain('Another member signs in by this account');
   });
 
+  it('add no provider for a session that was ended on the way', async () => {
+    const gwen = await plain('gwen');
+    const thief = await server.signedIn('gwen@acme.test');
+    const between = await thief.submit(await thief.get('/account/sign-in'), '/account/sign-in/provider');
+    const link = /href="(http[^"]+)"/.exec(between.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const own = await server.signedIn('gwen@acme.test');
+    expect((await own.submit(await own.get('/account'), '/account/sessions/revoke')).status).toBe(303);
+    expect((await thief.get(pathOf(provider.signIn(link, person('thief'))))).status).toBe(403);
+    expect(await server.api.store.find('identity', org, { account: gwen.account, kind: 'sso' })).toEqual([]);
+  });
+
   it('accept an invitation to any role by its own link', async () => {
     const invited = async (name: string, role: Role) => {
       const { invitation } = await seed(server.api.store, org, (tx) =>

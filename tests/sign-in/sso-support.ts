@@ -87,7 +87,9 @@ export async function createSsoRig(
         purpose,
         returnTo: '/account',
       });
-      return sso.finish({ url: provider.signIn(url, person), browser: BROWSER, redirectUri: REDIRECT });
+      const signedIn = purpose.kind === 'link' ? { org, membership: purpose.membership } : undefined;
+      const back = provider.signIn(url, person);
+      return sso.finish({ url: back, browser: BROWSER, redirectUri: REDIRECT, signedIn });
     },
     close: api.close,
   };

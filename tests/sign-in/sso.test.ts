@@ -192,6 +192,19 @@ describe.each(ENGINES)('single sign-on on %s', (engine) => {
       expect(reasonOf(stolen)).toBe('other-person');
     });
 
+    it('says of a provider whose page is no address that it cannot be used', async () => {
+      const { organization } = await rig.api.createOrganization(`odd-${engine}`);
+      const id = await rig.connect(organization.id, provider);
+      for (const authorization_endpoint of ['no address', 'javascript:alert(1)', 'ftp://idp.test/']) {
+        const protocols = { oauth2: { authorization_endpoint } };
+        rig.api.clock.advance(1);
+        await seed(rig.api.store, organization.id, (tx) =>
+          tx.update('ssoConnection', organization.id, id, { protocols, updatedAt: tx.now }),
+        );
+        await expect(begin({ org: organization.id })).rejects.toMatchObject({ code: 'unavailable' });
+      }
+    });
+
     it('opens nothing for who is suspended', async () => {
       const member = memberOf(await rig.arrive(provider, person('pia')));
       await seed(rig.api.store, org, (tx) =>

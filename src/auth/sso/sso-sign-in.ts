@@ -88,6 +88,8 @@ export interface SsoSignIn {
     readonly url: string;
     readonly browser: string;
     readonly redirectUri: string;
+    /** Who is signed in in that browser now. A way to sign in is added to them alone: the session may have been ended. */
+    readonly signedIn?: { readonly org: number; readonly membership: number } | undefined;
   }): Promise<SsoOutcome>;
 }
 
@@ -135,26 +137,28 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     const chosen =
       request.connection === undefined ? all[0] : all.find(({ id }) => id === request.connection);
     if (chosen === undefined) throw notFound('SSO connection');
-    let configuration: Configuration;
-    try {
-      configuration = await providers.configurationOf(chosen);
-    } catch (error) {
-      onProblem?.(chosen.id, error);
-      throw new AppError('unavailable', 'the identity provider of this organization cannot be reached now');
-    }
     const { id: connection, identifier } = chosen;
     const nonce = randomSecret(random, NONCE_LENGTH);
     const verifier = randomSecret(random, VERIFIER_LENGTH);
     const state: SsoState = { org, connection, identifier, nonce, verifier, redirectUri, purpose, returnTo };
-    return buildAuthorizationUrl(configuration, {
-      response_type: 'code',
-      redirect_uri: redirectUri,
-      scope: scopesOf(configuration),
-      state: states.seal(state, browser),
-      nonce,
-      code_challenge: await calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-    }).href;
+    const sealed = states.seal(state, browser);
+    const challenge = await calculatePKCECodeChallenge(verifier);
+    try {
+      const configuration = await providers.configurationOf(chosen);
+      // Throws for an endpoint that is no address, or none that may be gone to.
+      return buildAuthorizationUrl(configuration, {
+        response_type: 'code',
+        redirect_uri: redirectUri,
+        scope: scopesOf(configuration),
+        state: sealed,
+        nonce,
+        code_challenge: challenge,
+        code_challenge_method: 'S256',
+      }).href;
+    } catch (error) {
+      onProblem?.(chosen.id, error);
+      throw new AppError('unavailable', 'the identity provider of this organization cannot be reached now');
+    }
   };
 
   /** The person that the provider's answer speaks of. */
@@ -175,7 +179,7 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     return claimsOf(sub, claims, info);
   };
 
-  const finish: SsoSignIn['finish'] = async ({ url: text, browser, redirectUri }) => {
+  const finish: SsoSignIn['finish'] = async ({ url: text, browser, redirectUri, signedIn }) => {
     const url = text.length <= MAX_URL && URL.canParse(text) ? new URL(text) : undefined;
     const state = url && states.open(url.searchParams.get('state') ?? '', browser);
     if (url === undefined || state === undefined || state.redirectUri !== redirectUri) {
@@ -184,6 +188,10 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     const { org, purpose, returnTo } = state;
     const began: SsoReturn = { org, purpose, returnTo };
     const refused = (reason: SsoRefusal): SsoOutcome => ({ kind: 'refused', reason, began });
+    const isOwn = signedIn !== undefined && signedIn.org === org;
+    if (purpose.kind === 'link' && !(isOwn && signedIn.membership === purpose.membership)) {
+      return refused('state');
+    }
     const connection = (await usable(org)).find(({ id }) => id === state.connection);
     if (connection?.identifier !== state.identifier) return refused('gone');
 

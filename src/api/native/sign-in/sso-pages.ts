@@ -47,7 +47,7 @@ export const ssoLinks = (
   )}</div>`;
 
 export function ssoOperations(parts: PageParts): readonly Operation[] {
-  const { services, cookies, forms, originOf } = parts;
+  const { services, cookies, forms, originOf, person } = parts;
   const { sso, sessions, store } = services;
   const callbackOf = (request: FastifyRequest, label: string): string =>
     `${originOf(request)}/login/sso/${label}/callback`;
@@ -123,7 +123,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
     const redirectUri = callbackOf(request, label);
     const url = `${redirectUri}?${request.url.split('?')[1] ?? ''}`;
     const browser = forms.ensureBrowser(request, reply);
-    const outcome = await sso.finish({ url, browser, redirectUri });
+    const outcome = await sso.finish({ url, browser, redirectUri, signedIn: await person(request) });
     if (outcome.kind === 'refused') return refusedPage(reply, outcome, label);
     const { member, purpose, identity } = outcome;
     if (purpose.kind === 'link') {
