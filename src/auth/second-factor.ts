@@ -101,9 +101,10 @@ export function createSecondFactors(parts: SecondFactorsParts): SecondFactors {
   ): Promise<T | undefined> => {
     const keys = [{ key: `factor ${member.org} ${member.id}`, limit: FAILURES }];
     limiter.check(keys);
+    // Counted before it is tried: of many that come at once no more are tried than of those that come one by one.
+    limiter.failed(keys);
     const done = await work();
-    if (done === undefined) limiter.failed(keys);
-    else for (const { key } of keys) limiter.succeeded(key);
+    if (done !== undefined) for (const { key } of keys) limiter.succeeded(key);
     return done;
   };
 

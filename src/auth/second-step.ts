@@ -8,7 +8,7 @@ import { memberState } from '../domain/people/member-state.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { SecondFactors } from './second-factor.ts';
-import type { SignInSteps } from './sign-in-steps.ts';
+import { proofOf, type SignInSteps } from './sign-in-steps.ts';
 
 export interface Pending {
   readonly member: Membership;
@@ -42,6 +42,7 @@ export function createSecondStep(parts: {
           membership: member.id,
           identityOrg: identity.org,
           identity: identity.id,
+          proof: proofOf(identity),
           choice: false,
           next: '',
           secret: null,
@@ -58,7 +59,8 @@ export function createSecondStep(parts: {
       const member = await store.get('membership', step.org, step.membership);
       const identity = await store.get('identity', step.identityOrg, step.identity);
       // Since then they may have been suspended, or have got another password.
-      if (member === undefined || identity === undefined || memberState(member) !== 'active') throw refused();
+      if (member === undefined || memberState(member) !== 'active') throw refused();
+      if (identity === undefined || proofOf(identity) !== step.proof) throw refused();
       return { member, identity };
     },
     check: async (member, code) => {

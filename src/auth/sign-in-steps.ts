@@ -2,10 +2,12 @@
  * Between a right password and the second factor there is no session yet. What was proven so far travels with the form,
  * sealed for the browser it was shown in and for a few minutes, so that any process can go on from there.
  */
+import type { Identity } from '../domain/model/people.ts';
 import type { SealedPlace, Sealer } from '../domain/ports/sealer.ts';
 import { INSTALLATION } from '../domain/ports/store.ts';
 import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
+import { sha256Hex } from '../kernel/hash.ts';
 
 const LIFETIME_MS = 5 * MINUTE;
 const MAX_LENGTH = 4_000;
@@ -15,12 +17,17 @@ export interface SignInStep {
   readonly membership: number;
   readonly identityOrg: number;
   readonly identity: number;
+  /** Of what the person proved; see `proofOf`. */
+  readonly proof: string;
   readonly choice: boolean;
   /** The page to go on to. */
   readonly next: string;
   /** Of a factor that is being set up, base64; null where one is asked for. */
   readonly secret: string | null;
 }
+
+/** Another after the password was changed: what the old one has begun is not finished then. */
+export const proofOf = ({ secretHash }: Pick<Identity, 'secretHash'>): string => sha256Hex(secretHash ?? '');
 
 export interface SignInSteps {
   /** @param browser something that this browser alone has */

@@ -155,6 +155,27 @@ describe.each(ENGINES)('a second factor on %s', (engine) => {
     expect(late.status).toBe(403);
   });
 
+  it('is guessed at no more often by many at once than by one', async () => {
+    const { member: made } = await withFactor('wide');
+    const { factors } = server.signIn;
+    const factor = await factors.of(made);
+    const answers = await Promise.allSettled(
+      Array.from({ length: 25 }, (_, code) => factors.verify(factor!, made, String(code).padStart(6, '0'))),
+    );
+    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+  });
+
+  it('does not finish what was begun with a password that was changed meanwhile', async () => {
+    const { member: vito, secret } = await withFactor('vito');
+    const { visitor, page } = await password('vito');
+    const actor = await server.api.authenticator.authenticate(server.api.token);
+    const { link } = await server.signIn.passwordLinks.create(actor, vito.id, 'native-api');
+    await server.signIn.passwordLinks.use(link, 'another password');
+    wait();
+    const answer = await visitor.submit(page, '/login/factor', { code: codeOf(secret, now()) });
+    expect(answer).toMatchObject({ status: 303, location: '/login' });
+  });
+
   it('is not opened by a state that was made for setting one up', async () => {
     await withFactor('zoe');
     const other = await member('abel');

@@ -84,6 +84,7 @@ export function factorOperations({ services, forms }: PageParts): readonly Opera
           // A session of one organization sets up a factor for that organization, like everything it does.
           identityOrg: opened?.everywhere === true ? INSTALLATION : member.org,
           identity: 0,
+          proof: '',
           choice: false,
           next: DEFAULT_PAGE,
           secret,

@@ -1,7 +1,7 @@
 /** The second step of signing in: a code of the person's factor, or setting one up where the organization wants it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PersonOutcome } from '../../../auth/person-sign-in.ts';
-import type { SignInStep } from '../../../auth/sign-in-steps.ts';
+import { proofOf, type SignInStep } from '../../../auth/sign-in-steps.ts';
 import type { Identity, Membership } from '../../../domain/model/people.ts';
 import { memberState } from '../../../domain/people/member-state.ts';
 import { AppError } from '../../../kernel/errors.ts';
@@ -95,7 +95,10 @@ export function createFactorStep({ services, cookies, forms, originOf }: PagePar
     const member = await store.get('membership', step.org, step.membership);
     const identity = await store.get('identity', step.identityOrg, step.identity);
     const holds =
-      member !== undefined && memberState(member) === 'active' && identity?.account === member.account;
+      member !== undefined &&
+      memberState(member) === 'active' &&
+      identity?.account === member.account &&
+      proofOf(identity) === step.proof;
     if (!holds) throw new AppError('unauthenticated', 'sign in again');
     return { member, identity };
   };
@@ -121,6 +124,7 @@ export function createFactorStep({ services, cookies, forms, originOf }: PagePar
         membership: member.id,
         identityOrg: identity.org,
         identity: identity.id,
+        proof: proofOf(identity),
         choice,
         next,
         secret: proposed?.secret ?? null,
