@@ -1,5 +1,6 @@
 // Links that are handed over where there is no mail, as the API makes them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemberAdmin } from '../../src/domain/people/member-admin.ts';
 import { ENGINES } from '../support/api-server.ts';
 import { PASSWORD, type SignInServer, signInWith, startSignInServer } from './support.ts';
 
@@ -37,6 +38,19 @@ describe.each(ENGINES)('the link API on %s', (engine) => {
     await visitor.submit(await visitor.get(path), path, { password: PASSWORD });
     const answer = await signInWith(visitor, { login: 'una@acme.test', password: PASSWORD });
     expect(answer.status).toBe(303);
+  });
+
+  it('ends a link for a password when its member is given another role', async () => {
+    const { member } = await server.api.createMember(acme(), 'admin', 'wanda');
+    const { token } = await server.api.createMember(acme(), 'it-admin', 'ingo');
+    const { status, body } = await post(`/app/api/members/${member.id}/password-link`, token);
+    expect(status).toBe(201);
+    const path = new URL(body.url ?? '').pathname;
+    expect((await server.visitor().get(path)).status).toBe(200);
+    const owner = await server.api.authenticator.authenticate(server.api.token);
+    const members = createMemberAdmin({ store: server.api.store });
+    await members.setRole(owner, member.id, 'auditor', 'native-api');
+    expect((await server.visitor().get(path)).status).toBe(404);
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { removeDevice } from '../devices/device-removal.ts';
 import { releaseClients } from '../ext-clients/client-removal.ts';
 import type { Membership } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
+import { endPasswordLinks } from './password-links.ts';
 
 /**
  * Their devices, credentials, ways to sign in here, places in groups, external clients and open requests go. Access edges,
@@ -28,9 +29,7 @@ export async function removeMember(
   for (const { credential } of await tx.find('session', org, { membership: id })) {
     await tx.remove('session', org, { credential });
   }
-  for (const { secretHash } of await tx.find('passwordLink', org, { membership: id })) {
-    await tx.remove('passwordLink', org, { secretHash });
-  }
+  await endPasswordLinks(tx, member);
   for (const { group } of await tx.find('groupMember', org, { membership: id })) {
     await tx.remove('groupMember', org, { group, membership: id });
   }

@@ -6,6 +6,7 @@ import type { Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import type { Tx } from '../ports/store.ts';
 import { removeMember } from './member-removal.ts';
+import { endPasswordLinks } from './password-links.ts';
 
 /** Errors: `forbidden` with reason `owner`: some dialects have a word of their own for an organization's last administrator. */
 export function notTheOwner({ role }: Membership): void {
@@ -60,6 +61,7 @@ export async function writeRole(tx: Tx, member: Membership, role: Role): Promise
   const after = await tx.update('membership', member.org, member.id, { role });
   // Personal access tokens were given for what their owner was then; API tokens follow the present role.
   await revoke(tx, member, ['pat']);
+  await endPasswordLinks(tx, member);
   audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
   return after;
 }

@@ -83,7 +83,7 @@ export function createPasswordLinks({
         if (member.managedBy === 'directory') {
           throw new AppError('conflict', 'the person signs in by the directory');
         }
-        await endLinks(tx, member);
+        await endPasswordLinks(tx, member);
         const expiresAt = tx.now + LIFETIME_MS;
         await tx.insert('passwordLink', {
           org: actor.org,
@@ -110,7 +110,7 @@ export function createPasswordLinks({
         const present = await find(tx, text, tx.now);
         if (present === undefined) throw gone();
         const { member } = present;
-        await endLinks(tx, member);
+        await endPasswordLinks(tx, member);
         await setOrganizationPassword(tx, member, secretHash);
         await endAllSessions(tx, member);
         audit(tx, member, 'password');
@@ -128,7 +128,8 @@ const audit = (tx: Tx, member: Membership, field: string): void =>
     field,
   });
 
-async function endLinks(tx: Tx, { org, id }: Membership): Promise<void> {
+/** Also when the member gets another role: whoever made one then might not make it now. */
+export async function endPasswordLinks(tx: Tx, { org, id }: Membership): Promise<void> {
   for (const { secretHash } of await tx.find('passwordLink', org, { membership: id })) {
     await tx.remove('passwordLink', org, { secretHash });
   }

@@ -21,6 +21,7 @@ import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import { checkEmail, checkPersonName } from './member-rules.ts';
+import { endPasswordLinks } from './password-links.ts';
 import { requireMayGive, requireMayManage } from './user-account-rules.ts';
 import {
   audit,
@@ -205,6 +206,7 @@ export function createUserAccountService({
             after: wanted,
           });
         }
+        if (role !== undefined) await endPasswordLinks(tx, member);
         // Personal access tokens were given for what their owner was then.
         if (role !== undefined || regrouped) {
           await revoke(tx, member, ['pat']);
