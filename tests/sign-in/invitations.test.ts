@@ -63,6 +63,23 @@ describe.each(ENGINES)('an invitation on %s', (engine) => {
     expect(identities).toEqual([]);
   });
 
+  it('sets no password where passwords open nothing: whoever joined so could not come in by the provider', async () => {
+    const { member, invitation } = await invited('tess');
+    const path = await link(invitation);
+    const visitor = server.visitor();
+    const page = await visitor.get(path);
+    const takes = (value: boolean) =>
+      seed(server.api.store, org(), (tx) =>
+        tx.put('setting', { org: org(), name: 'password_login', value, updatedAt: tx.now }),
+      );
+    await takes(false);
+    expect((await visitor.submit(page, path, { password: PASSWORD })).status).toBe(403);
+    await takes(true);
+    const { store } = server.api;
+    expect(await store.get('membership', org(), member.id)).toMatchObject({ joinedAt: null });
+    expect(await store.find('identity', org(), { account: member.account })).toEqual([]);
+  });
+
   it('is accepted once, in time, by its newest link, and odd links are answered alike', async () => {
     const visitor = server.visitor();
     const first = await invited('vera');

@@ -143,6 +143,10 @@ export function invitationOperations({
       handle: async ({ request, reply }) => {
         const open = await invitations.find(linkOf(request));
         if (open === undefined) return gone(reply);
+        // The form is not shown then, and a way in that is not taken would lock the person out of those that are.
+        if (!(await services.takesLogin(open.member, 'password'))) {
+          throw new AppError('forbidden', 'this organization does not let people sign in with a password');
+        }
         const organization = await store.get('organization', INSTALLATION, open.member.org);
         try {
           await invitations.accept(linkOf(request), fieldsOf(request).password ?? '');

@@ -138,6 +138,9 @@ export function passkeyOperations(parts: PageParts): readonly Operation[] {
         const open = await invitations.find(link);
         if (open === undefined) return reply.redirect(`${INVITATION_PATH}${link}`, SEE_OTHER);
         const { member } = open;
+        if (!(await services.takesLogin(member, 'passkey'))) {
+          throw new AppError('forbidden', 'this organization lets people sign in by its own provider only');
+        }
         const { passkey = '', credential = '' } = fieldsOf(request);
         await passkeys.register({
           member,
