@@ -53,6 +53,16 @@ describe.each(ENGINES)('an invitation by mail on %s', (engine) => {
     const entered = await signInWith(visitor, { login: 'una@acme.test', password: PASSWORD });
     expect(entered.status).toBe(303);
     const joining = await visitor.get(path);
+    // Where she signed in, members join no others unless that is allowed.
+    expect((await visitor.submit(joining, `${path}/account`)).status).toBe(403);
+    await seed(server.api.store, acme(), (tx) =>
+      tx.put('setting', {
+        org: acme(),
+        name: 'users_role_joins_external',
+        value: 'member',
+        updatedAt: tx.now,
+      }),
+    );
     const joined = await visitor.submit(joining, `${path}/account`);
     expect(joined).toMatchObject({ status: 303, location: '/account/organization' });
     expect((await visitor.get('/account/organization')).text).toContain('globex');
