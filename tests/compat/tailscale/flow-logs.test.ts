@@ -182,6 +182,16 @@ describe.each(ENGINES)('flow logs on %s', (engine) => {
     expect(large.statusCode).toBe(413);
   });
 
+  test('connections that say nothing, and would grow when they are kept, are bounded in number', async () => {
+    const nothing = (count: number) =>
+      entryOf(nodeId, { virtualTraffic: Array.from({ length: count }, () => ({})) });
+    const body = (entries: number) => Array.from({ length: entries }, () => nothing(5_000));
+    expect(await upload(`${TRAFFIC}/${logId}`, body(5), 'zstd')).toBe(400);
+    expect(await logs()).toEqual([]);
+    expect(await upload(`${TRAFFIC}/${logId}`, body(3), 'zstd')).toBe(200);
+    expect(await logs()).toHaveLength(3);
+  });
+
   test('entries that are no records are passed over, and the others kept', async () => {
     const bad = [
       ...[
