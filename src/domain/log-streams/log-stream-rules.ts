@@ -43,6 +43,10 @@ const MAX_SCOPES = 100;
 const LONG_FIELDS: ReadonlySet<string> = new Set(['token', 's3SecretAccessKey', 'gcsCredentials']);
 const ROLE_ARN = /^arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role\/[\w+=,.@/-]{1,512}$/u;
 
+/** They become parts of the host that is asked: nothing in them may end its name. */
+const REGION = /^[A-Za-z0-9_-]{1,64}$/u;
+const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/u;
+
 const isDestination = (text: string): text is LogDestination =>
   (DESTINATIONS as readonly string[]).includes(text);
 const isHttpDestination = (destination: LogDestination): boolean =>
@@ -96,6 +100,14 @@ export function checkRoleArn(text: string, field: string): void {
   if (!ROLE_ARN.test(text)) throw invalid(`${field}: expected the ARN of an IAM role`, field);
 }
 
+function checkS3(input: LogStreamInput): void {
+  if (!['accesskey', 'rolearn'].includes(input.s3AuthenticationType)) {
+    throw oneOf('s3AuthenticationType', ['accesskey', 'rolearn']);
+  }
+  if (!REGION.test(input.s3Region)) throw invalid('s3Region: expected the name of a region', 's3Region');
+  if (!BUCKET.test(input.s3Bucket)) throw invalid('s3Bucket: expected the name of a bucket', 's3Bucket');
+}
+
 /** Errors: `invalid` naming the field. */
 export function checkLogStream(input: LogStreamInput): LogDestination {
   const { destination } = input;
@@ -103,9 +115,7 @@ export function checkLogStream(input: LogStreamInput): LogDestination {
   checkSizes(input);
   const missing = requiredFields(input, destination).find((field) => input[field] === '');
   if (missing !== undefined) throw invalid(`${missing}: is required for ${destination}`, missing);
-  if (destination === 's3' && !['accesskey', 'rolearn'].includes(input.s3AuthenticationType)) {
-    throw oneOf('s3AuthenticationType', ['accesskey', 'rolearn']);
-  }
+  if (destination === 's3') checkS3(input);
   if (input.s3RoleArn !== '') checkRoleArn(input.s3RoleArn, 's3RoleArn');
   if (input.url !== '') checkUrl(input.url);
   if (!COMPRESSIONS.includes(input.compressionFormat)) throw oneOf('compressionFormat', COMPRESSIONS);

@@ -52,6 +52,8 @@ const VERSION = '2011-06-15';
 const SESSION_NAME = 'holdfast';
 const SESSION_SECONDS = 3_600;
 const OK = 200;
+/** What is signed with the installation's account goes to AWS, whatever was stored for a region. */
+const REGION = /^[a-z0-9-]{1,64}$/u;
 const NO_ACCOUNT =
   'this installation has no AWS account: start it with --aws-access-key-id and --aws-secret-access-key';
 
@@ -63,6 +65,7 @@ export function createAwsRoles({ account, exchange, clock }: AwsRolesParts): Aws
     account,
     assume: async ({ roleArn, externalId, region }, signal): Promise<RoleAttempt> => {
       if (account === undefined) throw new Error(NO_ACCOUNT);
+      if (!REGION.test(region)) throw new Error('this is no region of AWS');
       const form = new URLSearchParams({
         Action: 'AssumeRole',
         Version: VERSION,

@@ -90,6 +90,22 @@ test.each(['', 'arn:aws:iam::1:role/x', 'arn:aws:s3:::bucket', 7, null, undefine
   },
 );
 
+test('a region that would name another host is not asked', async () => {
+  const asked: string[] = [];
+  const roles = createAwsRoles({
+    account: { ...aws.account, stsUrl: undefined },
+    exchange: async ({ url }) => {
+      asked.push(url);
+      return { status: 403, text: '' };
+    },
+    clock: systemClock,
+  });
+  const assume = (region: string) => roles.assume({ roleArn: arn('good'), externalId, region });
+  await assume('eu-central-1');
+  await expect(assume('evil.example/x')).rejects.toThrow('region');
+  expect(asked).toEqual(['https://sts.eu-central-1.amazonaws.com/']);
+});
+
 test('without an account nothing can be found out, and the answer says what to do', async () => {
   const bare = await createTailscaleServer('sqlite');
   const made = await bare.call('POST', `${T}/aws-external-id`, { body: { reusable: false } });

@@ -169,6 +169,11 @@ describe.each(ENGINES)('log streams on %s', (engine) => {
     ['uploadPeriodMinutes', { ...PANTHER, uploadPeriodMinutes: 0.5 }],
     ['s3Bucket', { ...S3_KEY, s3Bucket: '' }],
     ['s3Region', { ...S3_KEY, s3Region: '' }],
+    // Each would name a host of its writer's choice.
+    ['s3Region', { ...S3_KEY, s3Region: 'evil.example/x' }],
+    ['s3Region', { ...S3_KEY, s3Region: 'us-west-2@evil.example' }],
+    ['s3Bucket', { ...S3_KEY, s3Bucket: 'localhost/x' }],
+    ['s3Bucket', { ...S3_KEY, s3Bucket: '../x' }],
     ['s3AuthenticationType', { ...S3_KEY, s3AuthenticationType: '' }],
     ['s3AuthenticationType', { ...S3_KEY, s3AuthenticationType: 'anonymous' }],
     ['s3AccessKeyId', { ...S3_KEY, s3AccessKeyId: '' }],
