@@ -125,6 +125,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
         clock,
         random,
         onError: () => undefined,
+        onlyTried: true,
       }),
   });
   cleanup.add('proposals', routes.close);

@@ -25,7 +25,7 @@ import type { SignedTokens } from '../domain/ports/signed-tokens.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { createJoinPolicy } from '../effective-policy/join-policy.ts';
 import { createAwsRoles } from '../jobs/outgoing/aws.ts';
-import { createOutgoing } from '../jobs/outgoing/exchange.ts';
+import { createOutgoing, type Exchange } from '../jobs/outgoing/exchange.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createFlowLogs } from '../store/flow-logs.ts';
@@ -70,14 +70,23 @@ export interface ServicesParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
+  /** For requests that are only tried: nothing is asked of anybody outside, and no use is noted. */
+  readonly onlyTried?: boolean;
 }
 
+const nothingSent: Exchange = () =>
+  Promise.reject(new Error('nobody is asked for a request that is only tried'));
+const nothingNoted: Pick<UsageRecorder, 'record' | 'close'> = {
+  record: () => undefined,
+  close: async () => undefined,
+};
+
 export function createServices(parts: ServicesParts): Services {
-  const { installation, facts, sealer, aws, clock, random, onError } = parts;
+  const { installation, facts, sealer, aws, clock, random, onError, onlyTried = false } = parts;
   const { store, engine } = installation;
   const sts = createOutgoing({ allowPrivate: true, userAgent: 'holdfast' });
   const follower = createFollower({ feed: store.feed, onError });
-  const usage = createUsageRecorder({ store, clock, onError });
+  const usage = onlyTried ? nothingNoted : createUsageRecorder({ store, clock, onError });
   const signingKeys = createSigningKeys({ store, sealer, clock, random });
   const signedTokens = createSignedTokens({ keys: signingKeys, clock, random });
   const authenticator = createAuthenticator({
@@ -124,7 +133,7 @@ export function createServices(parts: ServicesParts): Services {
     logStreamQueue: createLogStreamQueue({ engine }),
     aws,
     // The operator says where it is, so it may be anywhere.
-    awsRoles: createAwsRoles({ account: aws, exchange: sts.exchange, clock }),
+    awsRoles: createAwsRoles({ account: aws, exchange: onlyTried ? nothingSent : sts.exchange, clock }),
     flowLogs: createFlowLogService({ store, flowLogs: createFlowLogs({ engine }), clock }),
     close: async () => {
       sts.close();

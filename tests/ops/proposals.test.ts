@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createTestDevice, type TestDevice } from '../client/index.ts';
+import { createFakeAws, type FakeAws } from '../support/aws-services.ts';
 import { ENGINES } from '../support/engines.ts';
 import type { Server } from '../support/holdfast.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
@@ -37,6 +38,7 @@ const Devices = z.object({ devices: z.array(z.looseObject({ id: z.string(), host
 describe.each(ENGINES)('a request that is only asked about, on %s', (engine) => {
   let installation: TestInstallation;
   let server: Server;
+  let aws: FakeAws;
   const devices: TestDevice[] = [];
 
   const call = async (method: string, path: string, body?: unknown, token = installation.apiKey) => {
@@ -70,7 +72,11 @@ describe.each(ENGINES)('a request that is only asked about, on %s', (engine) => 
 
   beforeAll(async () => {
     installation = await createInstallation(engine);
-    server = await installation.start();
+    aws = await createFakeAws();
+    server = await installation.start(
+      ...['--aws-account-id', '123456789012', '--aws-access-key-id', aws.account.accessKeyId],
+      ...['--aws-secret-access-key', aws.account.secretAccessKey, '--aws-sts-url', aws.url],
+    );
     const policy = {
       tagOwners: { 'tag:web': [] },
       grants: [
@@ -101,6 +107,7 @@ describe.each(ENGINES)('a request that is only asked about, on %s', (engine) => 
   afterAll(async () => {
     for (const device of devices) device.close();
     await installation.end();
+    await aws.close();
   });
 
   test('a policy file', async () => {
@@ -170,6 +177,18 @@ describe.each(ENGINES)('a request that is only asked about, on %s', (engine) => 
       password: 'b',
     });
     expect([status, impact]).toEqual([404, null]);
+  });
+
+  test('and nobody outside is asked', async () => {
+    const made = await call('POST', '/api/v2/tailnet/-/aws-external-id', { reusable: true });
+    const { externalId } = z.object({ externalId: z.string() }).parse(made.json());
+    const path = `/api/v2/tailnet/-/aws-external-id/${externalId}/validate-aws-trust-policy`;
+    const roleArn = 'arn:aws:iam::123456789012:role/good';
+    aws.roles.push({ arn: roleArn, externalId });
+    const { status, answer, impact } = await propose('POST', path, { roleArn });
+    expect([status, impact]).toEqual([422, null]);
+    expect(answer).toContain('only tried');
+    expect((await call('POST', path, { roleArn })).status).toBe(200);
   });
 
   test('not by a stranger', async () => {
