@@ -54,7 +54,11 @@ export function createExternalDevices({
       const filters = [{ on: 'ids', value: ids }] as const;
       const found = await store.queries.devices(homeOrg, { filters, detailed: false, now: clock.now() });
       const suffix = magicDnsSuffix(home);
-      for (const row of found) shown.push({ row: { ...row, ...HIDDEN, details }, suffix });
+      for (const row of found) {
+        // Who brought a device in that is nobody's own any more is its organization's business, as in a map.
+        const person = row.ownerKind === 'membership' ? row.person : null;
+        shown.push({ row: { ...row, ...HIDDEN, person, details }, suffix });
+      }
     }
     return shown.sort((a, b) => a.row.id - b.row.id);
   };

@@ -7,6 +7,7 @@ import type { Address, Device, DeviceShare } from '../model/devices.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import { displayName, loginName } from '../organizations/names.ts';
+import { memberState } from '../people/member-state.ts';
 import { INSTALLATION, type Reader, type Store } from '../ports/store.ts';
 import { readShareCode, type ShareAddress, type ShareSecrets } from './share-code.ts';
 import { auditShare, isOpen, requirePerson } from './share-service.ts';
@@ -26,8 +27,8 @@ export interface ShareAcceptance {
   find(invite: string): Promise<Pick<AcceptedShare, 'device' | 'home'> | undefined>;
   /**
    * `invite`: the code, or the URL that it came in. Errors: `forbidden` (only people accept, of roles that share),
-   * `invalid` for a link that is unknown, used up or too old, that is of the actor's own organization, or whose device the
-   * actor has.
+   * `invalid` for a link that is unknown, used up or too old, whose maker is no active member any more, that is of the
+   * actor's own organization, or whose device the actor has.
    */
   accept(actor: Actor, invite: string, origin: AuditOrigin): Promise<AcceptedShare>;
 }
@@ -53,6 +54,9 @@ export function createShareAcceptance({
     if (share === undefined || device === undefined || home === undefined) throw unusable();
     const accepted = await reader.count('shareAccept', org, { where: { share: id } });
     if (!isOpen(share, accepted, now)) throw unusable();
+    // A link must not be the way back in for somebody who left, or was shut out, and kept it.
+    const sharer = await reader.get('membership', org, share.sharer);
+    if (sharer === undefined || memberState(sharer) !== 'active') throw unusable();
     return { share, device, home };
   };
 

@@ -145,6 +145,31 @@ describe.each(ENGINES)('device invites over the REST API on %s', (engine) => {
     ]);
   });
 
+  test('of a tagged device it is not shown who brought it in', async () => {
+    const [tagged] = await addDevices(api, acme.organization.id, [
+      { label: 'server', owner: acme.owner.id, tags: ['tag:web'] },
+    ]);
+    const made = await api.call('POST', `/api/v2/device/${tagged!.id}/device-invites`, { body: [{}] });
+    await accept(made.json<Invite[]>()[0]!.inviteUrl);
+    expect(await devicesOf(rival.token)).toMatchObject([{ isExternal: true, user: 'tagged-devices' }]);
+    expect((await devicesOf(rival.token, '?fields=all'))[0]).toMatchObject({ user: 'tagged-devices' });
+  });
+
+  test('the link of somebody who was suspended is good again when they are, and that of somebody who left never', async () => {
+    const { token, member } = await api.createMember(acme, 'admin');
+    const made = await invite([{ multiUse: true }], token);
+    const link = made.json<Invite[]>()[0]!.inviteUrl;
+    const act = (verb: string) => api.call('POST', `/api/v2/users/${member.id}/${verb}`);
+    expect((await act('suspend')).status).toBe(200);
+    const refused = await accept(link);
+    expect([refused.status, refused.json()]).toEqual([400, UNUSABLE]);
+    expect((await act('restore')).status).toBe(200);
+    expect((await accept(link)).status).toBe(200);
+    const third = await api.createOrganization('third');
+    expect((await act('delete')).status).toBe(200);
+    expect((await accept(link, third.token)).status).toBe(400);
+  });
+
   test('filters hold for external devices too', async () => {
     await accept((await one()).inviteUrl);
     await addDevices(api, rival.organization.id, [{ label: 'own', owner: rival.owner.id }]);
