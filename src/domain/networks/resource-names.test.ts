@@ -33,8 +33,20 @@ describe('a resource that is a name', () => {
     ['db?.plant.test', 'db12.plant.test', false],
     ['db.plant.test', 'dbxplant.test', false],
     ['*.plant.test', 'aXplantXtest', false],
+    ['a*b*c.plant.test', 'a-b-b-c.plant.test', true],
+    ['a*b*c.plant.test', 'a-c-b.plant.test', false],
+    ['**.plant.test', 'a.plant.test', true],
+    ['?.plant.test', '.plant.test', false],
+    ['db.?*', 'db.x', true],
+    ['db.*', 'db.', true],
   ])('%s and the name %s: %s', (text, name, expected) => {
     expect(isNamed(named(text), name)).toBe(expected);
+  });
+
+  test('a pattern of many stars takes no longer, whatever name a gateway makes up for it', () => {
+    const begin = performance.now();
+    expect(isNamed(named(`${'*a'.repeat(30)}*b.test`), `${'a'.repeat(248)}.test`)).toBe(false);
+    expect(performance.now() - begin).toBeLessThan(1_000);
   });
 });
 
@@ -48,7 +60,17 @@ test.each([
     '224.0.0.1',
     '255.255.255.255',
   ],
-  ...['::', '::1', 'fe80::1', 'ff02::1', 'fd7a:115c:a1e0::1', 'db.plant.test', ''],
+  ...[
+    '::',
+    '::1',
+    'fe80::1',
+    'ff02::1',
+    'fd7a:115c:a1e0::1',
+    '::ffff:100.64.0.9',
+    '::ffff:127.0.0.1',
+    'db.plant.test',
+    '',
+  ],
 ])('%s is never where a name leads', (address) => {
   expect(isResolvable(address)).toBe(false);
 });

@@ -27,30 +27,41 @@ export function connectorDomain({ addressKind, addressText }: Named): string | u
 /** The names that a client asks the gateways for: this one and all below it. */
 export const dnsSuffix = (domain: string): string => domain.replace(/^\*\./u, '');
 
-const patterns = new Map<string, RegExp>();
-const MAX_PATTERNS = 10_000;
-
 /** Whether a name is the resource's: equal to it, or fits its pattern (`*` is any characters, `?` one). */
 export function isNamed(resource: Named, name: string): boolean {
-  if (resource.addressKind !== 'dns') return false;
-  const own = normalName(resource.addressText);
-  if (!isPatternName(own)) return own === name;
-  let expression = patterns.get(own);
-  if (expression === undefined) {
-    const escaped = own
-      .replace(/[.+^${}()|[\]\\]/gu, '\\$&')
-      .replace(/\*+/gu, '.*')
-      .replace(/\?/gu, '.');
-    expression = new RegExp(`^${escaped}$`, 'u');
-    if (patterns.size >= MAX_PATTERNS) patterns.clear();
-    patterns.set(own, expression);
-  }
-  return expression.test(name);
+  return resource.addressKind === 'dns' && fits(normalName(resource.addressText), name);
 }
 
 /**
- * Where no name leads, whatever a gateway says: this host, the network's own devices, link-local and multicast addresses. A
- * gateway could otherwise draw the traffic of other devices to itself.
+ * Not as a regular expression: gateways say the names, and one that is made for a pattern of many stars would keep the
+ * program busy for hours. Here each star is tried once for each character at most.
+ */
+function fits(pattern: string, name: string): boolean {
+  let at = 0;
+  let star = -1;
+  let tried = 0;
+  for (let i = 0; i < name.length; ) {
+    if (pattern[at] === '*') {
+      star = at;
+      tried = i;
+      at += 1;
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === name[i])) {
+      at += 1;
+      i += 1;
+    } else if (star >= 0) {
+      // Only the last star needs to take more: what stands before it fits already.
+      tried += 1;
+      i = tried;
+      at = star + 1;
+    } else return false;
+  }
+  while (pattern[at] === '*') at += 1;
+  return at === pattern.length;
+}
+
+/**
+ * Where no name leads, whatever a gateway says: this host, the network's own devices, link-local and multicast addresses, and
+ * IPv4 addresses in the clothes of IPv6. A gateway could otherwise draw the traffic of other devices to itself.
  */
 const NEVER = setOfPrefixes(
   [
@@ -59,7 +70,8 @@ const NEVER = setOfPrefixes(
     '127.0.0.0/8',
     '169.254.0.0/16',
     '224.0.0.0/3',
-    '::/127',
+    '::/96',
+    '::ffff:0:0/96',
     'fd7a:115c:a1e0::/48',
     'fe80::/10',
     'ff00::/8',
