@@ -62,6 +62,13 @@ describe('the firewall of a gateway', () => {
     expect(linesOf('access2', made)).toEqual([]);
   });
 
+  it('names a range once where a client has ranges within ranges', () => {
+    const allowed_ips = ['10.9.1.0/24', '10.9.0.0/16', '10.9.0.0/16', '10.8.0.1/32'];
+    expect(text(client(2, { allowed_ips }))).toContain(
+      'elements = { 10.9.0.0/16 : jump access1, 10.8.0.1/32 : jump access1 }',
+    );
+  });
+
   it('judges what was open before as well: only answers pass by connection', () => {
     const [first] = linesOf('judge', text(client(2, {})));
     expect(first).toBe('ct direction reply ct state established,related accept');

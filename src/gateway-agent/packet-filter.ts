@@ -4,6 +4,7 @@
  * What a client sends is judged packet by packet, with no shortcut for connections that were open before: taking a
  * destination away ends what goes on there. Answers to what others began pass by connection.
  */
+import { masked, parsePrefix, prefixCovers } from '../kernel/netip/index.ts';
 import type { Client, Rule } from './messages.ts';
 
 export const TABLE = 'holdfast_gateway';
@@ -59,6 +60,26 @@ function chainsOf(
   return chains;
 }
 
+/** Ranges without those that another of the same client takes in: nftables refuses the whole table for one overlap. */
+function outermost(texts: readonly string[]): string[] {
+  const ranges = texts.flatMap((text) => {
+    const prefix = parsePrefix(text);
+    return prefix === undefined ? [] : [{ text, range: masked(prefix) }];
+  });
+  return ranges
+    .filter(
+      ({ range }, index) =>
+        !ranges.some(
+          (other, place) =>
+            place !== index &&
+            prefixCovers(other.range, range) &&
+            // Of two that are equal the first stays.
+            (place < index || !prefixCovers(range, other.range)),
+        ),
+    )
+    .map(({ text }) => text);
+}
+
 const map = (name: string, type: string, elements: readonly string[]): string =>
   [
     `  map ${name} {`,
@@ -84,7 +105,7 @@ export function filterText({ interface: own, deviceInterface, clients }: FilterI
   const verdicts: Record<4 | 6, string[]> = { 4: [], 6: [] };
   const sources: Record<4 | 6, string[]> = { 4: [], 6: [] };
   for (const { name, of } of chains.values()) {
-    for (const prefix of of.flatMap((client) => client.allowed_ips)) {
+    for (const prefix of of.flatMap((client) => outermost(client.allowed_ips))) {
       verdicts[familyOf(prefix)].push(`${prefix} : jump ${name}`);
       sources[familyOf(prefix)].push(prefix);
     }
