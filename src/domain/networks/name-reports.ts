@@ -1,4 +1,5 @@
 /** The names that a gateway's device has resolved, as it tells when it is asked. Not audited, like all that devices report. */
+import { formatAddr, parseAddr } from '../../kernel/netip/index.ts';
 import type { Device } from '../model/devices.ts';
 import type { Store } from '../ports/store.ts';
 import { isResolvable, normalName } from './resource-names.ts';
@@ -13,6 +14,8 @@ export interface NameReports {
 
 const MAX_NAMES = 5_000;
 const MAX_ADDRESSES = 64;
+/** Of all its names together: each becomes a route that everybody with access to the name is told. */
+const MAX_ROUTES = 4_096;
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/u;
 const BY = { kind: 'system', id: '', name: 'control' } as const;
 
@@ -41,13 +44,26 @@ export function createNameReports({ store }: { readonly store: Pick<Store, 'writ
   };
 }
 
-function usable(names: Readonly<Record<string, readonly string[] | null>>): Map<string, string[]> {
+export function usable(
+  names: Readonly<Record<string, readonly string[] | null>>,
+): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
+  const routes = new Set<string>();
   for (const [text, addresses] of Object.entries(names)) {
     const name = normalName(text);
-    if (found.size >= MAX_NAMES || !NAME.test(name)) continue;
-    const all = [...new Set(addresses ?? [])].filter(isResolvable).sort().slice(0, MAX_ADDRESSES);
-    if (all.length > 0) found.set(name, all);
+    if (found.size >= MAX_NAMES) break;
+    if (!NAME.test(name)) continue;
+    const all = new Set<string>();
+    for (const address of addresses ?? []) {
+      const addr = parseAddr(address);
+      if (addr === undefined || !isResolvable(address)) continue;
+      const canonical = formatAddr(addr);
+      if (!routes.has(canonical) && routes.size >= MAX_ROUTES) continue;
+      if (all.size >= MAX_ADDRESSES) break;
+      all.add(canonical);
+      routes.add(canonical);
+    }
+    if (all.size > 0) found.set(name, [...all].sort());
   }
   return found;
 }
