@@ -1,6 +1,8 @@
+import { getOperationAST, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { connectionOf } from './connection.ts';
-import { createRowBudget } from './limits.ts';
+import { checkLimits, createRowBudget } from './limits.ts';
+import { createTwingateSchema } from './schema.ts';
 
 const MANY = 200_000;
 
@@ -20,4 +22,19 @@ test('each list tells how many rows it shows', async () => {
   await connectionOf({}, { spend: (count) => void told.push(count) }, source);
   await connectionOf({ first: 3, last: 2 }, { spend: (count) => void told.push(count) }, source);
   expect(told).toEqual([3, 2]);
+});
+
+test('a page size that the document itself gives as a default counts like any other', () => {
+  const schema = createTwingateSchema();
+  const document = parse(`query ($n: Int = 1000) {
+    users(first: $n) { edges { node { groups(first: $n) { edges { node { resources(first: $n) { edges { node { id } } } } } } } } }
+  }`);
+  const operation = getOperationAST(document);
+  if (!operation) throw new Error('no operation');
+  const check = (variables: Record<string, unknown>) => () =>
+    checkLimits(schema, document, operation, variables);
+  expect(check({})).toThrow('objects');
+  expect(check({ n: 10 })).not.toThrow();
+  // Null is given: the resolver takes its own default then.
+  expect(check({ n: null })).not.toThrow();
 });
