@@ -36,6 +36,7 @@ import { createDeviceUpdates } from './map/device-updates.ts';
 import { createFirstMapQueue } from './map/first-map-queue.ts';
 import { startKeepAlives } from './map/keep-alives.ts';
 import { createMapHandler } from './map/map-handler.ts';
+import type { OrganizationHub } from './map/organization-hub.ts';
 import { importPrivateKey } from './noise/index.ts';
 import { createRegisterHandler } from './register/register-handler.ts';
 import { createRowWaiters } from './row-waiters.ts';
@@ -204,6 +205,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   };
   parts.replica.onRegained?.(assertPresence);
 
+  /** What fails in one organization must not keep access of others open beyond its end. */
+  const forEachHub = (work: (hub: OrganizationHub) => void): void => {
+    for (const hub of hubs.all()) {
+      try {
+        work(hub);
+      } catch (error) {
+        onError(error);
+      }
+    }
+  };
+
   return {
     gateways: createGatewayFeed({ hub: hubs.of, onError }),
     handleUpgrade: transport.handleUpgrade,
@@ -223,15 +235,11 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       }, MAINTENANCE_MS);
       maintenance.unref();
       expiry = setInterval(() => {
-        try {
-          for (const hub of hubs.all()) hub.expire();
-        } catch (error) {
-          onError(error);
-        }
+        forEachHub((hub) => hub.expire());
       }, EXPIRY_MS);
       expiry.unref();
       asking = setInterval(() => {
-        for (const hub of hubs.all()) clientFacts.look(hub);
+        forEachHub(clientFacts.look);
       }, UNTOLD_NAMES_MS);
       asking.unref();
     },

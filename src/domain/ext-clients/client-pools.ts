@@ -48,6 +48,7 @@ const FORBIDDEN = [
   'ff00::/8',
 ].flatMap((text) => parsePrefix(text) ?? []);
 
+const MAX_CLIENTS = 100_000;
 const MAX_NETWORKS = 10_000;
 
 /** The gateways of a network have its first address on their side of the tunnels. */
@@ -103,6 +104,8 @@ export async function choosePools(
   const used = others
     .flatMap(({ clientPool4, clientPool6 }) => [clientPool4, clientPool6])
     .filter((pool) => pool !== null);
+  // Ranges behind clients: a gateway's firewall takes no overlap, and the client would get what is sent to others.
+  const behind = (await tx.find('extClient', org, {}, MAX_CLIENTS)).flatMap((one) => one.extraAllowedIps);
   for (const [field, pool] of [
     ['addressrange', chosen.pool4] as const,
     ['addressrange6', chosen.pool6] as const,
@@ -110,10 +113,13 @@ export async function choosePools(
     if (pool !== undefined && overlapsAny(pool, used)) {
       throw new AppError('taken', `${field} overlaps the range of another network`, { field });
     }
+    if (pool !== undefined && overlapsAny(pool, behind)) {
+      throw new AppError('taken', `${field} overlaps a range behind a client`, { field });
+    }
   }
   return {
-    clientPool4: chosen.pool4 ?? freePool4(used),
-    clientPool6: chosen.pool6 ?? freePool6(network, used),
+    clientPool4: chosen.pool4 ?? freePool4([...used, ...behind]),
+    clientPool6: chosen.pool6 ?? freePool6(network, [...used, ...behind]),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What hangs on a resource: its appearance, labels, approvers and the groups with access. */
 import { invalid } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
+import { authorize } from '../access/authorize.ts';
 import { changesOf, type ListChange, requireRows } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Row } from '../model/entities.ts';
@@ -35,7 +36,8 @@ export async function writeParts(
 ): Promise<boolean> {
   const details = await writeDetails(tx, resource, change);
   const labels = change.labels !== undefined && (await writeLabels(tx, resource, checkLabels(change.labels)));
-  const approvers = change.approvers !== undefined && (await writeApprovers(tx, resource, change.approvers));
+  const approvers =
+    change.approvers !== undefined && (await writeApprovers(tx, actor, resource, change.approvers));
   const groups = change.groups !== undefined && (await writeGroups(tx, actor, resource, change.groups));
   return details || labels || approvers || groups;
 }
@@ -92,13 +94,19 @@ async function writeLabels(tx: Tx, resource: Resource, labels: readonly Label[])
   return true;
 }
 
-async function writeApprovers(tx: Tx, resource: Resource, change: ListChange): Promise<boolean> {
+async function writeApprovers(
+  tx: Tx,
+  actor: Actor,
+  resource: Resource,
+  change: ListChange,
+): Promise<boolean> {
   const { org, id } = resource;
   const present = await tx.find('resourceApprover', org, { resource: id });
   const { added, removed } = changesOf(
     present.map(({ group }) => group),
     change,
   );
+  if (added.length + removed.length > 0) authorize(actor, 'access:write');
   await requireRows(tx, 'group', org, [...added, ...(change.remove ?? [])]);
   for (const group of added) await tx.insert('resourceApprover', { org, resource: id, group });
   for (const group of removed) await tx.remove('resourceApprover', org, { resource: id, group });

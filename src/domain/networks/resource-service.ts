@@ -89,6 +89,9 @@ const PLAIN_KINDS: ReadonlySet<ResourceKind> = new Set(['network', 'egress']);
 const isOfKind = (resource: Resource, kind: ResourceKind | undefined): boolean =>
   kind === undefined || resource.kind === kind || (PLAIN_KINDS.has(resource.kind) && PLAIN_KINDS.has(kind));
 
+/** What decides who gets through the accesses that there are: another matter than what stands behind them. */
+const TERMS = ['securityPolicy', 'accessMode', 'accessSeconds', 'approvalMode'] as const;
+
 /** The columns after a change, each rule checked. */
 function settingsAfter(present: Settings, change: ResourceChange): Settings {
   const { name, network, address, alias, protocols, active, bypass, securityPolicy, terms, proxy } = change;
@@ -163,6 +166,7 @@ export function createResourceService({ store }: { readonly store: Store }): Res
         if (!isOfKind(before, change.kind)) throw missing('resource', id);
         checkProxy(before.kind, { ...change, proxy: change.proxy ?? before.proxy ?? undefined });
         const settings = settingsAfter(before, change);
+        if (TERMS.some((name) => settings[name] !== before[name])) authorize(actor, 'access:write');
         await checkReferences(tx, actor.org, settings);
         if (settings.bypass && !before.bypass) await requireNoEdgePolicies(tx, before);
         const after = await tx.update('resource', actor.org, id, settings);

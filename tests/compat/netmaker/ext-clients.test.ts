@@ -176,6 +176,19 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
       await remove('site-two', admin);
     });
 
+    test('no network gets a range that is behind a client', async () => {
+      // The second of the ranges that networks are given: the first is that of this network.
+      await made({ clientid: 'site-three', extraallowedips: ['198.18.4.0/24', '10.79.0.0/24'] }, admin);
+      expect((await call('POST', '/api/networks', { netid: 'given' })).body).toMatchObject({
+        addressrange: '198.18.8.0/22',
+      });
+      expect(await call('POST', '/api/networks', { netid: 'clash', addressrange: '10.79.0.0/16' })).toEqual(
+        error(400, 'addressrange overlaps a range behind a client'),
+      );
+      await call('DELETE', '/api/networks/given');
+      await remove('site-three', admin);
+    });
+
     test('addresses are given once, and again when they are free', async () => {
       const first = await made({}, bert);
       const second = await made({}, bert);

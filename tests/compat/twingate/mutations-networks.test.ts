@@ -165,6 +165,30 @@ describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (eng
         variables,
       );
 
+    test('let only those who give access say on what terms it is and who approves it', async () => {
+      const { entity } = await create('accessPolicy: {mode: ACCESS_REQUEST, durationSeconds: 3600}');
+      const scoped = await api.createToken(acme, api.owner, ['networks']);
+      const update = (rest: string) =>
+        run(`resourceUpdate(id: "${entity.id}", ${rest})`, 'ok error', undefined, scoped);
+      const group = gid('Group', seeded.groups.ops.id);
+      for (const rest of [
+        'accessPolicy: {mode: MANUAL}',
+        'approvalMode: AUTOMATIC',
+        `securityPolicyId: "${gid('SecurityPolicy', seeded.policy.id)}"`,
+        `approverGroupIds: ["${group}"]`,
+        `groupIds: ["${group}"]`,
+      ]) {
+        expect(await update(rest), rest).toMatchObject(refused('permission'));
+      }
+      // What stands there already may be sent along.
+      expect(
+        await update(
+          'name: "r", isActive: true, approverGroupIds: [], accessPolicy: {mode: ACCESS_REQUEST, durationSeconds: 3600}',
+        ),
+      ).toEqual({ ok: true, error: null });
+      await run(`resourceDelete(id: "${entity.id}")`, 'ok');
+    });
+
     test('are made with the defaults of the contract', async () => {
       const open = { policy: 'ALLOW_ALL', ports: [] };
       expect(await create()).toEqual({
