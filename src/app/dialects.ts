@@ -34,7 +34,16 @@ export interface DialectParts {
 type Dialect = (parts: DialectParts) => FastifyPluginAsync;
 
 const tailscale: Dialect = (parts) => {
-  const { services, sealer, publicUrl, shareSecrets, organizationCreators, ssoAllowPrivate, log } = parts;
+  const {
+    services,
+    sealer,
+    publicUrl,
+    shareSecrets,
+    keyedTexts,
+    organizationCreators,
+    ssoAllowPrivate,
+    log,
+  } = parts;
   const { store, clock, random, authenticator } = services;
   return createTailscaleApi({
     services: createTailscaleServices({
@@ -45,6 +54,7 @@ const tailscale: Dialect = (parts) => {
       checker: createPolicyChecker({ store, clock }),
       sealer,
       shareSecrets,
+      keyedTexts,
       creators: organizationCreators,
       workloadTokens: createWorkloadTokens({ clock, allowPrivate: ssoAllowPrivate }),
       flowLogs: services.flowLogs,

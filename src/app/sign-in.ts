@@ -18,6 +18,7 @@ import {
   type InvitationAcceptance,
 } from '../domain/people/invitation-acceptance.ts';
 import { createInvitationsByAccount } from '../domain/people/invitation-by-account.ts';
+import { createLinkInvites } from '../domain/people/link-invites.ts';
 import { createPasswordLinks, type PasswordLinks } from '../domain/people/password-links.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
@@ -74,6 +75,9 @@ export function createSignIn(parts: SignInParts): SignIn {
       ...{ store, clock, random, hashPassword: passwords.hash, mailSecrets: parts.mailSecrets },
     }),
     invitationsByAccount: createInvitationsByAccount({ store }),
+    linkInvites: createLinkInvites({
+      ...{ store, clock, random, keyedTexts: parts.keyedTexts, hashPassword: passwords.hash },
+    }),
     shareAcceptance: createShareAcceptance({ store, clock, secrets: parts.mailSecrets }),
     contacts: createContactService({ store }),
     passwordLinks: createPasswordLinks({ store, clock, random, hashPassword: passwords.hash }),

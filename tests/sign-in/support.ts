@@ -11,6 +11,7 @@ import { createPasswords } from '../../src/auth/password.ts';
 import { createPasswordSignIn, type PasswordSignIn } from '../../src/auth/password-sign-in.ts';
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
 import type { MailSecrets } from '../../src/domain/mail/mail-secrets.ts';
+import type { KeyedTexts } from '../../src/domain/ports/keyed-texts.ts';
 import type { Sealer } from '../../src/domain/ports/sealer.ts';
 import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -26,6 +27,7 @@ export interface SignInServer {
   readonly signIn: SignIn;
   readonly sealer: Sealer;
   readonly mailSecrets: MailSecrets;
+  readonly keyedTexts: KeyedTexts;
   readonly passwordSignIn: PasswordSignIn;
   visitor(): Visitor;
   /** Sets a member's password; in organization 0 it is good everywhere. */
@@ -51,6 +53,7 @@ export async function signInWith(
 export async function startSignInServer(engine: EngineName, publicUrl?: string): Promise<SignInServer> {
   let signIn: SignIn | undefined;
   const mailSecrets = createMailSecrets(systemRandom.bytes(SEALING_KEY_BYTES));
+  const keyedTexts = createKeyedTexts(systemRandom.bytes(SEALING_KEY_BYTES));
   let passwordSignIn: PasswordSignIn | undefined;
   const sealer = createSealer({ key: systemRandom.bytes(SEALING_KEY_BYTES), random: systemRandom });
   const api = await createApiServer(engine, ({ store, clock, random, authenticator, onError }) => {
@@ -61,7 +64,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
       joinPolicy: createJoinPolicy({ store }),
       ...{ store, clock, random, passwords, passwordSignIn, attemptLimiter, sealer },
       ssoAllowPrivate: true,
-      keyedTexts: createKeyedTexts(random.bytes(32)),
+      keyedTexts,
       mailSecrets,
     });
     const pages: FastifyPluginAsync = createSignInPages({
@@ -89,6 +92,7 @@ export async function startSignInServer(engine: EngineName, publicUrl?: string):
     signIn,
     sealer,
     mailSecrets,
+    keyedTexts,
     passwordSignIn,
     visitor,
     setPassword: async ({ account, email }, org, password) => {

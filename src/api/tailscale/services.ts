@@ -28,6 +28,7 @@ import type { PolicyChecker } from '../../domain/policy-file/policy-checker.ts';
 import { createPolicyFileService } from '../../domain/policy-file/policy-file-service.ts';
 import type { TagRules } from '../../domain/policy-file/tag-rules.ts';
 import type { AwsRoles } from '../../domain/ports/aws-roles.ts';
+import type { KeyedTexts } from '../../domain/ports/keyed-texts.ts';
 import type { LogStreamQueue } from '../../domain/ports/log-stream-queue.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
@@ -56,6 +57,7 @@ export interface TailscaleServicesParts {
   readonly workloadTokens: WorkloadTokens;
   readonly flowLogs: FlowLogService;
   readonly shareSecrets: ShareSecrets;
+  readonly keyedTexts: KeyedTexts;
   /** Who may make organizations over an API. */
   readonly creators: OrganizationCreators;
   readonly logStreamQueue: LogStreamQueue;

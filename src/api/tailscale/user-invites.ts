@@ -1,8 +1,11 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { decodeDecimalId } from '../../domain/ids/external-id.ts';
+import { JOIN_PATH } from '../../domain/people/invite-link.ts';
 import type { UserInvite } from '../../domain/people/user-invites.ts';
-import { AppError, invalid, notFound } from '../../kernel/errors.ts';
+import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { originOf } from '../shared/origin.ts';
 import { jsonBody, pathParameter } from './body.ts';
 import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
@@ -11,7 +14,7 @@ import { isWireRole, wireRole } from './users.ts';
 const body = z.array(z.object({ role: z.string().nullish(), email: z.string().nullish() })).min(1);
 
 /** Ids inside an invite are integers, its own is a text: so the vendor has it. */
-function inviteWire({ invitation, role }: UserInvite): object {
+function inviteWire({ invitation, role, link }: UserInvite, origin: string): object {
   const sent = invitation.lastSentAt ?? invitation.createdAt;
   return {
     id: String(invitation.id),
@@ -19,6 +22,7 @@ function inviteWire({ invitation, role }: UserInvite): object {
     tailnetId: invitation.org,
     inviterId: invitation.byKind === 'membership' ? Number(invitation.byId) : 0,
     ...(invitation.email === null ? {} : { email: invitation.email, lastEmailSentAt: wireTime(sent) }),
+    ...(link === undefined ? {} : { inviteUrl: `${origin}${JOIN_PATH}${link}` }),
   };
 }
 
@@ -30,10 +34,7 @@ function wanted({ role, email }: z.output<typeof body>[number]) {
       'role',
     );
   }
-  // A link that anybody may open needs a page that takes it, which is not there yet.
-  if (!email)
-    throw new AppError('not_implemented', 'invitations without an e-mail address are not implemented');
-  return { role: given, email };
+  return { role: given, email: email || null };
 }
 
 function inviteId({ request }: GuardedCall): number {
@@ -42,26 +43,32 @@ function inviteId({ request }: GuardedCall): number {
   return id;
 }
 
-export function userInviteOperations({ services }: TailscaleApiParts): Operation[] {
+export function userInviteOperations({ services, publicUrl }: TailscaleApiParts): Operation[] {
   const { organizations, userInvites } = services;
   const list = `${TAILNET}/user-invites`;
   const path = `${BASE}/user-invites/:userInviteId`;
+  const wireFor = ({ request }: { readonly request: FastifyRequest }) => {
+    const origin = originOf(request, publicUrl);
+    return (invite: UserInvite): object => inviteWire(invite, origin);
+  };
   return [
     {
       id: 'tailscale.user-invites.list',
       method: 'GET',
       path: list,
       requires: 'invitations:read',
-      handle: inTailnet(organizations, async ({ actor }) => (await userInvites.list(actor)).map(inviteWire)),
+      handle: inTailnet(organizations, async (call) =>
+        (await userInvites.list(call.actor)).map(wireFor(call)),
+      ),
     },
     {
       id: 'tailscale.user-invites.create',
       method: 'POST',
       path: list,
       requires: 'invitations:write',
-      handle: inTailnet(organizations, async ({ actor, request }) => {
-        const invites = jsonBody(request, body).map(wanted);
-        return (await userInvites.create(actor, invites, 'tailscale', ORIGIN)).map(inviteWire);
+      handle: inTailnet(organizations, async (call) => {
+        const invites = jsonBody(call.request, body).map(wanted);
+        return (await userInvites.create(call.actor, invites, 'tailscale', ORIGIN)).map(wireFor(call));
       }),
     },
     {
@@ -69,7 +76,7 @@ export function userInviteOperations({ services }: TailscaleApiParts): Operation
       method: 'GET',
       path,
       requires: 'invitations:read',
-      handle: async (call) => inviteWire(await userInvites.get(call.actor, inviteId(call))),
+      handle: async (call) => wireFor(call)(await userInvites.get(call.actor, inviteId(call))),
     },
     {
       id: 'tailscale.user-invites.delete',

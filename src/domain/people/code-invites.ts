@@ -20,6 +20,7 @@ import type { KeyedTexts } from '../ports/keyed-texts.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { acceptInvitation, type OpenInvitation } from './invitation-acceptance.ts';
+import { countTry, MAX_TRIES } from './invite-link.ts';
 import { insertInvited, requireManualUsers } from './invited-member.ts';
 import { checkEmail } from './member-rules.ts';
 import type { MemberService } from './member-service.ts';
@@ -67,7 +68,6 @@ export interface CodeInvitesParts {
 }
 
 const CODE_LENGTH = 8;
-const MAX_TRIES = 5;
 const MAX_AT_ONCE = 100;
 const MAX_LISTED = 10_000;
 const IDS_A_PERSON = 8;
@@ -100,22 +100,6 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
     const waits = member !== undefined && member.joinedAt === null && member.suspendedAt === null;
     return waits ? { open: { invitation, member } } : {};
   };
-  const countTry = async ({ org, id, email }: Invitation): Promise<void> => {
-    const by = { kind: 'system', id: '', name: 'invitations' } as const;
-    await store.write({ orgs: [org], by, origin: 'system' }, async (tx) => {
-      const present = await tx.get('invitation', org, id);
-      if (present === undefined || present.tries >= MAX_TRIES) return;
-      await tx.update('invitation', org, id, { tries: present.tries + 1 });
-      tx.audit(org, {
-        verb: 'update',
-        objectKind: 'invitation',
-        objectId: id,
-        objectName: email ?? `link-${id}`,
-        field: 'tries',
-      });
-    });
-  };
-
   const invite = async (
     tx: Tx,
     actor: Actor,
@@ -217,13 +201,13 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
 
     verify: async (org, email, code) => {
       const { open, wrong } = await find(store, org, email, code, clock.now());
-      if (wrong !== undefined) await countTry(wrong);
+      if (wrong !== undefined) await countTry(store, wrong);
       return open !== undefined;
     },
 
     accept: async (org, email, code, password) => {
       const { open, wrong } = await find(store, org, email, code, clock.now());
-      if (wrong !== undefined) await countTry(wrong);
+      if (wrong !== undefined) await countTry(store, wrong);
       // Hashing is dear: only whoever has a code may ask for it.
       if (open === undefined) return undefined;
       const secretHash = await hashPassword(password);

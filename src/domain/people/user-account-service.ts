@@ -20,7 +20,14 @@ import type { Membership, Role } from '../model/people.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import type { MemberAdmin } from './member-admin.ts';
-import { checkEmail, checkPersonName } from './member-rules.ts';
+import {
+  checkEmail,
+  checkPersonName,
+  MAX_USERNAME,
+  MIN_USERNAME,
+  PLAIN_USERNAME,
+  RESERVED_USERNAME,
+} from './member-rules.ts';
 import { endPasswordLinks } from './password-links.ts';
 import { requireMayGive, requireMayManage } from './user-account-rules.ts';
 import {
@@ -79,12 +86,6 @@ export interface UserAccountServiceParts {
   readonly random: Random;
   readonly admin: MemberAdmin;
 }
-
-const MIN_USERNAME = 4;
-const MAX_USERNAME = 254;
-const PLAIN_USERNAME = /^[A-Za-z0-9.-]+$/u;
-/** The name that the vendor's master key goes by. */
-const RESERVED_USERNAME = 'masteradministrator';
 
 /** The e-mail address in a user name, or null for a plain one. Throws with all that is wrong, a line each. */
 function checkUsername(username: string): string | null {

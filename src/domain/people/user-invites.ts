@@ -3,20 +3,26 @@
  * taking it back, is in member-service.
  */
 import { type Clock, DAY, MINUTE, SECOND } from '../../kernel/clock.ts';
-import { AppError, notFound } from '../../kernel/errors.ts';
+import { AppError, invalid, notFound } from '../../kernel/errors.ts';
+import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
-import { type Actor, contextOf } from '../access/actor.ts';
+import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Role } from '../model/people.ts';
+import type { KeyedTexts } from '../ports/keyed-texts.ts';
 import type { Reader, Store, Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
+import { inviteLinkOf, opensByLink } from './invite-link.ts';
+import { requireManualUsers } from './invited-member.ts';
 import type { MemberService } from './member-service.ts';
-import { requireManages } from './role-rules.ts';
+import { manages, requireManages } from './role-rules.ts';
 
 export interface UserInvite {
   readonly invitation: Invitation;
   readonly role: Role;
+  /** What follows the path of the page (`JOIN_PATH`). Only for those who could invite to that role themselves. */
+  readonly link?: string;
 }
 
 export interface UserInvites {
@@ -25,28 +31,32 @@ export interface UserInvites {
   /** Errors: `not_found`, also for one that is not open any more. */
   get(actor: Actor, id: number): Promise<UserInvite>;
   /**
-   * A second invitation of an address renews the first, with the new role. Only people invite.
-   * Errors: `forbidden`, `invalid`, `taken`.
+   * A second invitation of an address renews the first, with the new role. Without an address, whoever has the link may
+   * join, once. Only people invite. Errors: `forbidden`, `invalid`, `taken`, `too_large`.
    */
   create(
     actor: Actor,
-    invites: readonly { readonly email: string; readonly role: Role }[],
+    invites: readonly { readonly email: string | null; readonly role: Role }[],
     madeBy: Invitation['madeBy'],
     origin: AuditOrigin,
   ): Promise<readonly UserInvite[]>;
   revoke(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
-  /** Sends the mail again, with a new link. Errors: `rate_limited` within a minute of the last. */
+  /** Sends the mail again, with a new link. Errors: `invalid` without an address, `rate_limited` within a minute of the last. */
   resend(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
 }
 
 export interface UserInvitesParts {
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: Random;
+  readonly keyedTexts: Pick<KeyedTexts, 'sign'>;
   readonly members: MemberService;
 }
 
 const MAX_LISTED = 10_000;
 const MAX_AT_ONCE = 100;
+/** Open invitations of one organization that name nobody. */
+const MAX_LINKS = 1_000;
 const RESEND_INTERVAL = MINUTE;
 
 const requirePerson = (actor: Actor): void => {
@@ -54,29 +64,44 @@ const requirePerson = (actor: Actor): void => {
   throw new AppError('forbidden', 'invitations are sent by people, not by a credential of the organization');
 };
 
-export function createUserInvites({ store, clock, members }: UserInvitesParts): UserInvites {
-  const withRoles = async (org: number, invitations: readonly Invitation[]): Promise<UserInvite[]> => {
+function requireAddress({ email }: Invitation): string {
+  if (email === null) throw invalid('the invitation was made without an e-mail address', 'email');
+  return email;
+}
+
+export function createUserInvites({
+  store,
+  clock,
+  random,
+  keyedTexts,
+  members,
+}: UserInvitesParts): UserInvites {
+  const withRoles = async (actor: Actor, invitations: readonly Invitation[]): Promise<UserInvite[]> => {
     const ids = invitations.flatMap(({ membership }) => membership ?? []);
-    const found = ids.length === 0 ? [] : await store.find('membership', org, { id: ids }, MAX_LISTED);
+    const found = ids.length === 0 ? [] : await store.find('membership', actor.org, { id: ids }, MAX_LISTED);
     const roles = new Map(found.map(({ id, role }) => [id, role]));
-    return invitations.map((invitation) => ({
-      invitation,
-      role: roles.get(invitation.membership ?? 0) ?? invitation.role ?? 'member',
-    }));
+    const now = clock.now();
+    return invitations.map((invitation) => {
+      const role = roles.get(invitation.membership ?? 0) ?? invitation.role ?? 'member';
+      const maySee = actor.permissions.has('invitations:write') && manages(actor, role);
+      const link = maySee && opensByLink(invitation, now) ? inviteLinkOf(keyedTexts, invitation) : undefined;
+      return { invitation, role, ...(link === undefined ? {} : { link }) };
+    });
   };
   const openIn = async (reader: Reader, org: number, id: number): Promise<Invitation> => {
     const invitation = await reader.get('invitation', org, id);
     if (invitation?.status !== 'pending' || invitation.expiresAt <= clock.now()) throw notFound('invitation');
     return invitation;
   };
-  const get = async (org: number, id: number): Promise<UserInvite> => {
-    const [invite] = await withRoles(org, [await openIn(store, org, id)]);
+  const get = async (actor: Actor, id: number): Promise<UserInvite> => {
+    const [invite] = await withRoles(actor, [await openIn(store, actor.org, id)]);
     if (invite === undefined) throw notFound('invitation');
     return invite;
   };
   /** The mail holds a new link: the one before it opens nothing any more. */
-  const send = async (tx: Tx, { org, id, epoch, email }: Invitation): Promise<void> => {
-    if (email === null) throw new AppError('invalid', 'the invitation has no e-mail address');
+  const send = async (tx: Tx, invitation: Invitation): Promise<void> => {
+    const { org, id, epoch } = invitation;
+    const email = requireAddress(invitation);
     await tx.update('invitation', org, id, { epoch: epoch + 1, tokenHash: null, lastSentAt: tx.now });
     tx.enqueue(org, { kind: 'mail', target: email, payload: { template: 'invitation', invitation: id } });
     tx.audit(org, { verb: 'resend', objectKind: 'invitation', objectId: id, objectName: email });
@@ -93,6 +118,52 @@ export function createUserInvites({ store, clock, members }: UserInvitesParts): 
     });
   };
 
+  /** No member is made before somebody uses the link. */
+  const createLink = async (
+    actor: Actor,
+    role: Role,
+    madeBy: Invitation['madeBy'],
+    origin: AuditOrigin,
+  ): Promise<Invitation> => {
+    const { org } = actor;
+    const { invitation_days: days, manual_users: manual } = await readSettings(store, org);
+    return store.write(contextOf(actor, origin), async (tx) => {
+      await requireManualUsers(tx, org, manual);
+      const open = await tx.count('invitation', org, { where: { status: 'pending', email: null } });
+      if (open >= MAX_LINKS) {
+        throw new AppError('too_large', `an organization has at most ${MAX_LINKS} links that invite`);
+      }
+      const invitation = await tx.insert('invitation', {
+        org,
+        id: tx.newId(),
+        nano: randomNanoId(random),
+        email: null,
+        openKey: null,
+        membership: null,
+        role,
+        groups: [],
+        madeBy,
+        tokenHash: null,
+        epoch: 1,
+        tries: 0,
+        status: 'pending',
+        createdAt: tx.now,
+        expiresAt: tx.now + days * DAY,
+        lastSentAt: null,
+        acceptedBy: null,
+        ...byColumnsOf(actor),
+      });
+      tx.audit(org, {
+        verb: 'create',
+        objectKind: 'invitation',
+        objectId: invitation.id,
+        objectName: `link-${invitation.id}`,
+        after: { role },
+      });
+      return invitation;
+    });
+  };
+
   return {
     list: async (actor) => {
       authorize(actor, 'invitations:read');
@@ -101,11 +172,11 @@ export function createUserInvites({ store, clock, members }: UserInvitesParts): 
         filters: [{ column: 'expiresAt', operator: '>', value: clock.now() }],
         limit: MAX_LISTED,
       });
-      return withRoles(actor.org, open);
+      return withRoles(actor, open);
     },
     get: async (actor, id) => {
       authorize(actor, 'invitations:read');
-      return get(actor.org, id);
+      return get(actor, id);
     },
     create: async (actor, invites, madeBy, origin) => {
       authorize(actor, 'invitations:write');
@@ -116,13 +187,17 @@ export function createUserInvites({ store, clock, members }: UserInvitesParts): 
       for (const { role } of invites) requireManages(actor, role);
       const made: UserInvite[] = [];
       for (const { email, role } of invites) {
+        if (email === null) {
+          made.push(...(await withRoles(actor, [await createLink(actor, role, madeBy, origin)])));
+          continue;
+        }
         const [known] = await store.find('invitation', actor.org, { openKey: normalizeKey(email) }, 1);
         if (known === undefined) {
           const { invitation } = await members.invite(actor, { email, role, madeBy, send: true }, origin);
           made.push({ invitation, role });
         } else {
           await renew(actor, known, role, origin);
-          made.push(await get(actor.org, known.id));
+          made.push(await get(actor, known.id));
         }
       }
       return made;
@@ -130,7 +205,7 @@ export function createUserInvites({ store, clock, members }: UserInvitesParts): 
     revoke: async (actor, id, origin) => {
       authorize(actor, 'invitations:write');
       requirePerson(actor);
-      const { invitation, role } = await get(actor.org, id);
+      const { invitation, role } = await get(actor, id);
       requireManages(actor, role);
       if (invitation.membership !== null) return members.remove(actor, invitation.membership, origin);
       await store.write(contextOf(actor, origin), async (tx) => {
@@ -150,6 +225,7 @@ export function createUserInvites({ store, clock, members }: UserInvitesParts): 
       requirePerson(actor);
       await store.write(contextOf(actor, origin), async (tx) => {
         const invitation = await openIn(tx, actor.org, id);
+        requireAddress(invitation);
         const wait = (invitation.lastSentAt ?? invitation.createdAt) + RESEND_INTERVAL - tx.now;
         if (wait > 0) {
           const retryAfterSeconds = Math.ceil(wait / SECOND);

@@ -5,6 +5,7 @@ import {
   createTailscaleServices,
   type TailscaleApiParts,
 } from '../../../src/api/tailscale/index.ts';
+import { createKeyedTexts } from '../../../src/auth/keyed-texts.ts';
 import { createMailSecrets } from '../../../src/auth/mail-secrets.ts';
 import { createSealer } from '../../../src/auth/sealing.ts';
 import { createWorkloadTokens } from '../../../src/auth/workload-tokens.ts';
@@ -55,6 +56,7 @@ export const tailscaleParts = (
       },
     }),
     shareSecrets: createMailSecrets(new Uint8Array(32).fill(7)),
+    keyedTexts: createKeyedTexts(new Uint8Array(32).fill(7)),
     creators,
     sealer: TEST_SEALER,
   }),

@@ -77,10 +77,58 @@ describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
     [[{ email: 'owner@acme.test' }], 400],
     [[], 400],
     [{ email: 'x@y.test' }, 400],
-    [[{ role: 'member' }], 501],
+    [[{ role: 'owner', email: '' }], 400],
   ])('inviting %j is refused', async (body, status) => {
     expect((await invite(body)).status).toBe(status);
     expect(await list()).toEqual([]);
+  });
+
+  test('without an address, an invite has a link for those who could have made it, and no mail to send again', async () => {
+    const answer = await invite([{ role: 'it-admin' }, { email: '' }]);
+    expect(answer.status).toBe(200);
+    const [one, two] = answer.json<{ id: string }[]>();
+    expect(one).toEqual({
+      id: expect.stringMatching(/^[0-9]+$/u),
+      role: 'it-admin',
+      tailnetId: api.organization.id,
+      inviterId: api.owner.id,
+      inviteUrl: expect.stringMatching(/^https?:\/\/[^/]+\/login\/join\/[a-z0-9-]+$/u),
+    });
+    expect(two).toMatchObject({ role: 'member', inviteUrl: expect.any(String) });
+    const path = `/api/v2/user-invites/${one!.id}`;
+    expect((await api.call('GET', path)).json()).toEqual(one);
+    expect(await list()).toEqual([one, two]);
+    expect((await api.call('POST', `${path}/resend`)).status).toBe(400);
+
+    const { member: auditor } = await api.createMember(acme, 'auditor');
+    const seen = await api.call('GET', INVITES, { token: await api.createToken(acme, auditor, ['all']) });
+    expect(seen.json<object[]>()).toHaveLength(2);
+    expect(seen.text).not.toContain('inviteUrl');
+    // A narrowed credential gives no administrator's role, and sees no link to one.
+    const narrow = await api.call('GET', INVITES, {
+      token: await api.createToken(acme, api.owner, ['users']),
+    });
+    const shown = narrow.json<object[]>().map((one) => 'inviteUrl' in one);
+    expect(shown).toEqual([false, true]);
+
+    expect((await api.call('DELETE', path)).status).toBe(200);
+    expect(await list()).toEqual([two]);
+  });
+
+  test('a link of another organization is not there', async () => {
+    const rival = await api.createOrganization('rival');
+    const [made] = (await invite([{}])).json<{ id: string }[]>();
+    for (const [method, path] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['POST', '/resend'],
+    ] as const) {
+      const answer = await api.call(method, `/api/v2/user-invites/${made!.id}${path}`, {
+        token: rival.token,
+      });
+      expect(answer.status).toBe(404);
+    }
+    expect(await list()).toEqual(made === undefined ? [] : [made]);
   });
 
   test('nobody invites to more than they may give, and no client invites at all', async () => {

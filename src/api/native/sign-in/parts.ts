@@ -13,6 +13,7 @@ import type { DeviceLogins } from '../../../domain/device-logins/device-login-se
 import type { Identity, Membership } from '../../../domain/model/people.ts';
 import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
 import type { InvitationsByAccount } from '../../../domain/people/invitation-by-account.ts';
+import type { LinkInvites } from '../../../domain/people/link-invites.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
 import type { ShareAcceptance } from '../../../domain/shares/share-acceptance.ts';
@@ -38,6 +39,7 @@ export interface SignInServices {
   readonly sshChecks: Pick<SshChecks, 'waiting' | 'decide'>;
   readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
   readonly invitationsByAccount: Pick<InvitationsByAccount, 'accept'>;
+  readonly linkInvites: LinkInvites;
   readonly shareAcceptance: ShareAcceptance;
   readonly contacts: Pick<ContactService, 'waiting' | 'verify'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;
