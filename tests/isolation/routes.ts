@@ -32,6 +32,8 @@ export const PUBLIC: readonly string[] = [
   'native.sso.initiate',
   'native.invitation.page',
   'native.invitation.accept',
+  'native.join.page',
+  'native.join.accept',
   'native.password-link.page',
   'native.password-link.use',
   'tailscale.oauth.token',
