@@ -62,7 +62,7 @@ export function createSignIn(parts: SignInParts): SignIn {
       allowPrivate,
       ...(onProblem === undefined ? {} : { onProblem }),
     }),
-    logins: createOwnLogins({ store }),
+    logins: createOwnLogins({ store, passwords, limiter }),
     passkeys: createPasskeys({
       ...{ store, clock, random, sealer, limiter, keyedTexts: parts.keyedTexts },
       findMember: (org, login) => memberByLogin(store, org, login),

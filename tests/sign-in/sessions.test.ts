@@ -386,6 +386,38 @@ describe.each(ENGINES)('people of several organizations on %s', (engine) => {
     expect(await goTo(again.visitor, 'globex')).toBe(303);
   });
 
+  it('change the password that is good everywhere, which ends what the old one opened', async () => {
+    const WAYS = '/account/sign-in';
+    const { visitor } = await inAcme();
+    const thief = (await inAcme()).visitor;
+    expect(await goTo(thief, 'globex')).toBe(303);
+    const page = await visitor.get(WAYS);
+    const to = (present: string, password: string, more = {}) =>
+      visitor.submit(page, `${WAYS}/password`, { present, password, ...more });
+    expect((await to('a wrong one', 'a new password')).status).toBe(401);
+    expect((await to(PASSWORD_EVERYWHERE, 'short')).status).toBe(400);
+    for (const login of ['999999', '0', 'x', '']) {
+      expect((await to(PASSWORD_EVERYWHERE, 'a new password', { login })).status).toBeGreaterThanOrEqual(400);
+    }
+    // One that is good in an organization alone does not reach it.
+    const owner = await server.signedIn('owner@acme.test');
+    const { login = '' } = hiddenFields(page, `${WAYS}/password`);
+    const foreign = await owner.submit(await owner.get(WAYS), `${WAYS}/password`, {
+      login,
+      present: PASSWORD_EVERYWHERE,
+      password: 'a new password',
+    });
+    expect(foreign.status).toBe(404);
+    expect((await thief.get('/account')).status).toBe(200);
+    expect((await to(PASSWORD_EVERYWHERE, 'a new password')).status).toBe(303);
+    expect((await thief.get('/account')).status).toBe(303);
+    expect((await visitor.get('/account')).status).toBe(200);
+    expect((await inAcme()).answer.status).toBe(401);
+    expect((await to('a new password', PASSWORD_EVERYWHERE)).status).toBe(303);
+    for (let tries = 0; tries < 10; tries += 1) await to('a wrong one', 'a new password');
+    expect((await to(PASSWORD_EVERYWHERE, 'a new password')).status).toBe(429);
+  });
+
   it('show no factor of one organization to another that enforces one', async () => {
     const globex = (await server.api.store.organizationBy('label', 'globex'))?.id ?? 0;
     const enforce = (value: boolean) =>

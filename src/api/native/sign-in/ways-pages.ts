@@ -12,6 +12,7 @@ import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 import { timeOf } from './time.ts';
 
 const SEE_OTHER = 303;
+const UNAUTHORIZED = 401;
 const PAGE = '/account/sign-in';
 
 const KINDS = { password: 'Password', passkey: 'Passkey', sso: 'Provider', oidc: 'Provider' } as const;
@@ -55,6 +56,23 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
         </form>
       </details>`;
 
+  const passwordForm = (token: Html, { id, everywhere }: OwnLogin, login: string): Html => html`<details>
+        <summary>Change the password that is good ${everywhere ? 'everywhere' : 'here'}</summary>
+        <form method="post" action="${PAGE}/password">${token}
+          <input type="hidden" name="login" value="${id}">
+          <input type="hidden" name="username" autocomplete="username" value="${login}">
+          <div class="field">
+            <label for="present-${id}">Present password</label>
+            <input id="present-${id}" name="present" type="password" autocomplete="current-password" required>
+          </div>
+          <div class="field">
+            <label for="password-${id}">New password</label>
+            <input id="password-${id}" name="password" type="password" autocomplete="new-password" required minlength="8">
+          </div>
+          <div class="actions"><button type="submit" class="quiet">Change</button></div>
+        </form>
+      </details>`;
+
   const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -77,6 +95,7 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
       <ul class="rows">
         ${own.map((login) => row(token, login))}
       </ul>
+      ${own.filter(({ kind }) => kind === 'password').map((login) => passwordForm(token, login, actor.name))}
       <h2>Passkeys</h2>
       <p>A passkey is kept by your device or a security key. It signs you in without a password.</p>
       ${named.map((login) => passkeyForm(token, login))}
@@ -127,6 +146,25 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
         if (!Number.isSafeInteger(id) || id <= 0) throw invalid('is not a way to sign in', 'login');
         await logins.remove(memberOf(actor), id);
         return reply.redirect(PAGE, SEE_OTHER);
+      },
+    },
+    {
+      id: 'native.account.ways.password',
+      method: 'POST',
+      path: `${PAGE}/password`,
+      requires: 'self:write',
+      handle: async ({ request, reply, actor }) => {
+        const { login, present = '', password = '' } = fieldsOf(request);
+        const id = Number(login);
+        if (!Number.isSafeInteger(id) || id <= 0) throw invalid('is not a way to sign in', 'login');
+        if (await logins.changePassword(memberOf(actor), id, present, password)) {
+          return reply.redirect(PAGE, SEE_OTHER);
+        }
+        const body = html`
+      <h1>The password is as it was</h1>
+      <p>The present password was not right.</p>
+      <p class="actions"><a class="button" href="${PAGE}">Try again</a></p>`;
+        return sendPage(reply, { title: 'The password is as it was', body }, UNAUTHORIZED);
       },
     },
   ];
