@@ -1,5 +1,5 @@
 /** What `fields=all` adds to a device: routes, and what the client reported of itself. */
-import { routesOf } from '../../domain/devices/device-admin-routes.ts';
+import { type DeviceRoutes, routesOf } from '../../domain/devices/device-admin-routes.ts';
 import type { HostFacts } from '../../domain/model/devices.ts';
 import type { DeviceDetails } from '../../domain/ports/queries.ts';
 
@@ -64,16 +64,24 @@ function distroOf(facts: HostFacts): { distro?: object } {
   };
 }
 
+/** `managedRoutes` is a member of our own, on devices that serve networks. */
+export const routesWire = ({ advertised, enabled, managed }: DeviceRoutes) => ({
+  enabledRoutes: enabled,
+  advertisedRoutes: advertised,
+  ...(managed === undefined ? {} : { managedRoutes: managed }),
+});
+
 /** The further members of the object, with a leading comma. */
 export function detailsJson(
   details: DeviceDetails,
+  authorized: boolean,
   { regionName, postureIdentity }: { readonly regionName: RegionName; readonly postureIdentity: boolean },
 ): string {
-  const { advertised, enabled } = routesOf(details.routes);
+  const { served } = details;
+  const routes = routesOf(details.routes, served && { routes: served, inForce: authorized });
   const keys = details.hostinfo.sshHostKeys;
   const members = {
-    enabledRoutes: enabled,
-    advertisedRoutes: advertised,
+    ...routesWire(routes),
     sshEnabled: Array.isArray(keys) && keys.length > 0,
     clientConnectivity: connectivityOf(details, regionName),
     postureIdentity: postureIdentity ? { serialNumbers: details.serials } : { disabled: true },

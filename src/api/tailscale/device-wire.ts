@@ -47,7 +47,8 @@ function deviceWriter(context: DeviceWireContext): (device: DeviceRow) => string
     const expires = device.keyExpiresAt === null ? ZERO_TIME : time(device.keyExpiresAt);
     const seen = device.online || device.lastSeen === null ? '' : `,"lastSeen":"${time(device.lastSeen)}"`;
     const tags = device.tags.length === 0 ? '' : `,"tags":${quoted(device.tags)}`;
-    const details = device.details === undefined ? '' : detailsJson(device.details, context);
+    const details =
+      device.details === undefined ? '' : detailsJson(device.details, device.authorized, context);
     return (
       `{"addresses":${quoted(device.addresses)},"id":"${device.id}"` +
       `,"nodeId":"${encodeExternalId('device', device.id)}","user":${shared(userOf(device))}` +

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
-import type { DeviceRoutes } from '../../domain/devices/device-admin-routes.ts';
 import { magicDnsSuffix } from '../../domain/organizations/names.ts';
 import type { ExternalDevice } from '../../domain/shares/external-devices.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { jsonBody, queryOf, queryValue } from './body.ts';
+import { routesWire } from './device-details-wire.ts';
 import { deviceFilters, fitsQuery } from './device-filters.ts';
 import { deviceOfPath } from './device-path.ts';
 import { type DeviceWireContext, deviceJson, deviceListJson } from './device-wire.ts';
@@ -20,11 +20,6 @@ const keyBody = z.object({ keyExpiryDisabled: z.boolean().nullish() });
 const ipBody = z.object({ ipv4: z.string() });
 
 const JSON_TYPE = 'application/json; charset=utf-8';
-
-const routesWire = ({ advertised, enabled }: DeviceRoutes) => ({
-  advertisedRoutes: advertised,
-  enabledRoutes: enabled,
-});
 
 /** A device of another organization, under the name that it has there. */
 const externalJson = ({ row, suffix }: ExternalDevice, context: DeviceWireContext): string =>

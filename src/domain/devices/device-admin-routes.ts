@@ -1,6 +1,8 @@
 /** The routes that an administrator enables on a device. */
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { comparePrefix, formatPrefix, masked, type Prefix, parsePrefix } from '../../kernel/netip/index.ts';
+import { splitRoutes } from '../networks/managed-routes.ts';
+import type { ManagedRoutes } from '../ports/queries.ts';
 import { EXIT_PREFIXES, isExitPrefix } from './routes.ts';
 
 const MAX_ROUTES = 1_000;
@@ -9,6 +11,8 @@ const MAX_ROUTES = 1_000;
 export interface DeviceRoutes {
   readonly advertised: readonly string[];
   readonly enabled: readonly string[];
+  /** What the device carries for networks that it serves; undefined where it serves none. */
+  readonly managed?: readonly string[];
 }
 
 const parsed = (text: string): Prefix => {
@@ -43,10 +47,20 @@ function sortPrefixes(texts: readonly string[]): readonly string[] {
     .map(({ text }) => text);
 }
 
+interface ServedRoutes {
+  readonly routes: ManagedRoutes;
+  /** Whether the device is approved, and not blocked. */
+  readonly inForce: boolean;
+}
+
 /** `enabled` also holds what is enabled beforehand and not advertised yet. */
-export const routesOf = (
+export function routesOf(
   rows: readonly { readonly prefix: string; readonly advertised: boolean; readonly enabled: boolean }[],
-): DeviceRoutes => ({
-  advertised: sortPrefixes(rows.filter((row) => row.advertised).map(({ prefix }) => prefix)),
-  enabled: sortPrefixes(rows.filter((row) => row.enabled).map(({ prefix }) => prefix)),
-});
+  served?: ServedRoutes,
+): DeviceRoutes {
+  const advertised = rows.filter((row) => row.advertised).map(({ prefix }) => prefix);
+  const enabled = sortPrefixes(rows.filter((row) => row.enabled).map(({ prefix }) => prefix));
+  if (served === undefined) return { advertised: sortPrefixes(advertised), enabled };
+  const split = splitRoutes(served.routes, advertised, served.inForce);
+  return { advertised: sortPrefixes(split.advertised), enabled, managed: sortPrefixes(split.managed) };
+}

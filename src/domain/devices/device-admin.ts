@@ -2,6 +2,7 @@
  * What administrators do to devices. Each call is one write; what it means for the network follows from the change feed.
  * Errors of all: `forbidden`, `not_found`.
  */
+import type { Clock } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { toDnsLabel } from '../../kernel/text.ts';
@@ -10,9 +11,10 @@ import { authorize } from '../access/authorize.ts';
 import type { Permission } from '../access/permissions.ts';
 import type { Device } from '../model/devices.ts';
 import type { AuditOrigin, AuditVerb } from '../model/operations.ts';
+import { managedRoutes } from '../networks/managed-routes.ts';
 import { magicDnsSuffix } from '../organizations/names.ts';
 import type { TagRules } from '../policy-file/tag-rules.ts';
-import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { addressHolder, heldAddress } from './addresses.ts';
 import { checkDeviceAddress } from './device-admin-address.ts';
 import { checkRoutes, type DeviceRoutes, routesOf } from './device-admin-routes.ts';
@@ -24,7 +26,10 @@ export interface DeviceAdmin {
   /** The node key ends now: the device must sign in again. */
   expire(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
   routes(actor: Actor, id: number): Promise<DeviceRoutes>;
-  /** Replaces the enabled prefixes, also with ones that the device does not advertise yet. Errors: `invalid`. */
+  /**
+   * Replaces the enabled prefixes, also with ones that the device does not advertise yet. What it carries for networks
+   * stays as it is. Errors: `invalid`.
+   */
   setRoutes(actor: Actor, id: number, routes: readonly string[], origin: AuditOrigin): Promise<DeviceRoutes>;
   /** Errors: `invalid` for a device that is blocked. */
   setAuthorized(actor: Actor, id: number, authorized: boolean, origin: AuditOrigin): Promise<void>;
@@ -40,13 +45,14 @@ export interface DeviceAdmin {
 
 export interface DeviceAdminParts {
   readonly store: Store;
+  readonly clock: Clock;
   readonly random: Random;
   readonly tagRules: TagRules;
 }
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
 
-export function createDeviceAdmin({ store, random, tagRules }: DeviceAdminParts): DeviceAdmin {
+export function createDeviceAdmin({ store, clock, random, tagRules }: DeviceAdminParts): DeviceAdmin {
   /** One write to one device of the actor's organization. */
   const change = <T>(
     actor: Actor,
@@ -78,17 +84,18 @@ export function createDeviceAdmin({ store, random, tagRules }: DeviceAdminParts)
 
     routes: async (actor, id) => {
       authorize(actor, 'routes:read');
-      if ((await store.get('device', actor.org, id)) === undefined) throw notFound('device');
-      return currentRoutes(store, actor.org, id);
+      const device = await store.get('device', actor.org, id);
+      if (device === undefined) throw notFound('device');
+      return currentRoutes(store, device, clock.now());
     },
 
     setRoutes: (actor, id, texts, origin) =>
       change(actor, 'routes:write', id, origin, async (tx, device) => {
         const wanted = checkRoutes(texts);
-        const before = await currentRoutes(tx, device.org, id);
+        const before = await currentRoutes(tx, device, tx.now);
         const by = actor.kind === 'member' ? actor.membership : 0;
         await writeRoutes(tx, device, wanted, by);
-        const after = await currentRoutes(tx, device.org, id);
+        const after = await currentRoutes(tx, device, tx.now);
         audit(tx, device, 'update', { field: 'enabledRoutes', before: before.enabled, after: after.enabled });
         return after;
       }),
@@ -167,14 +174,18 @@ function audit(
   });
 }
 
-async function currentRoutes(reader: Pick<Tx, 'find'>, org: number, device: number): Promise<DeviceRoutes> {
-  const rows = await reader.find('route', org, { device });
+async function currentRoutes(reader: Reader, device: Device, now: number): Promise<DeviceRoutes> {
+  const { org, id } = device;
+  const rows = await reader.find('route', org, { device: id });
+  const served = (await managedRoutes(reader, org, [id], now)).get(id);
+  const inForce = device.authorizedAt !== null && device.blockedAt === null;
   return routesOf(
     rows.map((row) => ({
       prefix: row.prefix,
       advertised: row.advertised,
       enabled: row.manualAt !== null || row.auto,
     })),
+    served && { routes: served, inForce },
   );
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { managedRoutes } from '../networks/managed-routes.ts';
 import type { DeviceFilter, DeviceRow } from '../ports/queries.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -45,7 +46,24 @@ export function createDeviceList({
   const rowsOf: DeviceList['list'] = async (actor, { filters, detailed }) => {
     authorize(actor, 'devices:read');
     const rows = await store.queries.devices(actor.org, { filters, detailed, now: clock.now() });
-    return withComputedTags(actor.org, rows);
+    const tagged = await withComputedTags(actor.org, rows);
+    return detailed ? withServed(actor.org, tagged) : tagged;
+  };
+
+  const withServed = async (org: number, rows: readonly DeviceRow[]): Promise<readonly DeviceRow[]> => {
+    const served = await managedRoutes(
+      store,
+      org,
+      rows.map(({ id }) => id),
+      clock.now(),
+    );
+    if (served.size === 0) return rows;
+    return rows.map((row) => {
+      const own = served.get(row.id);
+      return own === undefined || row.details === undefined
+        ? row
+        : { ...row, details: { ...row.details, served: own } };
+    });
   };
 
   return {

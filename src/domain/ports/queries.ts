@@ -76,6 +76,16 @@ export interface DeviceRow
   readonly details: DeviceDetails | undefined;
 }
 
+/** The routes of a device that serves networks. */
+export interface ManagedRoutes {
+  /** What it carries while some access leads there. */
+  readonly carried: ReadonlySet<string>;
+  /** What it advertises because it was told to, or found for a name that it was told. */
+  readonly pushed: ReadonlySet<string>;
+  /** Whether its default routes are those of an exit network. */
+  readonly exit: boolean;
+}
+
 export interface DeviceDetails {
   readonly serials: readonly string[];
   readonly endpoints: readonly string[];
@@ -87,6 +97,8 @@ export interface DeviceDetails {
     readonly advertised: boolean;
     readonly enabled: boolean;
   }[];
+  /** Of a device that serves networks. */
+  readonly served?: ManagedRoutes;
 }
 
 export interface MemberListQuery {
