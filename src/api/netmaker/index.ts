@@ -13,6 +13,7 @@ import { extClientOperations } from './ext-clients.ts';
 import { mountFallback } from './fallback.ts';
 import { groupOperations } from './groups.ts';
 import { inviteOperations } from './invites.ts';
+import { networkUserOperations } from './network-users.ts';
 import { networkOperations } from './networks.ts';
 import { nodeOperations } from './nodes.ts';
 import type { NetmakerApiParts } from './parts.ts';
@@ -20,6 +21,7 @@ import { pendingOperations } from './pending.ts';
 import { remoteAccessOperations } from './remote-access.ts';
 import { roleOperations } from './roles-operations.ts';
 import { serverOperations } from './server.ts';
+import { serverSettingsOperations } from './server-settings.ts';
 import { ssoOperations } from './sso.ts';
 import { superAdminOperations } from './super-admin.ts';
 import { totpOperations } from './totp.ts';
@@ -51,7 +53,9 @@ export const netmakerOperations = (
   ...groupOperations(parts),
   ...superAdminOperations(parts),
   ...serverOperations(parts),
+  ...serverSettingsOperations(parts),
   ...networkOperations(parts),
+  ...networkUserOperations(parts),
   ...nodeOperations(parts),
   ...extClientOperations(parts),
   ...extClientBulkOperations(parts),

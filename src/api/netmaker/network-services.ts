@@ -23,13 +23,14 @@ export interface NetworkServicesParts {
 }
 
 export function createNetworkServices({ store, clock, random, sealer }: NetworkServicesParts) {
-  const networkReads = createNetworkReads({ store, clock });
+  const permissions = createNetworkPermissions({ store });
+  const networkReads = createNetworkReads({ store, clock, permissions });
   return {
     networks: createNetworkService({ store }),
     networkReads,
     gateways: createGatewayService({ store, random }),
     gatewayReads: createGatewayReads({ store, networks: networkReads, clock }),
-    networkMembers: createNetworkMembers({ store, permissions: createNetworkPermissions({ store }) }),
+    networkMembers: createNetworkMembers({ store, clock, permissions }),
     hosts: createHostReads({ store }),
     resources: createResourceService({ store }),
     resourceReads: createResourceReads({ store }),

@@ -5,10 +5,10 @@ import type { ExtClientView } from '../../domain/ext-clients/ext-client-reads.ts
 import { decodeUuid, encodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Membership } from '../../domain/model/people.ts';
 import type { GatewayView } from '../../domain/networks/gateway-reads.ts';
-import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { envelope, NetmakerError, RECORD_NOT_FOUND } from './envelope.ts';
 import { toExtClient } from './ext-client-wire.ts';
+import { insteadOfMissing as or } from './missing.ts';
 import { toNetwork } from './networks.ts';
 import { statusOf } from './node-wire.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
@@ -19,18 +19,6 @@ import { groupId } from './wire.ts';
 
 const ORIGIN = 'netmaker-api';
 const NO_TIME = '0001-01-01T00:00:00Z';
-
-const isMissing = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
-
-async function or<T>(work: Promise<T>, missing: NetmakerError): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw isMissing(error) || (error instanceof NetmakerError && error.message === RECORD_NOT_FOUND)
-      ? missing
-      : error;
-  }
-}
 
 /** A client that is none, in the shape of one. */
 const NO_CLIENT = {
@@ -135,48 +123,6 @@ export const remoteAccessOperations = ({ services }: NetmakerApiParts): Operatio
         : undefined;
     return typeof value === 'string' ? value : '';
   };
-  const networkByQuery = (actor: Actor, request: FastifyRequest) => {
-    const slug = queryText(request, 'network_id');
-    if (slug === '') throw new NetmakerError(400, 'network is required');
-    return or(networkReads.bySlug(actor, slug), new NetmakerError(400, RECORD_NOT_FOUND));
-  };
-
-  const networkUser = (verb: 'add' | 'remove'): Operation => ({
-    id: `netmaker.network-users.${verb}`,
-    method: 'PUT',
-    path: `/api/v1/users/${verb}_network_user`,
-    requires: 'authenticated',
-    handle: async ({ actor, request }) => {
-      const username = queryText(request, 'username');
-      if (username === '') throw new NetmakerError(400, 'username is required');
-      const network = await networkByQuery(actor, request);
-      const member = await or(
-        networkMembers.userOf(actor, network, username),
-        new NetmakerError(400, RECORD_NOT_FOUND),
-      );
-      if (member.role !== 'device-user') throw new NetmakerError(400, 'can only add service users');
-      await networkMembers.setUser(actor, member.id, network, verb === 'add', ORIGIN);
-      const groups = await networkMembers.groupsOf(member);
-      return envelope('updated user group', {
-        id: encodeUuid('membership', member.id),
-        username: member.username,
-        display_name: member.displayName ?? '',
-        platform_role_id: 'service-user',
-        external_identity_provider_id: member.externalId ?? '',
-        account_disabled: member.suspendedAt !== null,
-        auth_type: 'basic_auth',
-        // The vendor sends hash and secret along; nobody needs them.
-        password: '',
-        totp_secret: '',
-        is_mfa_enabled: false,
-        last_login_time: NO_TIME,
-        user_group_ids: Object.fromEntries(groups.map((group) => [groupId(group), {}])),
-        created_by: member.byName,
-        created_at: new Date(member.createdAt).toISOString(),
-        updated_at: new Date(member.createdAt).toISOString(),
-      });
-    },
-  });
 
   return [
     {
@@ -252,22 +198,6 @@ export const remoteAccessOperations = ({ services }: NetmakerApiParts): Operatio
           network: view.network.slug,
           users: members.length === 0 ? null : await toUsers(services, actor, members),
         };
-      },
-    },
-    networkUser('add'),
-    networkUser('remove'),
-    {
-      id: 'netmaker.network-users.unassigned',
-      method: 'GET',
-      path: '/api/v1/users/unassigned_network_users',
-      requires: 'authenticated',
-      handle: async ({ actor, request }) => {
-        const network = await networkByQuery(actor, request);
-        const members = await networkMembers.unassigned(actor, network);
-        return envelope(
-          'returned unassigned network service users',
-          members.length === 0 ? null : await toUsers(services, actor, members),
-        );
       },
     },
     {

@@ -100,27 +100,6 @@ const FLAGS = {
   enable_overlapping_egress_ranges: false,
 };
 
-const serverSettings = (settings: Settings): Record<string, unknown> => ({
-  ...nothing(
-    'authprovider oidcissuer client_id client_secret google_admin_email google_sa_creds_json azure_tenant okta_org_url okta_api_token idp_sync_interval email_sender_addr email_sender_user email_sender_password smtp_host metric_interval default_domain stun_servers peer_connection_check_interval posture_check_interval',
-    '',
-  ),
-  ...nothing('verbosity smtp_port metrics_port ip_detection_interval clean_up_interval_in_mins', 0),
-  ...nothing(
-    'netclientautoupdate sync_enabled rac_restrict_to_single_network endpoint_detection manage_dns stun enable_flow_logs',
-    false,
-  ),
-  user_filters: [],
-  group_filters: [],
-  telemetry: 'off',
-  basic_auth: settings.password_login,
-  mfa_enforced: settings.mfa_enforced,
-  jwt_validity_duration: settings.session_minutes,
-  jwt_validity_duration_clients: settings.session_minutes,
-  allowed_email_domains: settings.allowed_email_domains.join(','),
-  audit_logs_retention_period: 0,
-});
-
 /** Of these there is nothing to show: keys that join hosts are made where hosts are, and access is not by tags or rules. */
 const NOTHING: readonly { readonly name: string; readonly answer: unknown }[] = [
   { name: 'enrollment-keys', answer: [] },
@@ -183,17 +162,6 @@ export const serverOperations = ({ services }: NetmakerApiParts): Operation[] =>
     path: '/api/server/feature_flags',
     requires: 'public',
     handle: async () => envelope('', FLAGS),
-  },
-  {
-    id: 'netmaker.server.settings',
-    method: 'GET',
-    path: '/api/server/settings',
-    requires: 'authenticated',
-    handle: async ({ actor }) =>
-      envelope(
-        'fetched server settings successfully',
-        serverSettings((await services.settings.read(actor)).settings),
-      ),
   },
   {
     id: 'netmaker.server.usage',

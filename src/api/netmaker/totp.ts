@@ -77,7 +77,10 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
         if (enrolled === undefined) {
           throw new NetmakerError(400, `cannot setup totp for user ${member.username}: invalid otp`);
         }
-        return envelope(`totp setup complete for user ${member.username}`);
+        // The vendor has no such codes and answers null; this is the one moment at which they can be shown.
+        return envelope(`totp setup complete for user ${member.username}`, {
+          recovery_codes: enrolled.recoveryCodes,
+        });
       },
     },
     {

@@ -14,12 +14,18 @@ import { ALL_NETWORKS_ADMINS, type ReturnUser, toReturnUser } from './wire.ts';
 /** Users that are read and written at a time. */
 const CHUNK = 500;
 
-/** Users with the facts of a list, all asked for together. */
+/**
+ * Users with the facts of a list, all asked for together. Whoever administrates no more than a network learns who people
+ * are: not how they sign in, nor what they hold elsewhere.
+ */
 export async function toUsers(
   { people }: NetmakerServices,
   actor: Actor,
   members: readonly Membership[],
 ): Promise<ReturnUser[]> {
+  if (!people.mayRead(actor, members)) {
+    return members.map((member) => toReturnUser(member, { signIn: undefined, accessTokens: 0, groups: [] }));
+  }
   const [signIn, accessTokens, groups] = await Promise.all([
     people.signInFacts(actor, members),
     people.accessTokens(actor, members),

@@ -31,7 +31,7 @@ export interface GatewayView {
 }
 
 export interface GatewayReads {
-  /** Of the networks that the actor may see, ordered by id. */
+  /** Of the networks that are open to the actor, ordered by id. */
   list(actor: Actor, network?: number): Promise<readonly GatewayView[]>;
   /** Errors: `not_found`. */
   get(actor: Actor, id: number): Promise<GatewayView>;
@@ -111,7 +111,7 @@ export function createGatewayReads({
 
   return {
     list: async (actor, network) => {
-      const visible = (await networks.list(actor)).filter(
+      const visible = (await networks.open(actor)).filter(
         ({ id }) => network === undefined || id === network,
       );
       const gateways = await store.find('gateway', actor.org, { network: visible.map(({ id }) => id) }, MANY);
@@ -119,7 +119,7 @@ export function createGatewayReads({
     },
     get: async (actor, id) => {
       const gateway = await store.get('gateway', actor.org, id);
-      const visible = (await networks.list(actor)).filter((network) => network.id === gateway?.network);
+      const visible = (await networks.open(actor)).filter((network) => network.id === gateway?.network);
       const [view] = gateway === undefined ? [] : await views(actor.org, [gateway], visible);
       if (view === undefined) throw gatewayMissing();
       return view;

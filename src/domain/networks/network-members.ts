@@ -4,20 +4,28 @@
  *
  * Errors of all: `forbidden`, `not_found`.
  */
+import type { Clock } from '../../kernel/clock.ts';
 import { AppError, notFound } from '../../kernel/errors.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
 import { requireRow } from '../directory/missing.ts';
 import { removeExtClient } from '../ext-clients/client-removal.ts';
 import { freeGroupKey } from '../groups/group-key.ts';
 import { revokePersonalTokens } from '../groups/group-members.ts';
-import { ensureNetworkGroup, ensureNetworkRole, removeGroupRows } from '../groups/network-groups.ts';
+import {
+  ALL_NETWORKS,
+  ensureNetworkGroup,
+  ensureNetworkRole,
+  removeGroupRows,
+} from '../groups/network-groups.ts';
 import type { NetworkPermissions } from '../groups/network-permissions.ts';
 import type { Gateway, Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group, Membership } from '../model/people.ts';
 import type { Store, Tx } from '../ports/store.ts';
+import { membersReaching } from './network-reach.ts';
 
 export interface NetworkMembers {
   /** `not_found` for a gateway without a device. */
@@ -25,22 +33,20 @@ export interface NetworkMembers {
   /** With the member's clients on the gateway. A gateway that is not there is none that anybody is attached to. */
   detach(actor: Actor, member: number, gateway: number, origin: AuditOrigin): Promise<void>;
   /** In or out of the group of the network's users. Whoever administrates the network may. */
-  setUser(
-    actor: Actor,
-    member: number,
-    network: Network,
-    isUser: boolean,
-    origin: AuditOrigin,
-  ): Promise<void>;
+  setUser(actor: Actor, member: number, network: Network, isIn: boolean, origin: AuditOrigin): Promise<void>;
   /** A member by user name, for whoever may fill the network. */
   userOf(actor: Actor, network: Network, username: string): Promise<Membership>;
   /** The groups that a member was put in. */
   groupsOf(member: Membership): Promise<readonly Group[]>;
+  /** Who reaches something in the network, whose groups hold a role on it, and who administrates the organization. */
+  list(actor: Actor, network: Network): Promise<readonly Membership[]>;
   /** Users of devices (nothing more) whom no group of theirs puts into the network. */
   unassigned(actor: Actor, network: Network): Promise<readonly Membership[]>;
 }
 
 const MANY = 100_000;
+
+const denied = (): AppError => new AppError('forbidden', 'access denied');
 
 const gatewayGroupKey = (gateway: number): string => `gw-${gateway}-users`;
 
@@ -109,17 +115,22 @@ async function setMember(
   });
 }
 
+const isUser = ({ joinedAt, approvedAt }: Membership): boolean => joinedAt !== null && approvedAt !== null;
+const byUsername = (a: Membership, b: Membership): number => (a.username < b.username ? -1 : 1);
+
 export function createNetworkMembers({
   store,
+  clock,
   permissions,
 }: {
   readonly store: Store;
+  readonly clock: Clock;
   readonly permissions: NetworkPermissions;
 }): NetworkMembers {
   const requireMayFill = async (actor: Actor, network: Network): Promise<void> => {
     const what = { thing: 'member', verb: 'update' } as const;
     if ((await permissions.reach(actor, network.id, what, 'networks:write')) !== 'all') {
-      throw new AppError('forbidden', 'access denied');
+      throw denied();
     }
   };
 
@@ -148,19 +159,18 @@ export function createNetworkMembers({
       });
     },
 
-    setUser: async (actor, memberId, network, isUser, origin) => {
+    setUser: async (actor, memberId, network, isIn, origin) => {
       await requireMayFill(actor, network);
       await store.write(contextOf(actor, origin), async (tx) => {
         const member = await requireRow(tx, 'membership', actor.org, memberId);
-        await setMember(tx, await ensureNetworkGroup(tx, actor, network, 'user'), member, isUser, network.id);
+        await setMember(tx, await ensureNetworkGroup(tx, actor, network, 'user'), member, isIn, network.id);
       });
     },
 
     userOf: async (actor, network, username) => {
       await requireMayFill(actor, network);
       const [member] = await store.find('membership', actor.org, { usernameKey: normalizeKey(username) }, 1);
-      if (member === undefined || member.joinedAt === null || member.approvedAt === null)
-        throw notFound('user');
+      if (member === undefined || !isUser(member)) throw notFound('user');
       return member;
     },
 
@@ -176,11 +186,26 @@ export function createNetworkMembers({
       const links = await store.find('groupMember', org, { group: held.map(({ group }) => group) }, MANY);
       const assigned = new Set(links.map(({ membership }) => membership));
       const users = await store.find('membership', org, { role: 'device-user' }, MANY);
-      return users
-        .filter(
-          ({ id, joinedAt, approvedAt }) => joinedAt !== null && approvedAt !== null && !assigned.has(id),
-        )
-        .sort((a, b) => (a.username < b.username ? -1 : 1));
+      return users.filter((user) => isUser(user) && !assigned.has(user.id)).sort(byUsername);
+    },
+
+    list: async (actor, network) => {
+      const what = { thing: 'member', verb: 'read' } as const;
+      if ((await permissions.reach(actor, network.id, what, 'members:read')) !== 'all') throw denied();
+      const { org } = actor;
+      const reaching = await membersReaching(store, network, clock.now());
+      const members = new Map<number, Membership>();
+      const add = async (where: Partial<Pick<Membership, 'role'>> | { readonly id: readonly number[] }) => {
+        for (const member of await store.find('membership', org, where, MANY)) members.set(member.id, member);
+      };
+      if (reaching === undefined) await add({});
+      else {
+        const held = await store.find('groupNetworkRole', org, { network: [ALL_NETWORKS, network.id] }, MANY);
+        const links = await store.find('groupMember', org, { group: held.map(({ group }) => group) }, MANY);
+        await add({ id: [...new Set([...reaching, ...links.map(({ membership }) => membership)])] });
+        for (const role of ADMINISTRATIVE_ROLES) await add({ role });
+      }
+      return [...members.values()].filter(isUser).sort(byUsername);
     },
   };
 }

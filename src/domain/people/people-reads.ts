@@ -47,6 +47,8 @@ export interface PeopleReads {
     actor: Actor,
     query: MemberPageQuery,
   ): Promise<{ readonly members: readonly Membership[]; readonly total: number }>;
+  /** Whether the actor may know more of these members than who they are: what the methods below tell. */
+  mayRead(actor: Actor, members: readonly Pick<Membership, 'id'>[]): boolean;
   signInFacts(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, SignInFacts>>;
   /** Personal access tokens of each member that are not revoked; members without any are absent. */
   accessTokens(actor: Actor, members: readonly Membership[]): Promise<ReadonlyMap<number, number>>;
@@ -69,11 +71,14 @@ function factsOf(identities: readonly Identity[]): SignInFacts {
 export function createPeopleReads({ store }: { readonly store: Store }): PeopleReads {
   const isSelf = (actor: Actor, member: Pick<Membership, 'id'>): boolean =>
     actor.kind === 'member' && actor.membership === member.id && actor.permissions.has('self:read');
+  const areSelf = (actor: Actor, members: readonly Pick<Membership, 'id'>[]): boolean =>
+    members.every((member) => isSelf(actor, member));
   const allow = (actor: Actor, members: readonly Pick<Membership, 'id'>[]): void => {
-    if (!members.every((member) => isSelf(actor, member))) authorize(actor, 'members:read');
+    if (!areSelf(actor, members)) authorize(actor, 'members:read');
   };
 
   return {
+    mayRead: (actor, members) => areSelf(actor, members) || decide(actor, 'members:read') === undefined,
     byUsername: async (actor, username) => {
       const usernameKey = normalizeKey(username);
       const refusal = decide(actor, 'members:read');

@@ -45,6 +45,7 @@ export const ACCESS: readonly AccessLine[] = [
 
   { operation: 'GET /api/server/getconfig', who: EVERYBODY },
   { operation: 'GET /api/server/settings', who: EVERYBODY },
+  { operation: 'PUT /api/server/settings', who: ADMIN },
   { operation: 'GET /api/v1/enrollment-keys', who: READERS },
   { operation: 'GET /api/v1/tags', who: READERS },
   { operation: 'GET /api/v1/acls', who: READERS },

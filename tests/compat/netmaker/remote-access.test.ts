@@ -232,6 +232,69 @@ describe.each(ENGINES)('Netmaker remote access on %s', (engine) => {
       expect((await call('PUT', path('remove', 'carl'), undefined, tokens.bert)).status).toBe(200);
     });
 
+    test('who is one is listed, with administrators, to whoever may read people or administrates the network', async () => {
+      const list = (token?: string, query = '?network=office') =>
+        call('GET', `/api/v1/users/network${query}`, undefined, token);
+      await responseOf(call('PUT', path('add', 'carl')));
+      const names = ['adam@acme.test', 'bert@acme.test', 'carl@acme.test', 'owner@acme.test'];
+      const listed = await list();
+      expect(listed).toMatchObject({ body: { Message: 'fetched users for network office' } });
+      const rows = (listed.body as { Response: Wire[] }).Response;
+      expect(rows.map(({ username }) => username)).toEqual(names);
+      expect(rows[2]).toMatchObject({ user_group_ids: { 'office-network-user-grp': {} } });
+      expect((await responseOf<Wire[]>(list(tokens.bert))).map(({ username }) => username)).toEqual(names);
+      expect(await list(tokens.carl)).toEqual(error(403, 'access denied'));
+      expect(await list(tokens.anna)).toEqual(error(400, 'network office not found'));
+      expect(await list(undefined, '')).toEqual(error(400, 'network is required'));
+      expect(await list(undefined, '?network=nowhere')).toEqual(error(400, 'network nowhere not found'));
+      expect(await list(beta.token)).toEqual(error(400, 'network office not found'));
+      await responseOf(call('PUT', path('remove', 'carl')));
+    });
+
+    test('who is none yet is shown to the network’s administrators, without what is no affair of theirs', async () => {
+      await call('PUT', '/api/users/carl@acme.test', {
+        username: 'carl@acme.test',
+        user_group_ids: { 'global-network-user-grp': {} },
+      });
+      const rows = await responseOf<Wire[]>(unassigned(tokens.bert));
+      expect(rows.map(({ username }) => username)).toEqual(['anna@acme.test', 'carl@acme.test']);
+      expect(rows[1]).toMatchObject({
+        platform_role_id: 'service-user',
+        user_group_ids: {},
+        last_login_time: '0001-01-01T00:00:00Z',
+        num_access_tokens: 0,
+      });
+      // Groups over all networks do not count as being assigned.
+      expect((await responseOf<Wire[]>(unassigned()))[1]).toMatchObject({
+        user_group_ids: { 'global-network-user-grp': {} },
+      });
+      await call('PUT', '/api/users/carl@acme.test', { username: 'carl@acme.test', user_group_ids: {} });
+      expect(await unassigned(tokens.anna)).toEqual(error(400, 'record not found'));
+      expect(await unassigned(beta.token)).toEqual(error(400, 'record not found'));
+    });
+
+    test('a role that opens nothing makes its network known, and rules there as it says', async () => {
+      const role = await responseOf(
+        call('POST', '/api/v1/users/role', {
+          name: 'Doorkeepers',
+          network_id: 'office',
+          network_level_access: { user: { all_user: { update: true } } },
+        }),
+      );
+      const { token } = await api.createMember(acmeOf(api), 'member', 'dora');
+      const body = {
+        user_group: { name: 'Doorkeepers', network_roles: { office: { [String(role.id)]: {} } } },
+      };
+      await responseOf(call('POST', '/api/v1/users/group', { ...body, members: ['dora@acme.test'] }));
+      const networks = (await call('GET', '/api/networks', undefined, token)).body as Wire[];
+      expect(networks.map(({ netid }) => netid)).toEqual(['office']);
+      expect((await call('GET', '/api/nodes', undefined, token)).body).toEqual([]);
+      expect((await call('PUT', path('add', 'carl'), undefined, token)).status).toBe(200);
+      expect((await call('PUT', path('remove', 'carl'), undefined, token)).status).toBe(200);
+      expect((await call('GET', '/api/v1/users/network?network=office', undefined, token)).status).toBe(403);
+      expect((await call('POST', `/api/extclients/office/${gate.node}`, {}, token)).status).toBe(400);
+    });
+
     test.each([
       ['?network_id=office', 'username is required'],
       ['?username=carl@acme.test', 'network is required'],

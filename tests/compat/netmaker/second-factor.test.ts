@@ -31,10 +31,11 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
   let api: ApiServer;
   let call: Call;
   const tokens = new Map<string, string>();
+  const recovery = new Map<string, readonly string[]>();
   beforeAll(async () => {
     api = await createNetmakerServer(engine);
     call = callOf(api);
-    for (const name of ['anna', 'bert', 'carl', 'dora']) {
+    for (const name of ['anna', 'bert', 'carl', 'dora', 'erik']) {
       const { member, token } = await api.createMember(
         acmeOf(api),
         name === 'dora' ? 'device-user' : 'admin',
@@ -68,9 +69,11 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
   const setUp = async (name: string): Promise<string> => {
     const { otp_auth_url, otp_auth_url_signature } = await responseOf<Setup>(init(name));
     const totp = codeOf(otp_auth_url, api.clock.now());
-    expect(await complete(name, { otp_auth_url, otp_auth_url_signature, totp })).toEqual(
-      answer(`totp setup complete for user ${name}@acme.test`),
+    const done = await complete(name, { otp_auth_url, otp_auth_url_signature, totp });
+    expect(done).toEqual(
+      answer(`totp setup complete for user ${name}@acme.test`, { recovery_codes: expect.any(Array) }),
     );
+    recovery.set(name, (done.body as { Response: { recovery_codes: string[] } }).Response.recovery_codes);
     api.clock.advance(MINUTE);
     return otp_auth_url;
   };
@@ -156,6 +159,15 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
     api.clock.advance(5 * MINUTE + SECOND);
     expect(await verify('dora', codeOf(url, api.clock.now()), pre)).toEqual(error(401, 'unauthorized'));
     expect(await login('dora', { 'from-ui': 'true' })).toEqual(error(401, 'access denied to dashboard'));
+  });
+
+  test('recovery codes are shown once, when it is set up, and each is good once', async () => {
+    await setUp('erik');
+    const codes = recovery.get('erik') ?? [];
+    expect(new Set(codes).size).toBeGreaterThan(5);
+    const { pre_auth_token: pre } = await responseOf<{ pre_auth_token: string }>(login('erik'));
+    expect((await verify('erik', codes[0], pre)).status).toBe(200);
+    expect(await verify('erik', codes[0], pre)).toEqual(error(401, 'invalid otp'));
   });
 
   test('the first step ends with a suspension', async () => {
