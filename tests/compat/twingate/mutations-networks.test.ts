@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { insertGroup, insertResource, insertServiceAccount, seed } from '../../support/seeds.ts';
+import { addDevices } from '../tailscale/support.ts';
 import {
   createTwingateServer,
   type Gql,
@@ -643,6 +644,30 @@ describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (eng
         id: short.entity.id,
       });
       expect(data.serviceAccountKey.status).toBe('EXPIRED');
+    });
+
+    test('lose what joined with a key when it is revoked, and nothing else', async () => {
+      const org = acme.organization.id;
+      const robot = gid('ServiceAccount', seeded.robot.id);
+      const make = async (): Promise<{ id: string; credential: number }> => {
+        const { entity } = await run(
+          `serviceAccountKeyCreate(serviceAccountId: "${robot}", expirationTime: 0)`,
+          'ok entity { id }',
+        );
+        const text = Buffer.from(entity.id, 'base64').toString();
+        return { id: entity.id, credential: Number(text.slice(text.indexOf(':') + 1)) };
+      };
+      const [ended, other] = [await make(), await make()];
+      const owned = { ownerKind: 'service_account', owner: seeded.robot.id } as const;
+      const devices = await addDevices(api, org, [
+        { label: 'job-one', patch: { ...owned, credential: ended.credential, expiryDisabled: true } },
+        { label: 'job-two', patch: { ...owned, credential: other.credential, expiryDisabled: true } },
+      ]);
+      await run(`serviceAccountKeyRevoke(id: "${ended.id}")`, 'ok');
+      const [one, two] = await Promise.all(devices.map(({ id }) => api.store.get('device', org, id)));
+      expect(one).toMatchObject({ expiryDisabled: false, keyExpiresAt: expect.any(Number) });
+      expect(one?.keyExpiresAt).toBeLessThanOrEqual(api.clock.now());
+      expect(two).toMatchObject({ expiryDisabled: true, keyExpiresAt: devices[1]?.keyExpiresAt });
     });
 
     test('that administrate are keyed, changed and deleted only by who holds as much', async () => {
