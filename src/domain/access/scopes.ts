@@ -61,7 +61,8 @@ function permissionsOf(scope: string): readonly Permission[] | undefined {
   if (scope === 'all:read') return READS;
   const readOnly = scope.endsWith(':read');
   const base = readOnly ? scope.slice(0, -':read'.length) : scope;
-  const names = isScopeName(base) ? [base] : LEGACY[base];
+  const former = Object.hasOwn(LEGACY, base) ? LEGACY[base] : undefined;
+  const names = isScopeName(base) ? [base] : former;
   if (names === undefined) return undefined;
   return names.flatMap((name) => {
     const { read, write } = SCOPE_TABLE[name];

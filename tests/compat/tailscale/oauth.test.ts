@@ -70,6 +70,10 @@ describe.each(ENGINES)('OAuth clients on %s', (engine) => {
     expect(basic.status).toBe(200);
   });
 
+  test.each(['constructor', '__proto__', 'toString:read'])('%s is no scope', async (scope) => {
+    expect((await token({ client_secret: secret, scope })).status).toBe(403);
+  });
+
   test('a narrower scope can be asked for, a wider one not', async () => {
     const narrow = await accessToken({ scope: 'devices:core:read' });
     const refused = await api.call('POST', KEYS, {
