@@ -141,6 +141,22 @@ describe.each(ENGINES)('a shared device on %s', (engine) => {
     expect(peerNamed(printer.netmap(), 'other-tagged')).toBeUndefined();
   });
 
+  it('is called by no login that somebody here has', async () => {
+    await rival.write(async (tx) => {
+      const email = 'Ada@acme.test';
+      await tx.update('membership', rival.organization.id, rival.owner.id, { email });
+    });
+    await give();
+    await met();
+    expect(printer.netmap().users.get(server.owner.id)).toMatchObject({ LoginName: 'ada@acme.test' });
+    expect(printer.netmap().users.get(rival.owner.id)).toMatchObject({
+      LoginName: 'Ada@acme.test (rival.holdfast.internal)',
+    });
+    expect(laptop.netmap().users.get(server.owner.id)).toMatchObject({
+      LoginName: 'ada@acme.test (acme.holdfast.internal)',
+    });
+  });
+
   it('is in the first map of a device that connects later', async () => {
     await give();
     await met();

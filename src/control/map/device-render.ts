@@ -4,8 +4,9 @@ import { isExpired, keyEnd } from '../../domain/devices/key-expiry.ts';
 import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { Device } from '../../domain/model/devices.ts';
 import type { Membership } from '../../domain/model/people.ts';
-import { deviceFqdn, loginName } from '../../domain/organizations/names.ts';
+import { deviceFqdn, loginName, magicDnsSuffix } from '../../domain/organizations/names.ts';
 import type { DeviceFacts, ExternalDevice, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { normalizeKey } from '../../kernel/text.ts';
 import { networkTag } from './connector-caps.ts';
 import type { PeerView } from './network-view.ts';
 
@@ -195,12 +196,27 @@ export interface UserProfileRender {
 }
 
 /** Of those alone who have a device here, or shared one with somebody here. */
-function strangerOf(snapshot: Snapshot, user: number): Membership | undefined {
-  for (const { person, sharer } of snapshot.external.values()) {
-    if (person?.id === user) return person;
-    if (sharer?.id === user) return sharer;
+function strangerOf(
+  snapshot: Snapshot,
+  user: number,
+): { readonly member: Membership; readonly login: string } | undefined {
+  for (const { person, sharer, home } of snapshot.external.values()) {
+    const member = [person, sharer].find((one) => one?.id === user);
+    if (member !== undefined) return { member, login: strangerLogin(snapshot, member, home) };
   }
   return undefined;
+}
+
+/**
+ * A login that a member here has is nobody else's: rules of SSH name people by it, and so do programs that ask a client who
+ * calls. What another organization calls its people is not checked by anybody.
+ */
+function strangerLogin(snapshot: Snapshot, stranger: Membership, home: ExternalDevice['home']): string {
+  const login = loginName(stranger);
+  const key = normalizeKey(login);
+  for (const member of snapshot.memberships.values())
+    if (normalizeKey(loginName(member)) === key) return `${login} (${magicDnsSuffix(home)})`;
+  return login;
 }
 
 /** The profile of whoever a device belongs to. */
@@ -208,9 +224,10 @@ export function renderProfile(snapshot: Snapshot, user: number): string {
   if (user === TAGGED_DEVICES_USER) {
     return `{"ID":${user},"LoginName":"tagged-devices","DisplayName":"Tagged Devices"}`;
   }
-  const member = snapshot.memberships.get(user) ?? strangerOf(snapshot, user);
-  if (member === undefined) return `{"ID":${user},"LoginName":"unknown","DisplayName":"unknown"}`;
-  const login = loginName(member);
+  const own = snapshot.memberships.get(user);
+  const found = own === undefined ? strangerOf(snapshot, user) : { member: own, login: loginName(own) };
+  if (found === undefined) return `{"ID":${user},"LoginName":"unknown","DisplayName":"unknown"}`;
+  const { member, login } = found;
   return JSON.stringify({
     ID: user,
     LoginName: login,
