@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatAddr, parseAddr } from '../../src/kernel/netip/index.ts';
+import { guestsOf } from '../../src/policy/engine/guests.ts';
 import {
   createPolicyEngine,
   DEFAULT_SETTINGS,
@@ -46,8 +47,17 @@ describe('explain', () => {
                   const cut = [one.sourceDevice, path?.receiver].some(
                     (id) => id !== undefined && engine.core.devices.get(id)?.active === false,
                   );
+                  // A device of another organization is nobody's peer but of those that are shared with it.
+                  const [guest, receiver] = [one.sourceDevice, path?.receiver].map((id) =>
+                    id === undefined ? undefined : engine.core.devices.get(id),
+                  );
+                  const stranger =
+                    guest?.input.external !== undefined &&
+                    receiver !== undefined &&
+                    !guestsOf(engine.core, receiver).includes(guest);
                   const passes =
                     path !== undefined &&
+                    !stranger &&
                     to !== undefined &&
                     from !== undefined &&
                     !cut &&

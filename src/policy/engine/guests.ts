@@ -93,14 +93,12 @@ function sourceTexts(core: Core, guest: DeviceState, { spec: { source } }: Unit)
 function rulesFor(core: Core, device: DeviceState, guests: readonly DeviceState[]): FilterRule[] {
   const program = core.program();
   const units = unitsOf(program, device);
-  const isExit = (guest: DeviceState): boolean =>
-    device.profile.audience?.get(guest.profile.recipient ?? 0) === true;
   const out: FilterRule[] = [];
   for (const unit of units) {
     const sources = guests.filter((guest) => hasBit(guest.profile.net.src, unit.slot));
     for (const exit of [false, true]) {
       const texts = sources
-        .filter((guest) => isExit(guest) === exit)
+        .filter((guest) => sharesExit(device, guest) === exit)
         .flatMap((guest) => sourceTexts(core, guest, unit));
       if (texts.length > 0) out.push(...rulesOf(program, device, unit, texts, exit));
     }
@@ -138,8 +136,12 @@ function rulesOf(
   return out;
 }
 
+/** Whether the internet behind a device was shared with a guest too. */
+export const sharesExit = (device: DeviceState, guest: DeviceState): boolean =>
+  device.profile.audience?.get(guest.profile.recipient ?? 0) === true;
+
 /** What a destination of a rule is to a guest. */
-function openedTo(
+export function openedTo(
   program: Program,
   device: DeviceState,
   dst: DstSpec,

@@ -14,9 +14,12 @@ import {
 import type { Origin } from '../compile/unit.ts';
 import { hasBit } from '../engine/bits.ts';
 import type { Core } from '../engine/core.ts';
+import type { DeviceState } from '../engine/device-state.ts';
 import type { PolicyEngine } from '../engine/engine.ts';
 import { destinationTexts } from '../engine/filter.ts';
+import { openedTo, sharesExit } from '../engine/guests.ts';
 import type { Unit } from '../engine/program.ts';
+import { reachesAcross } from '../engine/visibility.ts';
 import type { Endpoint } from '../evaluate/endpoint.ts';
 import {
   allows,
@@ -186,6 +189,12 @@ function problemsOf(
   };
   stopped(from, 'source');
   stopped(to, 'destination');
+  const guest = guestOf(from);
+  if (guest !== undefined && path !== undefined && !reachesAcross(guest.profile, path.receiver.profile)) {
+    out.push(
+      'the destination is not shared with the person of the other organization, or no rule leads to it',
+    );
+  }
   if (addr !== undefined && path === undefined && to.device === undefined) {
     out.push(`${formatAddr(addr)} is no device's address, and no device carries a route to it`);
   }
@@ -205,13 +214,15 @@ function report(
   const lacks: Lack[] = [];
   const named = sourceFits(unit, from);
   if (!named) lacks.push('source');
-  const failed = named ? failedConditions(spec.source.posture, from) : [];
-  if (named && !postureHolds(spec.source, from)) lacks.push('posture');
+  // Conditions are not asked of devices of other organizations (contract: "not applied to shared sources").
+  const asked = named && guestOf(from) === undefined;
+  const failed = asked ? failedConditions(spec.source.posture, from) : [];
+  if (asked && !postureHolds(spec.source, from)) lacks.push('posture');
   const fitting = spec.targets.filter(({ dst }) =>
     dst.some((one) => {
       if (!namesDestination(one, spec.reach, from, to)) return false;
       if (path === undefined || addr === undefined) return spec.reach.kind !== 'via';
-      return spelledOn(core, unit, one, path, addr);
+      return spelledOn(core, unit, one, path, addr, guestOf(from));
     }),
   );
   if (fitting.length === 0) {
@@ -230,6 +241,10 @@ function report(
   };
 }
 
+/** The source, where it is a device of another organization: rules open less to it. */
+const guestOf = ({ device }: Endpoint): DeviceState | undefined =>
+  device?.profile.external === undefined ? undefined : device;
+
 /** A real device is a source exactly when its profile says so; anything else by its names and addresses. */
 function sourceFits(unit: Unit, from: Endpoint): boolean {
   const { device } = from;
@@ -247,7 +262,14 @@ function spelledOn(
   dst: Parameters<typeof destinationTexts>[2],
   path: Path,
   addr: Addr,
+  guest: DeviceState | undefined,
 ): boolean {
+  if (guest !== undefined) {
+    const exit = sharesExit(path.receiver, guest);
+    return openedTo(core.program(), path.receiver, dst, unit.spec.reach, exit).some((text) =>
+      covers(text, addr),
+    );
+  }
   const { profile } = path.receiver;
   const self = unit.spec.reach.kind === 'self';
   if (self ? profile.selfUser === undefined : !hasBit(profile.net.dst, unit.slot)) return false;
