@@ -158,9 +158,9 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
       await see(2); // 11, at the edge of the window
       await insertSerial(opened.store, 2, 3); // 12
       now += 1;
-      expect(await prune(chunk)).toEqual({ changes: 9, outbox: 0, jobs: 0 });
+      expect(await prune(chunk)).toEqual({ changes: 9, outbox: 0, jobs: 0, flowLogs: 0 });
       expect(await seqs(2)).toEqual([3, 11, 12]);
-      expect(await prune(chunk)).toEqual({ changes: 0, outbox: 0, jobs: 0 });
+      expect(await prune(chunk)).toEqual({ changes: 0, outbox: 0, jobs: 0, flowLogs: 0 });
       expect(await opened.store.count('serialNumber', 2)).toBe(3);
       expect((await opened.store.auditEvents(2, { afterSeq: 0, limit: 9 })).length).toBeGreaterThanOrEqual(3);
     });
@@ -187,7 +187,7 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
       const [job] = await jobs().claim('tidy', { ...LOCK, holder: 'p' });
       await jobs().fail(job!, { error: 'gone', dead: true });
       now += HOUR;
-      expect(await prune(5)).toMatchObject({ outbox: 0, jobs: 0 });
+      expect(await prune(5)).toMatchObject({ outbox: 0, jobs: 0, flowLogs: 0 });
       now += 1;
       expect(await prune(5)).toMatchObject({ outbox: 1, jobs: 1 });
       expect(await outbox().claim('webhook', { ...LOCK, holder: 'p' })).toMatchObject([

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatAddr, parseAddr } from '../../src/kernel/netip/index.ts';
-import { guestsOf } from '../../src/policy/engine/guests.ts';
+import { reachesAcross } from '../../src/policy/engine/visibility.ts';
 import {
   createPolicyEngine,
   DEFAULT_SETTINGS,
@@ -52,9 +52,10 @@ describe('explain', () => {
                     id === undefined ? undefined : engine.core.devices.get(id),
                   );
                   const stranger =
-                    guest?.input.external !== undefined &&
+                    guest !== undefined &&
                     receiver !== undefined &&
-                    !guestsOf(engine.core, receiver).includes(guest);
+                    (guest.profile.external !== undefined || receiver.profile.external !== undefined) &&
+                    !reachesAcross(guest.profile, receiver.profile);
                   const passes =
                     path !== undefined &&
                     !stranger &&

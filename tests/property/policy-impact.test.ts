@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Addr, formatAddr } from '../../src/kernel/netip/index.ts';
+import { reachesAcross } from '../../src/policy/engine/visibility.ts';
 import {
   type Change,
   createPolicyEngine,
@@ -43,6 +44,14 @@ function holds(flows: readonly FlowText[], to: Addr, own: boolean, protocol: num
       port <= flow.last &&
       ((own && flow.own.includes(to.family)) || flow.behind.some((text) => covers(text, to))),
   );
+}
+
+/** Devices of other organizations are nobody's peers but of those that they are shared with. */
+function meet(engine: PolicyEngine, source: number, target: number): boolean {
+  const [from, to] = [source, target].map((id) => engine.core.devices.get(id)?.profile);
+  if (from === undefined || to === undefined) return false;
+  const foreign = from.external !== undefined || to.external !== undefined;
+  return !foreign || reachesAcross(from, to);
 }
 
 describe('the impact of a change', () => {
@@ -93,6 +102,7 @@ describe('the impact of a change', () => {
                 for (const traffic of TRAFFIC) {
                   const passes = (one: PolicyEngine): boolean =>
                     one.core.devices.get(source)?.active === true &&
+                    meet(one, source, target) &&
                     addressesOn(one, target).some((addr) => formatAddr(addr) === formatAddr(to)) &&
                     filterAccepts(one.filter(target).rules, { from, to, ...traffic });
                   const [before, now] = [passes(engine), passes(after)];

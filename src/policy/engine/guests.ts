@@ -82,12 +82,12 @@ function without(texts: readonly string[], addresses: readonly Addr[]): readonly
 }
 
 /** The addresses with which a guest is a source: a literal source may name only one of its two. */
-function sourceTexts(core: Core, guest: DeviceState, { spec: { source } }: Unit): string[] {
+export function guestSources(core: Core, guest: DeviceState, { spec: { source } }: Unit): Addr[] {
   const names = externalPrincipals(core.index(), guest.input);
   const whole = source.any || source.danger || source.atoms.some((atom) => names.includes(atom));
   return guest.addresses
     .filter(({ addr }) => whole || setContains(source.literals, addr))
-    .map(({ addr }) => formatAddr(addr));
+    .map(({ addr }) => addr);
 }
 
 function rulesFor(core: Core, device: DeviceState, guests: readonly DeviceState[]): FilterRule[] {
@@ -99,7 +99,7 @@ function rulesFor(core: Core, device: DeviceState, guests: readonly DeviceState[
     for (const exit of [false, true]) {
       const texts = sources
         .filter((guest) => sharesExit(device, guest) === exit)
-        .flatMap((guest) => sourceTexts(core, guest, unit));
+        .flatMap((guest) => guestSources(core, guest, unit).map(formatAddr));
       if (texts.length > 0) out.push(...rulesOf(program, device, unit, texts, exit));
     }
   }

@@ -14,11 +14,14 @@ import {
   unionSets,
 } from '../../kernel/netip/index.ts';
 import type { PortRange } from '../ast.ts';
+import type { DstSpec } from '../compile/unit.ts';
 import { hasBit } from '../engine/bits.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import { destinationTexts, unitsOf } from '../engine/filter.ts';
+import { guestSources, openedTo, sharesExit } from '../engine/guests.ts';
 import type { Unit } from '../engine/program.ts';
+import { reachesAcross } from '../engine/visibility.ts';
 import { DEFAULT_PROTOCOLS } from '../evaluate/match.ts';
 import { INTERNET } from '../ranges.ts';
 
@@ -34,24 +37,33 @@ export interface Flow {
 interface Opening {
   readonly unit: Unit;
   readonly flows: readonly Flow[];
+  /** What it takes from a device of another organization. */
+  readonly forGuest: (guest: DeviceState) => readonly Flow[];
 }
 
 /** The rules that lead to a device and what each opens there. */
 export function openingsOf(core: Core, device: DeviceState): Opening[] {
   const input = { program: core.program(), asFile: core.asFile() };
   const reachable = addressSpaceOf(device);
-  return unitsOf(core.program(), device).map((unit) => ({
-    unit,
-    flows: unit.spec.targets.flatMap(({ dst, allow }) => {
-      const texts = dst.flatMap((one) => destinationTexts(input, device, one, unit.spec.reach));
-      const addresses = intersectSets(unionSets(texts.map(setOfText)), reachable);
+  const flows = ({ spec }: Unit, textsOf: (dst: DstSpec) => readonly string[]): Flow[] =>
+    spec.targets.flatMap(({ dst, allow }) => {
+      const addresses = intersectSets(unionSets(dst.flatMap(textsOf).map(setOfText)), reachable);
       if (isEmptySet(addresses)) return [];
       return allow.flatMap(({ protocols, ports }) =>
         (protocols ?? DEFAULT_PROTOCOLS).flatMap((protocol) =>
           ports.map((range): Flow => ({ protocol, ports: range, addresses })),
         ),
       );
-    }),
+    });
+  return unitsOf(core.program(), device).map((unit) => ({
+    unit,
+    flows: flows(unit, (one) => destinationTexts(input, device, one, unit.spec.reach)),
+    forGuest: (guest) => {
+      const exit = sharesExit(device, guest);
+      const opened = flows(unit, (one) => openedTo(input.program, device, one, unit.spec.reach, exit));
+      const families = guestSources(core, guest, unit).map(({ family }) => family);
+      return flowsOfFamilies(opened, new Set(families));
+    },
   }));
 }
 
@@ -86,6 +98,15 @@ export function flowsBetween(
   const out = new Map<number, readonly Flow[]>();
   if (!source.active || !target.active || source.id === target.id) return out;
   const { profile } = source;
+  if (isForeign(source) || isForeign(target)) {
+    if (!reachesAcross(profile, target.profile)) return out;
+    for (const { unit, flows, forGuest } of openings) {
+      if (!hasBit(profile.net.src, unit.slot)) continue;
+      const own = isForeign(source) ? forGuest(source) : flowsOfFamilies(flows, familiesOf(source, unit));
+      out.set(unit.slot, own);
+    }
+    return out;
+  }
   for (const { unit, flows } of openings) {
     if (unit.spec.reach.kind === 'self') {
       const sameUser = profile.selfUser !== undefined && profile.selfUser === target.profile.selfUser;
@@ -97,13 +118,12 @@ export function flowsBetween(
   return out;
 }
 
+const isForeign = ({ profile }: DeviceState): boolean => profile.external !== undefined;
+
 /** Addresses with which a device is a source: a literal source may name only one of its two. */
 function familiesOf(device: DeviceState, { slot, spec }: Unit): ReadonlySet<4 | 6> {
   const { source } = spec;
-  const whole =
-    source.danger ||
-    hasBit(device.profile.net.listed, slot) ||
-    (source.any && (device.wild || device.input.external !== undefined));
+  const whole = source.danger || hasBit(device.profile.net.listed, slot) || (source.any && device.wild);
   const named = device.addresses.filter(({ addr }) => whole || setContains(source.literals, addr));
   return new Set(named.map(({ addr }) => addr.family));
 }

@@ -83,7 +83,12 @@ const isMoved = (was: DeviceState | undefined, is: DeviceState | undefined): boo
   was.routeKey !== is.routeKey ||
   was.profile.active !== is.profile.active ||
   was.profile.selfUser !== is.profile.selfUser ||
-  was.profile.dstNames !== is.profile.dstNames;
+  was.profile.dstNames !== is.profile.dstNames ||
+  sharing(was) !== sharing(is);
+
+/** With whom a device is shared, or by whom: as one comparable text. */
+const sharing = ({ profile: { external, recipient, audience } }: DeviceState): string =>
+  `${external ?? ''}/${recipient ?? ''}/${[...(audience ?? [])].join(';')}`;
 
 /** Whether traffic from one to the other can be different at all. */
 export function mayDiffer(source: Twins, target: Twins): boolean {
