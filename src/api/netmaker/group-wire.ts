@@ -19,7 +19,7 @@ export interface UserGroup {
   readonly updated_at: string;
 }
 
-function networkRoles(held: readonly HeldRole[]): UserGroup['network_roles'] {
+export function toNetworkRoles(held: readonly HeldRole[]): UserGroup['network_roles'] {
   const byNetwork = Map.groupBy(held, ({ network }) => network ?? ALL_NETWORKS);
   return Object.fromEntries(
     [...byNetwork].map(([network, roles]) => [
@@ -36,7 +36,7 @@ export const toUserGroup = (group: ShownGroup): UserGroup => ({
   name: group.name,
   default: group.kind === 'system',
   external_identity_provider_id: group.originId ?? '',
-  network_roles: networkRoles(group.roles),
+  network_roles: toNetworkRoles(group.roles),
   color_code: group.colorCode,
   meta_data: group.metaData,
   created_by: group.byName,

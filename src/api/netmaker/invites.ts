@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { GroupNetworkRole } from '../../domain/groups/group-network-roles.ts';
 import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import { type CodeInvite, linkAddress } from '../../domain/people/code-invites.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -9,7 +10,7 @@ import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
 import { hintsOf } from './authentication.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
-import { ALL_NETWORKS, refId } from './group-wire.ts';
+import { ALL_NETWORKS, refId, toNetworkRoles } from './group-wire.ts';
 import type { NetmakerApiParts } from './parts.ts';
 import { bodyOf, queryText } from './request.ts';
 import { isPlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
@@ -37,7 +38,10 @@ const FAILURES_PER_ADDRESS = 50;
 export const inviteOperations = ({ services, dashboardUrl, publicUrl }: NetmakerApiParts): Operation[] => {
   const { invites, tenancy, limiter, networkRoles } = services;
   const dashboardOf = (request: FastifyRequest): string => dashboardUrl ?? originOf(request, publicUrl);
-  const toInvite = (request: FastifyRequest, { invitation, role, groups, code }: CodeInvite) => {
+  const toInvite = (
+    request: FastifyRequest,
+    { invitation, role, groups, networkRoles: held, code }: CodeInvite,
+  ) => {
     const email = invitation.email ?? linkAddress(invitation.id);
     const query = new URLSearchParams({ email, invite_code: code });
     return {
@@ -49,7 +53,8 @@ export const inviteOperations = ({ services, dashboardUrl, publicUrl }: Netmaker
           {},
         ]),
       ),
-      network_roles: {},
+      // What comes with any of the groups as well: roles on networks are groups' here.
+      network_roles: toNetworkRoles(held),
       invite_code: code,
       invite_url: code === '' ? '' : `${dashboardOf(request)}/invite?${query.toString()}`,
     };
@@ -68,8 +73,11 @@ export const inviteOperations = ({ services, dashboardUrl, publicUrl }: Netmaker
     // An address that nobody invited and a wrong code are answered alike.
     throw wrong;
   };
-  /** Roles on networks are groups' here: what is given must at least be something. */
-  const checkNetworkRoles = async (actor: Actor, given: z.infer<typeof NewInvites>['network_roles']) => {
+  const networkRolesOf = async (
+    actor: Actor,
+    given: z.infer<typeof NewInvites>['network_roles'],
+  ): Promise<GroupNetworkRole[]> => {
+    const wanted: GroupNetworkRole[] = [];
     for (const [network, roles] of Object.entries(given ?? {})) {
       for (const role of Object.keys(roles ?? {})) {
         if (isPlatformRole(role)) throw new NetmakerError(400, `cannot use platform as network role ${role}`);
@@ -78,8 +86,10 @@ export const inviteOperations = ({ services, dashboardUrl, publicUrl }: Netmaker
         if (known.network !== null && known.network !== network && network !== ALL_NETWORKS) {
           throw new NetmakerError(400, `failed to fetch network ${network} `);
         }
+        wanted.push({ network: network === ALL_NETWORKS ? null : network, role });
       }
     }
+    return wanted;
   };
 
   return [
@@ -102,9 +112,14 @@ export const inviteOperations = ({ services, dashboardUrl, publicUrl }: Netmaker
           (await groupRefs(services, actor, body.user_group_ids, (id) => {
             throw new NetmakerError(400, `user group \`${id}\` not found`);
           })) ?? [];
-        await checkNetworkRoles(actor, body.network_roles);
+        const given = await networkRolesOf(actor, body.network_roles);
         try {
-          await invites.create(actor, emails, { role: ROLES_WRITTEN[name], groups }, ORIGIN);
+          await invites.create(
+            actor,
+            emails,
+            { role: ROLES_WRITTEN[name], groups, networkRoles: given },
+            ORIGIN,
+          );
         } catch (error) {
           const reason =
             error instanceof AppError

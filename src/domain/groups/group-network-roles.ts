@@ -23,12 +23,17 @@ export interface GroupLook {
 const MAX_ROLES = 1_000;
 const MAX_LOOK = 2_000;
 
-interface Held {
+export interface Held {
   readonly network: number;
   readonly networkRole: number;
 }
 
-async function resolve(tx: Tx, actor: Actor, wanted: readonly GroupNetworkRole[]): Promise<Held[]> {
+/** Roles and networks by their ids. Errors: `invalid` (one that is none), `forbidden` (power that the actor lacks). */
+export async function resolveNetworkRoles(
+  tx: Tx,
+  actor: Actor,
+  wanted: readonly GroupNetworkRole[],
+): Promise<Held[]> {
   const { org } = actor;
   if (wanted.length > MAX_ROLES) throw new AppError('too_large', `more than ${MAX_ROLES} network roles`);
   const held: Held[] = [];
@@ -56,7 +61,7 @@ export async function setNetworkRoles(
 ): Promise<void> {
   const present = await tx.find('groupNetworkRole', org, { group });
   if (wanted.length === 0 && present.length === 0) return;
-  const resolved = new Map((await resolve(tx, actor, wanted)).map((held) => [keyOf(held), held]));
+  const resolved = new Map((await resolveNetworkRoles(tx, actor, wanted)).map((held) => [keyOf(held), held]));
   const kept = new Set(present.map(keyOf));
   const removed = present.filter((held) => !resolved.has(keyOf(held)));
   const added = [...resolved].filter(([key]) => !kept.has(key)).map(([, held]) => held);

@@ -130,6 +130,25 @@ export async function findNetworkRole(tx: Tx, org: number, key: string): Promise
     : ensureNetworkRole(tx, org, place, parsed.rank);
 }
 
+/** The literal name of the group of those to whom one role was given on one network, and not through a group of their own. */
+export const roleGroupKey = (role: number, network: number): string => `role-${role}-${network}-users`;
+
+/** What a group held is gone, and with it the group if that was all that it is for. */
+async function removeHeld(
+  tx: Tx,
+  held: {
+    readonly org: number;
+    readonly group: number;
+    readonly network: number;
+    readonly networkRole: number;
+  },
+): Promise<void> {
+  const { org } = held;
+  const group = await tx.get('group', org, held.group);
+  if (group?.systemKey === roleGroupKey(held.networkRole, held.network)) await removeGroupRows(tx, group);
+  else await tx.remove('groupNetworkRole', org, held);
+}
+
 /** With a network go its groups, the roles on it, and what groups held on it. */
 export async function removeNetworkGroups(tx: Tx, { org, id, slug }: Network): Promise<void> {
   for (const rank of ['admin', 'user'] as const) {
@@ -137,16 +156,12 @@ export async function removeNetworkGroups(tx: Tx, { org, id, slug }: Network): P
     if (group !== undefined) await removeGroupRows(tx, group);
   }
   for (const role of await tx.find('networkRole', org, { network: id })) await removeRoleRows(tx, role);
-  for (const held of await tx.find('groupNetworkRole', org, { network: id })) {
-    await tx.remove('groupNetworkRole', org, held);
-  }
+  for (const held of await tx.find('groupNetworkRole', org, { network: id })) await removeHeld(tx, held);
 }
 
 /** A role with all that names it. The audit event is the caller's. */
 export async function removeRoleRows(tx: Tx, { org, id }: NetworkRole): Promise<void> {
-  for (const held of await tx.find('groupNetworkRole', org, { networkRole: id })) {
-    await tx.remove('groupNetworkRole', org, held);
-  }
+  for (const held of await tx.find('groupNetworkRole', org, { networkRole: id })) await removeHeld(tx, held);
   await tx.remove('networkRoleNetmaker', org, { networkRole: id });
   await tx.remove('networkRole', org, id);
 }

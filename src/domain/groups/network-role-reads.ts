@@ -3,7 +3,7 @@ import { notFound } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { Group, NetworkRole, RoleAccess } from '../model/people.ts';
-import type { Store } from '../ports/store.ts';
+import type { Reader, Store } from '../ports/store.ts';
 import {
   accessOfRank,
   builtInRoleKey,
@@ -52,6 +52,35 @@ const builtIn = (slug: string | null, rank: NetworkRank): ShownRole => ({
   network: slug,
   metaData: '',
 });
+
+/** What groups hold. Whether the actor may know is the caller's to ask. */
+export async function heldRolesOf(
+  reader: Pick<Reader, 'find'>,
+  org: number,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, readonly HeldRole[]>> {
+  const held = await reader.find('groupNetworkRole', org, { group: ids }, UNBOUNDED);
+  const roles = await reader.find(
+    'networkRole',
+    org,
+    { id: held.map(({ networkRole }) => networkRole) },
+    UNBOUNDED,
+  );
+  const networks = await reader.find('network', org, { id: held.map(({ network }) => network) }, UNBOUNDED);
+  const keys = new Map(roles.map(({ id, key }) => [id, key]));
+  const slugs = new Map(networks.map(({ id, slug }) => [id, slug]));
+  const byGroup = Map.groupBy(held, ({ group }) => group);
+  return new Map(
+    ids.map((id) => [
+      id,
+      (byGroup.get(id) ?? []).flatMap(({ network, networkRole }): HeldRole[] => {
+        const role = keys.get(networkRole);
+        const slug = network === 0 ? null : slugs.get(network);
+        return role !== undefined && slug !== undefined ? [{ network: slug, role }] : [];
+      }),
+    ]),
+  );
+}
 
 export function createNetworkRoleReads({ store }: { readonly store: Store }): NetworkRoleReads {
   const isIn = async (actor: Actor, ids: readonly number[]): Promise<boolean> => {
@@ -118,33 +147,7 @@ export function createNetworkRoleReads({ store }: { readonly store: Store }): Ne
       const ids = groups.map(({ id }) => id);
       if (ids.length === 0) return new Map();
       if (!actor.permissions.has('groups:read') && !(await isIn(actor, ids))) authorize(actor, 'groups:read');
-      const { org } = actor;
-      const held = await store.find('groupNetworkRole', org, { group: ids }, UNBOUNDED);
-      const roles = await store.find(
-        'networkRole',
-        org,
-        { id: held.map(({ networkRole }) => networkRole) },
-        UNBOUNDED,
-      );
-      const networks = await store.find(
-        'network',
-        org,
-        { id: held.map(({ network }) => network) },
-        UNBOUNDED,
-      );
-      const keys = new Map(roles.map(({ id, key }) => [id, key]));
-      const slugs = new Map(networks.map(({ id, slug }) => [id, slug]));
-      const byGroup = Map.groupBy(held, ({ group }) => group);
-      return new Map(
-        ids.map((id) => [
-          id,
-          (byGroup.get(id) ?? []).flatMap(({ network, networkRole }): HeldRole[] => {
-            const role = keys.get(networkRole);
-            const slug = network === 0 ? null : slugs.get(network);
-            return role !== undefined && slug !== undefined ? [{ network: slug, role }] : [];
-          }),
-        ]),
-      );
+      return heldRolesOf(store, actor.org, ids);
     },
   };
 }

@@ -13,7 +13,10 @@ import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import type { GroupNetworkRole } from '../groups/group-network-roles.ts';
 import { type GroupRef, resolveGroups } from '../groups/network-groups.ts';
+import { type HeldRole, heldRolesOf } from '../groups/network-role-reads.ts';
+import { groupsOfRoles } from '../groups/role-groups.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group, Invitation, Membership, Role } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
@@ -35,6 +38,8 @@ export interface CodeInvite {
   readonly member: Membership | undefined;
   readonly role: Role;
   readonly groups: readonly Group[];
+  /** What those groups hold on networks. */
+  readonly networkRoles: readonly HeldRole[];
   /** '' where it is not the actor's to see, or opens nothing. */
   readonly code: string;
 }
@@ -44,7 +49,12 @@ export interface CodeInvites {
   create(
     actor: Actor,
     emails: readonly string[],
-    input: { readonly role: Role; readonly groups: readonly GroupRef[] },
+    input: {
+      readonly role: Role;
+      readonly groups: readonly GroupRef[];
+      /** Given through groups, as all roles on networks are. */
+      readonly networkRoles: readonly GroupNetworkRole[];
+    },
     origin: AuditOrigin,
   ): Promise<void>;
   /** Open ones, whatever dialect they were made in. Requires `invitations:read`. */
@@ -69,6 +79,9 @@ export interface CodeInvitesParts {
 
 const CODE_LENGTH = 8;
 const MAX_AT_ONCE = 100;
+const MAX_ROLES = 50;
+/** A role and a group that hold it are made where a network has none yet. */
+const IDS_A_ROLE = 2;
 const MAX_LISTED = 10_000;
 const IDS_A_PERSON = 8;
 const SPARE_IDS = 64;
@@ -154,22 +167,30 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
     });
 
   return {
-    create: async (actor, given, { role, groups }, origin) => {
+    create: async (actor, given, { role, groups, networkRoles }, origin) => {
       authorize(actor, 'members:write');
       authorize(actor, 'invitations:write');
       if (given.length > MAX_AT_ONCE) {
         throw new AppError('too_large', `at most ${MAX_AT_ONCE} people can be invited at once`);
       }
+      if (networkRoles.length > MAX_ROLES) {
+        throw new AppError('too_large', `at most ${MAX_ROLES} network roles can be given at once`);
+      }
       requireMayGive(actor, role);
       const emails = [...new Set(given.map((email) => checkEmail(email, 'user_emails').toLowerCase()))];
       const { invitation_days: days, manual_users: manual } = await readSettings(store, actor.org);
       const context = {
-        ...contextOf(actor, origin, emails.length * IDS_A_PERSON + SPARE_IDS),
+        ...contextOf(
+          actor,
+          origin,
+          emails.length * IDS_A_PERSON + networkRoles.length * IDS_A_ROLE + SPARE_IDS,
+        ),
         orgs: [INSTALLATION, actor.org],
       };
       await store.write(context, async (tx) => {
         await requireManualUsers(tx, actor.org, manual);
-        const ids = await resolveGroups(tx, actor, groups);
+        const named = await resolveGroups(tx, actor, groups);
+        const ids = [...new Set([...named, ...(await groupsOfRoles(tx, actor, networkRoles))])];
         for (const email of emails) await invite(tx, actor, email, role, ids, days);
       });
     },
@@ -183,17 +204,22 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
       const places = await store.find('groupMember', org, { membership: ids }, MAX_LISTED);
       const groupIds = [...new Set(places.map(({ group }) => group))];
       const groups = new Map((await store.find('group', org, { id: groupIds })).map((one) => [one.id, one]));
+      const held = await heldRolesOf(store, org, groupIds);
       const byMember = Map.groupBy(places, ({ membership }) => membership);
       const maySee = actor.permissions.has('invitations:write');
       const now = clock.now();
       return open.map((invitation) => {
         const member = people.get(invitation.membership ?? 0);
         const role = member?.role ?? invitation.role ?? 'member';
+        const groupsOfMember = (byMember.get(member?.id ?? 0) ?? []).flatMap(
+          ({ group }) => groups.get(group) ?? [],
+        );
         return {
           invitation,
           member,
           role,
-          groups: (byMember.get(member?.id ?? 0) ?? []).flatMap(({ group }) => groups.get(group) ?? []),
+          groups: groupsOfMember,
+          networkRoles: groupsOfMember.flatMap(({ id }) => held.get(id) ?? []),
           code: maySee && opens(invitation, now) && mayUse(actor, role) ? codeOf(invitation) : '',
         };
       });

@@ -87,7 +87,7 @@ describe.each(ENGINES)('Netmaker invites on %s', (engine) => {
       email,
       platform_role_id: 'service-user',
       user_group_ids: { [ops]: {}, 'prod-network-user-grp': {} },
-      network_roles: {},
+      network_roles: { prod: { 'prod-network-user': {} } },
       invite_code: expect.stringMatching(/^[A-Z2-7]{8}$/u),
       invite_url: expect.stringMatching(
         /\/invite\?email=new\.person%2B1%40example\.com&invite_code=[A-Z2-7]{8}$/u,
@@ -119,6 +119,48 @@ describe.each(ENGINES)('Netmaker invites on %s', (engine) => {
       null,
     );
     expect(login.status).toBe(200);
+  });
+
+  test('roles on networks are kept, shown, and held by whoever signs up', async () => {
+    const { id: custom } = await responseOf(
+      call('POST', '/api/v1/users/role', {
+        name: 'Helpers',
+        network_id: 'prod',
+        network_level_access: { user: { all_user: { read: true } } },
+      }),
+    );
+    const roles = {
+      prod: { 'prod-network-user': {}, [String(custom)]: {} },
+      all_networks: { 'global-network-user': {} },
+    };
+    const email = 'roles@example.com';
+    expect(await invite([email], { network_roles: roles })).toEqual(TRIGGERED);
+    expect((await find(email))?.network_roles).toEqual(roles);
+    // Once more: what was given before is replaced.
+    expect(await invite([email], { network_roles: { prod: { [String(custom)]: {} } } })).toEqual(TRIGGERED);
+    expect((await find(email))?.network_roles).toEqual({ prod: { [String(custom)]: {} } });
+    expect(await invite([email], { network_roles: roles })).toEqual(TRIGGERED);
+    expect((await signUp(email, await codeOf(email))).status).toBe(200);
+
+    const full = await responseOf<{ user_group_ids: Record<string, { network_roles: Wire }> }>(
+      call('GET', `/api/v1/users?username=${encodeURIComponent(email)}`),
+    );
+    const held = Object.values(full.user_group_ids).map((group) => group.network_roles);
+    expect(held).toHaveLength(3);
+    expect(held).toEqual(
+      expect.arrayContaining([
+        { prod: { 'prod-network-user': {} } },
+        { prod: { [String(custom)]: {} } },
+        { all_networks: { 'global-network-user': {} } },
+      ]),
+    );
+
+    // The group that is there for the role alone goes with it.
+    const groups = async () =>
+      (await responseOf<Wire[]>(call('GET', '/api/v1/users/groups'))).map(({ name }) => name);
+    expect(await groups()).toContain('Holders of Helpers on prod');
+    expect((await call('DELETE', `/api/v1/users/role?role_id=${custom}`)).status).toBe(200);
+    expect(await groups()).not.toContain('Holders of Helpers on prod');
   });
 
   test('an address that nobody invited is answered like a wrong code', async () => {
@@ -182,6 +224,12 @@ describe.each(ENGINES)('Netmaker invites on %s', (engine) => {
       'failed to fetch network nowhere ',
     ],
     ['ok@example.com', {}, 400, expect.stringMatching(/^user_emails/u)],
+    [
+      ['ok@example.com'],
+      { network_roles: { nowhere: { 'global-network-user': {} } } },
+      400,
+      'invalid network role global-network-user',
+    ],
   ])('%j with %j is refused, and nobody is invited', async (emails, body, status, message) => {
     expect(await invite(emails, body as Wire)).toEqual(error(status, message));
     expect(await find('ok@example.com')).toBeUndefined();
