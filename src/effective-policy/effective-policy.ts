@@ -10,7 +10,7 @@ import type { Address } from '../domain/model/devices.ts';
 import type { Row } from '../domain/model/entities.ts';
 import type { Resource } from '../domain/model/networks.ts';
 import { opensNetwork } from '../domain/networks/network-roles.ts';
-import { isNamed } from '../domain/networks/resource-names.ts';
+import { isPatternName, nameTest, normalName } from '../domain/networks/resource-names.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import type { Change } from '../domain/ports/store.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
@@ -275,6 +275,8 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     const noteEdges = (ids: readonly number[]): void => {
       for (const id of ids) note('edge', id, () => edgeChange(id));
     };
+    /** Names of which gateways found something else, by network: there may be thousands, of thousands of resources. */
+    const renamed = new Map<number, Set<string>>();
     for (const change of changes) {
       const id = Number(change.key);
       const row = (change.after ?? change.before) as Readonly<Record<string, unknown>> | null;
@@ -311,7 +313,9 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
           const name = String(row?.name ?? change.key.slice(change.key.indexOf('/') + 1));
           const device = Number(change.key.slice(0, change.key.indexOf('/')));
           for (const { network } of snapshot.gatewaysOf(device)) {
-            noteNames(network, (resource) => isNamed(resource, name));
+            const names = renamed.get(network);
+            if (names === undefined) renamed.set(network, new Set([name]));
+            else names.add(name);
           }
           break;
         }
@@ -376,6 +380,12 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
         default:
           break;
       }
+    }
+    for (const [network, names] of renamed) {
+      noteNames(network, (resource) => {
+        const own = normalName(resource.addressText);
+        return isPatternName(own) ? [...names].some(nameTest(resource)) : names.has(own);
+      });
     }
     return [...subjects.values()].flatMap((make) => make());
   };

@@ -1,7 +1,7 @@
 /** What the gateways of a network do for its resources: which devices they are, what they resolved, what they carry. */
 import type { Resource } from '../domain/model/networks.ts';
 import { isBound } from '../domain/networks/gateway-binding.ts';
-import { isNamed, isPatternName, isResolvable, normalName } from '../domain/networks/resource-names.ts';
+import { isPatternName, isResolvable, nameTest, normalName } from '../domain/networks/resource-names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import { formatPrefix, isDefaultRoute, masked, parseAddrOrPrefix } from '../kernel/netip/index.ts';
 
@@ -18,8 +18,9 @@ export function resolvedAddresses(snapshot: Snapshot, resource: Resource): strin
   if (devices.size === 0) return [];
   const names = snapshot.table('resolvedName');
   const own = normalName(resource.addressText);
+  const fits = nameTest(resource);
   const rows = isPatternName(own)
-    ? [...names.values()].filter(({ device, name }) => devices.has(device) && isNamed(resource, name))
+    ? [...names.values()].filter(({ device, name }) => fits(name) && devices.has(device))
     : [...devices].flatMap((device) => names.get(`${device}/${own}`) ?? []);
   const found = new Set(rows.flatMap(({ addresses }) => addresses.filter(isResolvable)));
   return [...found].sort();

@@ -10,7 +10,7 @@ import { type Condition, exists, type Reader } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { isBound } from './gateway-binding.ts';
 import { opensNetwork } from './network-roles.ts';
-import { isNamed, isResolvable } from './resource-names.ts';
+import { isResolvable, nameTest } from './resource-names.ts';
 
 const MANY = 100_000;
 /** Up to this many devices gateways are asked for by device, beyond it for the whole organization. */
@@ -93,11 +93,10 @@ async function namesOf(
 }
 
 function prefixesOf(resource: Resource, names: readonly FoundName[]): string[] {
+  const fits = nameTest(resource);
   const texts =
     resource.addressKind === 'dns'
-      ? names
-          .filter(({ name }) => isNamed(resource, name))
-          .flatMap(({ addresses }) => addresses.filter(isResolvable))
+      ? names.filter(({ name }) => fits(name)).flatMap(({ addresses }) => addresses.filter(isResolvable))
       : [resource.addressText];
   return texts
     .map(parseAddrOrPrefix)

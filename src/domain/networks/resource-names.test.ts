@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectorDomain, dnsSuffix, isNamed, isResolvable } from './resource-names.ts';
+import { connectorDomain, dnsSuffix, isNamed, isResolvable, nameTest } from './resource-names.ts';
 
 const named = (addressText: string) => ({ addressKind: 'dns' as const, addressText });
 
@@ -81,3 +81,11 @@ test.each(['10.0.0.1', '192.168.1.1', '8.8.8.8', '100.63.255.255', 'fd00::1', '2
     expect(isResolvable(address)).toBe(true);
   },
 );
+
+test('many names are told apart at once as they are one by one', () => {
+  const names = Array.from({ length: 15_000 }, (_, n) => `host-${n}.dept-${n % 100}.corp.test`);
+  const isDept7 = nameTest(named('*.dept-7.corp.test'));
+  expect(names.filter(isDept7)).toHaveLength(150);
+  expect(names.filter(nameTest(named('host-7.dept-7.corp.test')))).toHaveLength(1);
+  expect(names.filter(nameTest({ addressKind: 'ip', addressText: '10.0.0.1' }))).toEqual([]);
+});

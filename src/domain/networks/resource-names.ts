@@ -28,8 +28,15 @@ export function connectorDomain({ addressKind, addressText }: Named): string | u
 export const dnsSuffix = (domain: string): string => domain.replace(/^\*\./u, '');
 
 /** Whether a name is the resource's: equal to it, or fits its pattern (`*` is any characters, `?` one). */
-export function isNamed(resource: Named, name: string): boolean {
-  return resource.addressKind === 'dns' && fits(normalName(resource.addressText), name);
+export const isNamed = (resource: Named, name: string): boolean => nameTest(resource)(name);
+
+/** The same for many names: most of them are told from the end of the pattern. */
+export function nameTest({ addressKind, addressText }: Named): (name: string) => boolean {
+  if (addressKind !== 'dns') return () => false;
+  const own = normalName(addressText);
+  if (!isPatternName(own)) return (name) => own === name;
+  const end = own.slice(Math.max(own.lastIndexOf('*'), own.lastIndexOf('?')) + 1);
+  return (name) => name.endsWith(end) && fits(own, name);
 }
 
 /**
