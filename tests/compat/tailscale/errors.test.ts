@@ -128,14 +128,6 @@ test('bodies beyond their bounds are refused in JSON', async () => {
   }
 });
 
-test.each([['GET', 'tailnet/-/logging/network/stream/status']])(
-  '%s %s is known to be missing, and says so',
-  async (method, path) => {
-    const answer = await send(method, `/api/v2/${path}`, { headers: bearer() });
-    expect([answer.status, JSON.parse(answer.text)]).toEqual([501, { message: 'not implemented' }]);
-  },
-);
-
 test('every answer has an id of its own to ask about', async () => {
   const ids = await Promise.all(
     ['/api/v2/tailnet/-/devices', '/api/v2/nope'].map(
