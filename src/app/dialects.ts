@@ -7,10 +7,12 @@ import { createTailscaleApi, createTailscaleServices } from '../api/tailscale/in
 import { createTwingateApi, createTwingateServices } from '../api/twingate/index.ts';
 import type { SsoSignIn } from '../auth/sso/sso-sign-in.ts';
 import { createWorkloadTokens } from '../auth/workload-tokens.ts';
+import { guardEdges } from '../domain/networks/guarded-edges.ts';
 import type { OrganizationCreators } from '../domain/organizations/child-organizations.ts';
 import type { KeyedTexts } from '../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
 import type { ShareSecrets } from '../domain/shares/share-code.ts';
+import { createEdgeGuard } from '../effective-policy/edge-guard.ts';
 import { createPolicyChecker } from '../effective-policy/policy-checker.ts';
 import type { Services } from './services.ts';
 
@@ -71,7 +73,8 @@ const tailscale: Dialect = (parts) => {
 };
 
 const twingate: Dialect = ({ services, log }) => {
-  const { store, clock, random, authenticator } = services;
+  const { clock, random, authenticator } = services;
+  const store = guardEdges(services.store, createEdgeGuard());
   return createTwingateApi({
     services: createTwingateServices({ store, clock, random }),
     authenticate: authenticator.authenticate,

@@ -19,13 +19,18 @@ import { resolvedAddresses } from './network-serving.ts';
 const ports = (rules: PortRules): PolicyPorts => (rules.policy === 'allow-all' ? 'all' : rules.ports);
 
 /** What passes the gateways by is none of theirs. */
-export function resourceInput(snapshot: Snapshot, resource: Resource): ResourceInput {
+export const resourceInput = (snapshot: Snapshot, resource: Resource): ResourceInput => ({
+  ...resourcePolicy(resource),
+  resolved: resolvedAddresses(snapshot, resource),
+});
+
+/** What a resource says by itself, without what its name was found to lead to. */
+export function resourcePolicy(resource: Resource): ResourceInput {
   return {
     id: resource.id,
     network: resource.network,
     active: resource.active && !resource.bypass,
     address: resource.addressText,
-    resolved: resolvedAddresses(snapshot, resource),
     protocols: {
       icmp: resource.protocols.allowIcmp,
       tcp: ports(resource.protocols.tcp),

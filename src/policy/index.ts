@@ -54,6 +54,7 @@ export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './eng
 export type * from './engine/output.ts';
 export { PolicyError } from './errors.ts';
 export { contextOf } from './evaluate/context.ts';
+export { type BrokenDenial, brokenDenials } from './evaluate/denials.ts';
 export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
 export {
   type Explanation,

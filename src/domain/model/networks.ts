@@ -98,7 +98,7 @@ export const resource = entity(
     updatedAt: time(),
     ...byColumns,
   },
-  { indexes: [['network'], ['alias'], ['name'], ['accessMode'], ['proxy']] },
+  { indexes: [['network'], ['alias'], ['name'], ['lowAddress'], ['accessMode'], ['proxy']] },
 );
 export type Resource = RowOf<typeof resource.columns>;
 

@@ -50,6 +50,22 @@ export function endpointOfDevice(core: Core, device: DeviceState): Endpoint {
   };
 }
 
+/** Some device with these atoms. */
+export const ideaOf = (principals: readonly string[], user?: UserInput): Endpoint => ({
+  label: principals[0] ?? '*',
+  principals: new Set(principals),
+  addresses: EMPTY_SET,
+  wild: true,
+  routed: false,
+  user,
+  attributes: {},
+  device: undefined,
+});
+
+/** Some device of a person, untagged. */
+export const endpointOfUser = (core: Core, user: UserInput): Endpoint =>
+  ideaOf(principalsOfUser(core, user), user);
+
 /** The device that holds an address. */
 export function deviceAt(core: Core, addr: Addr): DeviceState | undefined {
   for (const device of core.devices.values()) {
@@ -93,14 +109,9 @@ export function endpointOfSelector(
 ): Endpoint | string {
   const { policy } = core.world;
   const idea = (principals: readonly string[], user?: UserInput): Endpoint => ({
+    ...ideaOf(principals, user),
     label: atomOf(selector) ?? '*',
-    principals: new Set(principals),
-    addresses: EMPTY_SET,
-    wild: true,
-    routed: false,
-    user,
     attributes,
-    device: undefined,
   });
   switch (selector.kind) {
     case 'any':

@@ -4,7 +4,7 @@
  */
 import type { JsonValue } from '../../kernel/hujson/index.ts';
 import type { PolicyTest, SshTest } from '../ast.ts';
-import type { SshUnitSpec } from '../compile/unit.ts';
+import type { SshUnitSpec, UnitSpec } from '../compile/unit.ts';
 import type { Core } from '../engine/core.ts';
 import { PolicyError } from '../errors.ts';
 import { portList, protocolNumber, splitHostPorts } from '../parse/ports.ts';
@@ -53,7 +53,13 @@ function testErrors(core: Core, test: PolicyTest): string[] {
 }
 
 /** Whether the source reaches `host:port`; a text says why the question makes no sense. */
-function reaches(core: Core, source: Endpoint, text: string, proto: string): boolean | string {
+export function reaches(
+  core: Core,
+  source: Endpoint,
+  text: string,
+  proto: string,
+  concerns: (spec: UnitSpec) => boolean = () => true,
+): boolean | string {
   const split = splitHostPorts(text.trim());
   if (split === undefined) return 'a destination needs a port';
   const protocols = proto === '' ? [TCP, UDP] : [protocolNumber(proto)];
@@ -70,7 +76,7 @@ function reaches(core: Core, source: Endpoint, text: string, proto: string): boo
     if (protocol === undefined) return `unknown protocol ${JSON.stringify(proto)}`;
     const traffic: Traffic = { protocol, port: ports };
     for (const unit of core.program().units.values())
-      if (permits(unit.spec, source, target, traffic)) return true;
+      if (concerns(unit.spec) && permits(unit.spec, source, target, traffic)) return true;
   }
   return false;
 }

@@ -2,6 +2,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { expect } from 'vitest';
 import { createTwingateApi, createTwingateServices } from '../../../src/api/twingate/index.ts';
+import { guardEdges } from '../../../src/domain/networks/guarded-edges.ts';
+import { createEdgeGuard } from '../../../src/effective-policy/edge-guard.ts';
 import { type ApiParts, type ApiServer, createApiServer, type EngineName } from '../../support/api-server.ts';
 import {
   addToGroup,
@@ -24,7 +26,7 @@ export const twingateDialect = ({
   onError,
 }: ApiParts): FastifyPluginAsync[] => [
   createTwingateApi({
-    services: createTwingateServices({ store, clock, random }),
+    services: createTwingateServices({ store: guardEdges(store, createEdgeGuard()), clock, random }),
     authenticate: authenticator.authenticate,
     clock,
     onError,
