@@ -34,7 +34,7 @@ export function createNetworkServices({ store, clock, random, sealer }: NetworkS
     hosts: createHostReads({ store }),
     resources: createResourceService({ store }),
     resourceReads: createResourceReads({ store }),
-    extClients: createExtClientService({ store, random, sealer }),
-    extClientReads: createExtClientReads({ store, sealer, clock }),
+    extClients: createExtClientService({ store, random, sealer, permissions }),
+    extClientReads: createExtClientReads({ store, sealer, clock, permissions }),
   };
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { formatPrefix, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
 import type { Actor } from '../access/actor.ts';
+import type { NetworkPermissions } from '../groups/network-permissions.ts';
 import type { ExtClient, ExtClientLive, Gateway, GatewayAgent, Network } from '../model/networks.ts';
 import type { Membership } from '../model/people.ts';
 import { reachOf } from '../networks/network-reach.ts';
@@ -53,9 +54,13 @@ export interface ExtClientReadsParts {
   readonly store: Store;
   readonly sealer: Sealer;
   readonly clock: Clock;
+  readonly permissions: NetworkPermissions;
 }
 
-export function createExtClientReads({ store, sealer, clock }: ExtClientReadsParts): ExtClientReads {
+const READING = { thing: 'ext-client', verb: 'read' } as const;
+
+export function createExtClientReads(parts: ExtClientReadsParts): ExtClientReads {
+  const { store, sealer, clock, permissions } = parts;
   const views = async (org: number, clients: readonly ExtClient[]): Promise<ExtClientView[]> => {
     const ids = clients.map(({ id }) => id);
     const gatewayIds = [...new Set(clients.map(({ gateway }) => gateway))];
@@ -111,18 +116,31 @@ export function createExtClientReads({ store, sealer, clock }: ExtClientReadsPar
         actor.kind === 'member' ? { ownerKind: 'membership' as const, owner: actor.membership } : undefined;
       const all = actor.permissions.has('networks:read');
       if (!all && own === undefined) return [];
-      const gateways =
-        network === undefined
-          ? undefined
-          : (await store.find('gateway', org, { network }, MAX_CLIENTS)).map(({ id }) => id);
-      const where = { ...(all ? {} : own), ...(gateways === undefined ? {} : { gateway: gateways }) };
-      return views(org, await store.find('extClient', org, where, MAX_CLIENTS));
+      const of = async (networks: number | readonly number[]): Promise<number[]> =>
+        (await store.find('gateway', org, { network: networks }, MAX_CLIENTS)).map(({ id }) => id);
+      const ruled = all ? 'all' : await permissions.networksOf(actor, READING);
+      const everybodys = ruled === 'all' || (network !== undefined && ruled.has(network));
+      const place = network === undefined ? {} : { gateway: await of(network) };
+      const found = await store.find('extClient', org, { ...(everybodys ? {} : own), ...place }, MAX_CLIENTS);
+      const others =
+        everybodys || network !== undefined || ruled.size === 0
+          ? []
+          : await store.find('extClient', org, { gateway: await of([...ruled]) }, MAX_CLIENTS);
+      const clients = new Map([...found, ...others].map((client) => [client.id, client]));
+      return views(
+        org,
+        [...clients.values()].sort((a, b) => a.id - b.id),
+      );
     },
     get: async (actor, network, clientId) => {
       const [client] = await store.find('extClient', actor.org, { clientId }, 1);
-      if (client === undefined || !mayRead(actor, client)) throw clientMissing();
+      if (client === undefined) throw clientMissing();
       const [view] = await views(actor.org, [client]);
       if (view === undefined || view.network.id !== network) throw clientMissing();
+      const reads =
+        mayRead(actor, client) ||
+        (await permissions.reach(actor, network, READING, 'networks:read')) === 'all';
+      if (!reads) throw clientMissing();
       return view;
     },
     secrets: (actor, client) => (maySeeSecrets(actor, client) ? openSecrets(sealer, client) : undefined),

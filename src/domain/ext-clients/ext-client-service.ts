@@ -12,6 +12,7 @@ import { createPresharedKey, createWireGuardKeyPair } from '../../kernel/wiregua
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
+import type { NetworkPermissions } from '../groups/network-permissions.ts';
 import type { ExtClient, Gateway, Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import { isBound } from '../networks/gateway-binding.ts';
@@ -74,9 +75,11 @@ export interface ExtClientServiceParts {
   readonly store: Store;
   readonly random: Random;
   readonly sealer: Sealer;
+  readonly permissions: NetworkPermissions;
 }
 
-export function createExtClientService({ store, random, sealer }: ExtClientServiceParts): ExtClientService {
+export function createExtClientService(parts: ExtClientServiceParts): ExtClientService {
+  const { store, random, sealer, permissions } = parts;
   const freeClientId = async (tx: Tx, org: number, given: string | undefined): Promise<string> => {
     const isTaken = async (clientId: string): Promise<boolean> =>
       (await tx.find('extClient', org, { clientId }, 1)).length > 0;
@@ -97,6 +100,15 @@ export function createExtClientService({ store, random, sealer }: ExtClientServi
   const sealPresharedKey = (org: number, id: number, given: PresharedKeyInput): string => {
     const key = given === 'make' ? createPresharedKey(random) : checkPresharedKey(given);
     return sealer.seal(key, presharedKeyPlace(org, id));
+  };
+
+  /** Whether the actor does this with anybody's client of the network. Asked before the write, which reads by itself. */
+  const rules = async (actor: Actor, id: number, verb: 'update' | 'delete'): Promise<boolean> => {
+    const client = await store.get('extClient', actor.org, id);
+    const gateway = client && (await store.get('gateway', actor.org, client.gateway));
+    if (gateway === undefined) return false;
+    const what = { thing: 'ext-client', verb } as const;
+    return (await permissions.reach(actor, gateway.network, what, 'networks:write')) === 'all';
   };
 
   return {
@@ -153,11 +165,12 @@ export function createExtClientService({ store, random, sealer }: ExtClientServi
     update: async (actor, id, change, origin) => {
       const { org } = actor;
       const settings = checked(actor, change);
+      const everybodys = await rules(actor, id, 'update');
       return store.write(contextOf(actor, origin), async (tx) => {
-        const before = await requireClient(tx, actor, id);
-        requireMayWrite(actor, before);
+        const before = await requireClient(tx, actor, id, everybodys);
+        if (!everybodys) requireMayWrite(actor, before);
         // Whoever administrates has switched it off; its owner cannot undo that.
-        if (change.enabled === true && !before.enabled && !mayManageAll(actor)) {
+        if (change.enabled === true && !before.enabled && !everybodys) {
           throw new AppError('forbidden', 'an administrator enables external clients');
         }
         const { gateway, network } = await requireGateway(tx, org, before.gateway, { unbound: true });
@@ -195,9 +208,10 @@ export function createExtClientService({ store, random, sealer }: ExtClientServi
     },
 
     remove: async (actor, id, origin) => {
+      const everybodys = await rules(actor, id, 'delete');
       await store.write(contextOf(actor, origin), async (tx) => {
-        const client = await requireClient(tx, actor, id);
-        requireMayWrite(actor, client);
+        const client = await requireClient(tx, actor, id, everybodys);
+        if (!everybodys) requireMayWrite(actor, client);
         await removeExtClient(tx, client);
       });
     },
@@ -240,9 +254,9 @@ function checked(actor: Actor, change: ExtClientChange): Settings {
   };
 }
 
-async function requireClient(tx: Tx, actor: Actor, id: number): Promise<ExtClient> {
+async function requireClient(tx: Tx, actor: Actor, id: number, everybodys: boolean): Promise<ExtClient> {
   const client = await tx.get('extClient', actor.org, id);
-  if (client === undefined || !mayRead(actor, client)) throw clientMissing();
+  if (client === undefined || !(everybodys || mayRead(actor, client))) throw clientMissing();
   return client;
 }
 

@@ -6,7 +6,7 @@ import type { Actor } from '../access/actor.ts';
 import { decide, type Requirement } from '../access/authorize.ts';
 import type { NetworkRole, NetworkThing } from '../model/people.ts';
 import type { Store } from '../ports/store.ts';
-import { type NetworkVerb, reachOf } from './network-access.ts';
+import { EVERY, type NetworkVerb, reachOf } from './network-access.ts';
 import { ALL_NETWORKS } from './network-groups.ts';
 
 export type Reach = 'all' | 'own';
@@ -22,8 +22,14 @@ export interface NetworkPermissions {
     what: { readonly thing: NetworkThing; readonly id?: string; readonly verb: NetworkVerb },
     anyway: Requirement,
   ): Promise<Reach | undefined>;
-  /** The networks on which the actor's groups hold a role; `all`: on every network. */
-  networksOf(actor: Actor): Promise<'all' | ReadonlySet<number>>;
+  /**
+   * The networks on which the actor's groups hold a role, of them those on which it reaches over everybody's things of a
+   * kind if one is given; `all`: every network.
+   */
+  networksOf(
+    actor: Actor,
+    what?: { readonly thing: NetworkThing; readonly verb: NetworkVerb },
+  ): Promise<'all' | ReadonlySet<number>>;
 }
 
 const MAX_HELD = 100_000;
@@ -55,7 +61,7 @@ export function createNetworkPermissions({ store }: { readonly store: Store }): 
   };
 
   return {
-    reach: async (actor, network, { thing, id = '*', verb }, anyway) => {
+    reach: async (actor, network, { thing, id = EVERY, verb }, anyway) => {
       if (decide(actor, anyway) === undefined) return 'all';
       const roles = await held(actor);
       const here = [...(roles.get(ALL_NETWORKS) ?? []), ...(roles.get(network) ?? [])];
@@ -63,9 +69,12 @@ export function createNetworkPermissions({ store }: { readonly store: Store }): 
       if (reaches.includes('all')) return 'all';
       return reaches.includes('own') ? 'own' : undefined;
     },
-    networksOf: async (actor) => {
+    networksOf: async (actor, what) => {
       const roles = await held(actor);
-      return roles.has(ALL_NETWORKS) ? 'all' : new Set(roles.keys());
+      const fits = (role: NetworkRole): boolean =>
+        what === undefined || reachOf(role, what.thing, EVERY, what.verb) === 'all';
+      const networks = [...roles].filter(([, here]) => here.some(fits)).map(([network]) => network);
+      return networks.includes(ALL_NETWORKS) ? 'all' : new Set(networks);
     },
   };
 }

@@ -338,6 +338,39 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
       expect((await put('renamed-1', { enabled: true }, admin)).body).toMatchObject({ enabled: true });
     });
 
+    test('whoever administrates the network does what administrators do with clients there, and sees no key', async () => {
+      const { token } = await api.createMember(acmeOf(api), 'member', 'nora');
+      expect((await call('GET', '/api/extclients/office', undefined, token)).status).not.toBe(200);
+      await responseOf(
+        call('POST', '/api/v1/users/group', {
+          user_group: { name: 'Office admins', network_roles: { office: { 'office-network-admin': {} } } },
+          members: ['nora@acme.test'],
+        }),
+      );
+      const far = await makeGateway(api, call, acmeOf(api), 'far');
+      await call('POST', `/api/extclients/far/${far.node}`, { clientid: 'far-away' });
+      await made({ clientid: 'ruled-one' });
+      for (const path of ['/api/extclients', '/api/extclients/office']) {
+        const ids = (await listed(token, path)).map(({ clientid }) => clientid);
+        expect(ids).toContain('ruled-one');
+        expect(ids).not.toContain('far-away');
+      }
+      expect((await get('ruled-one', token)).body).toMatchObject({
+        ownerid: 'anna@acme.test',
+        privatekey: '[ENTER PRIVATE KEY]',
+      });
+      expect((await put('ruled-one', { enabled: false }, token)).body).toMatchObject({ enabled: false });
+      expect((await put('ruled-one', { enabled: true })).status).toBe(403);
+      expect((await put('ruled-one', { enabled: true }, token)).body).toMatchObject({ enabled: true });
+      expect((await call('GET', '/api/extclients/far/far-away', undefined, token)).status).toBe(500);
+      expect((await call('PUT', '/api/extclients/far/far-away', {}, token)).status).toBe(500);
+      // A user of the network has the own ones alone.
+      expect((await get('ruled-one', bert)).status).toBe(500);
+      expect(await remove('ruled-one', token)).toEqual(answer('ruled-one deleted.'));
+      expect((await get('ruled-one')).status).toBe(500);
+      await call('DELETE', '/api/extclients/far/far-away');
+    });
+
     test('deleting it twice is no error', async () => {
       expect(await remove('renamed-1')).toEqual(answer('renamed-1 deleted.'));
       expect(await remove('renamed-1')).toEqual(answer('renamed-1 deleted.'));
