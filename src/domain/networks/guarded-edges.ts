@@ -8,22 +8,21 @@ export type EdgeGuard = (tx: Tx, edges: readonly AccessEdge[]) => Promise<void>;
 const isEdge = (kind: string, _row: unknown): _row is AccessEdge => kind === 'accessEdge';
 
 export function guardEdges(store: Store, guard: EdgeGuard): Store {
-  return {
-    ...store,
-    write: (context, work) =>
-      store.write(context, async (tx) => {
-        const made: AccessEdge[] = [];
-        const result = await work({
-          ...tx,
-          now: tx.now,
-          insert: async (kind, row) => {
-            const inserted = await tx.insert(kind, row);
-            if (isEdge(kind, inserted)) made.push(inserted);
-            return inserted;
-          },
-        });
-        if (made.length > 0) await guard(tx, made);
-        return result;
-      }),
-  };
+  const write: Store['write'] = (context, work) =>
+    store.write(context, async (tx) => {
+      const made: AccessEdge[] = [];
+      const result = await work({
+        ...tx,
+        now: tx.now,
+        insert: async (kind, row) => {
+          const inserted = await tx.insert(kind, row);
+          if (isEdge(kind, inserted)) made.push(inserted);
+          return inserted;
+        },
+      });
+      if (made.length > 0) await guard(tx, made);
+      return result;
+    });
+  // Everything but writes stays the store's own: whatever is put around the store later is around this one too.
+  return Object.assign(Object.create(store) as Store, { write });
 }

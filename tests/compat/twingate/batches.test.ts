@@ -103,6 +103,8 @@ describe.each(ENGINES)('Twingate questions to the store on %s', (engine) => {
     } finally {
       Object.assign(store, original);
     }
+    // A store that nobody asked was not the one that was watched.
+    expect(asked).not.toEqual([]);
     return asked.sort();
   };
 
