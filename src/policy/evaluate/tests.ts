@@ -4,7 +4,7 @@
  */
 import type { JsonValue } from '../../kernel/hujson/index.ts';
 import type { PolicyTest, SshTest } from '../ast.ts';
-import type { SshUnitSpec, UnitSpec } from '../compile/unit.ts';
+import type { UnitSpec } from '../compile/unit.ts';
 import type { Core } from '../engine/core.ts';
 import { PolicyError } from '../errors.ts';
 import { portList, protocolNumber, splitHostPorts } from '../parse/ports.ts';
@@ -21,14 +21,27 @@ export interface TestFailure {
   readonly line: number;
 }
 
+/** What a failing test tells at most: two long lists in one test fail in millions of ways. */
+const MAX_ERRORS = 100;
+
+/**
+ * How often tests may look at a rule, in one run: thousands of tests of thousands of rules pass, and no file, however
+ * large, keeps the server from others for more than some seconds.
+ */
+const MAX_LOOKS = 20_000_000;
+const TOO_MUCH = 'the file has too many tests for its many rules';
+
 const TCP = 6;
 const UDP = 17;
 const ICMP = 1;
 
 /** Runs tests, by default the policy's own, against its rules. */
 export function runTests(core: Core, tests: readonly PolicyTest[] = core.world.policy.tests): TestFailure[] {
+  const rules = core.program().units.size;
+  let left = MAX_LOOKS;
   return tests.flatMap((test) => {
-    const errors = testErrors(core, test);
+    left -= (test.accept.length + test.deny.length) * rules;
+    const errors = left < 0 ? [TOO_MUCH] : testErrors(core, test);
     return errors.length === 0 ? [] : [{ user: test.src, errors, line: test.line }];
   });
 }
@@ -40,6 +53,7 @@ function testErrors(core: Core, test: PolicyTest): string[] {
   if (test.accept.length + test.deny.length === 0) return ['accept and deny can not both be empty'];
   const errors: string[] = [];
   const check = (text: string, wanted: boolean): void => {
+    if (errors.length >= MAX_ERRORS) return;
     const allowed = reaches(core, source, text, test.proto);
     if (typeof allowed === 'string') errors.push(`address ${JSON.stringify(text)}: ${allowed}`);
     else if (allowed !== wanted) {
@@ -106,8 +120,11 @@ export function runSshTests(
   core: Core,
   tests: readonly SshTest[] = core.world.policy.sshTests,
 ): TestFailure[] {
+  const rules = core.program().sshUnits.size;
+  let left = MAX_LOOKS;
   return tests.flatMap((test) => {
-    const errors = sshTestErrors(core, test);
+    left -= test.dst.length * (rules + test.accept.length + test.check.length + test.deny.length);
+    const errors = left < 0 ? [TOO_MUCH] : sshTestErrors(core, test);
     return errors.length === 0 ? [] : [{ user: test.src, errors, line: test.line }];
   });
 }
@@ -119,23 +136,31 @@ function sshTestErrors(core: Core, test: SshTest): string[] {
   if (test.accept.length + test.check.length + test.deny.length === 0) return ['nothing is tested'];
   if (test.dst.length === 0) return ['dst must be specified'];
   const errors: string[] = [];
-  for (const text of test.dst) {
+  const [accept, check, deny] = [new Set(test.accept), new Set(test.check), new Set(test.deny)];
+  for (const text of new Set(test.dst)) {
+    if (errors.length >= MAX_ERRORS) break;
     const target = sshTarget(core, source, text);
     if (typeof target === 'string') {
       errors.push(`dst ${JSON.stringify(text)}: ${target}`);
       continue;
     }
-    const check = (logins: readonly string[], want: string, holds: (found: SshAccess) => boolean): void => {
+    const accessOf = sshAccess(core, source, target);
+    const expectAll = (
+      logins: ReadonlySet<string>,
+      want: string,
+      holds: (found: SshAccess) => boolean,
+    ): void => {
       for (const login of logins) {
-        const found = sshAccess(core, source, target, login);
+        if (errors.length >= MAX_ERRORS) return;
+        const found = accessOf(login);
         if (login === '') errors.push('a login name can not be empty');
         else if (!holds(found))
           errors.push(`${login} at ${JSON.stringify(text)}: want: ${want}, got: ${found}`);
       }
     };
-    check(test.accept, 'accept', (found) => found !== 'deny');
-    check(test.check, 'check', (found) => found === 'check');
-    check(test.deny, 'deny', (found) => found === 'deny');
+    expectAll(accept, 'accept', (found) => found !== 'deny');
+    expectAll(check, 'check', (found) => found === 'check');
+    expectAll(deny, 'deny', (found) => found === 'deny');
   }
   return errors;
 }
@@ -156,23 +181,32 @@ function sshTarget(core: Core, source: Endpoint, text: string): Endpoint | strin
 
 type SshAccess = 'accept' | 'check' | 'deny';
 
-/** The strictest way in which SSH rules let a login in; check wins over accept. */
-function sshAccess(core: Core, source: Endpoint, target: Endpoint, login: string): SshAccess {
-  let found: SshAccess = 'deny';
+/**
+ * The strictest way in which SSH rules let a login in; check wins over accept. The rules are gone through once for all
+ * logins, as a test may hold thousands of them.
+ */
+function sshAccess(core: Core, source: Endpoint, target: Endpoint): (login: string) => SshAccess {
+  const named = new Map<string, SshAccess>();
+  let nonroot: SshAccess = 'deny';
+  let local: SshAccess = 'deny';
+  const at = source.user?.login.lastIndexOf('@') ?? -1;
+  const localpart = source.user?.login.slice(0, at);
+  const domain = source.user?.login.slice(at + 1);
   for (const { spec } of core.program().sshUnits.values()) {
-    if (!sshLeads(spec, source, target) || !loginAllowed(spec, source, login)) continue;
-    if (spec.check) return 'check';
-    found = 'accept';
+    if (!sshLeads(spec, source, target)) continue;
+    const access = spec.check ? 'check' : 'accept';
+    for (const user of spec.users) {
+      named.set(user, stricter(named.get(user) ?? 'deny', access));
+      if (user === 'autogroup:nonroot') nonroot = stricter(nonroot, access);
+      if (domain !== undefined && localpartDomain(user) === domain) local = stricter(local, access);
+    }
   }
-  return found;
+  return (login) => {
+    if (login === '') return 'deny';
+    let found = named.get(login) ?? 'deny';
+    if (login !== 'root') found = stricter(found, nonroot);
+    return login === localpart ? stricter(found, local) : found;
+  };
 }
 
-function loginAllowed(spec: SshUnitSpec, source: Endpoint, login: string): boolean {
-  if (login === '') return false;
-  if (spec.users.includes(login)) return true;
-  if (login !== 'root' && spec.users.includes('autogroup:nonroot')) return true;
-  const at = source.user?.login.lastIndexOf('@') ?? -1;
-  if (source.user === undefined || source.user.login.slice(0, at) !== login) return false;
-  const domain = source.user.login.slice(at + 1);
-  return spec.users.some((user) => localpartDomain(user) === domain);
-}
+const stricter = (a: SshAccess, b: SshAccess): SshAccess => (a === 'check' || b === 'deny' ? a : b);
