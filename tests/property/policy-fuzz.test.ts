@@ -233,6 +233,50 @@ describe('a hundred kilobytes', () => {
     expect(timed(chain(90, (next) => [`add ${next}`, `add ${next}`], 'add 10.0.0.0/8'))).toBeDefined();
   });
 
+  it('of rules that name one large IP set, or of sets that each hold it again, is answered in time', () => {
+    const large = ['add ::/1', ...Array.from({ length: 1_500 }, (_, i) => `remove ${i.toString(16)}::1`)];
+    const rules = (name: (i: number) => string) =>
+      Array.from({ length: 500 }, (_, i) => ({
+        action: 'accept',
+        src: [name(i)],
+        dst: [`ipset:large:${i + 1}`],
+      }));
+    const one = { ipsets: { 'ipset:large': large }, acls: rules(() => 'ipset:large') };
+    expect(timed(JSON.stringify(one))).toBeDefined();
+    const copies = Array.from({ length: 90 }, (_, i) => [`ipset:${i}`, Array(20).fill('add ipset:large')]);
+    const many = {
+      ipsets: { 'ipset:large': large, ...Object.fromEntries(copies) },
+      acls: rules((i) => `ipset:${i % 90}`),
+    };
+    expect(timed(JSON.stringify(many))).toBeUndefined();
+  });
+
+  it('of SSH tests with many destinations and logins is answered in time, with a bounded answer', () => {
+    const rules = Array.from({ length: 400 }, (_, i) => ({
+      action: 'accept',
+      src: ['tag:a'],
+      dst: ['tag:a'],
+      users: [`u${i}`],
+    }));
+    const tags = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`tag:t${i}`, []]));
+    const text = (accept: string[], dst: string[]) =>
+      JSON.stringify({
+        tagOwners: { 'tag:a': [], ...tags },
+        ssh: rules,
+        sshTests: [{ src: 'tag:a', dst, accept }],
+      });
+    const passing = Array.from({ length: 4_000 }, (_, i) => `u${i % 400}`);
+    const engine = timed(text(passing, Array(200).fill('tag:a')))!;
+    expect(runSshTests(engine.core)).toEqual([]);
+    const failing = timed(
+      text(
+        passing.map((_, i) => `x${i}`),
+        Object.keys(tags),
+      ),
+    )!;
+    expect(runSshTests(failing.core)[0]?.errors).toHaveLength(100);
+  });
+
   it('of blanks inside an IP set term is answered in time', () => {
     timed(`{"ipsets":{"ipset:a":["add x${' '.repeat(size)}y"]}}`);
   });
@@ -247,6 +291,25 @@ describe('a hundred kilobytes', () => {
     });
     expect(time).toBeLessThan(DEADLINE);
   });
+});
+
+describe('two megabytes', () => {
+  it('of tests of as many rules, and of steps of an IP set, end', () => {
+    const acls = Array.from({ length: 12_000 }, (_, i) => ({
+      action: 'accept',
+      src: ['10.0.0.0/8'],
+      dst: [`10.1.0.1:${i + 1}`],
+    }));
+    const deny = Array.from({ length: 30_000 }, (_, i) => `10.2.0.1:${i + 1}`);
+    const engine = compile(JSON.stringify({ acls, tests: [{ src: '10.9.9.9', deny }] }))!;
+    expect(runTests(engine.core)[0]?.errors).toEqual(['the file has too many tests for its many rules']);
+    const steps = Array.from(
+      { length: 60_000 },
+      (_, i) => `${i % 2 ? 'remove' : 'add'} 10.${i >> 8}.${i & 255}.${i % 2}`,
+    );
+    const addresses = steps.map((step, i) => step.replace(/10\.\d+/, `10.${(i >> 8) & 255}`));
+    expect(compile(JSON.stringify({ ipsets: { 'ipset:a': addresses } }))).toBeUndefined();
+  }, 30_000);
 });
 
 describe('odd sizes and shapes', () => {

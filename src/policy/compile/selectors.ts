@@ -1,15 +1,15 @@
+import { sha256Hex } from '../../kernel/hash.ts';
 import {
   EMPTY_SET,
   FULL_SET,
   formatRange,
-  formatSet,
   type IpSet,
   rangesOf,
   setOfPrefix,
   unionSets,
 } from '../../kernel/netip/index.ts';
 import type { Policy, Selector } from '../ast.ts';
-import type { DstSpec, PostureSpec, SourceSpec } from './unit.ts';
+import type { DstSpec, Piece, PostureSpec, SourceSpec } from './unit.ts';
 
 /** What the meaning of a selector needs beyond the file. */
 export interface Names {
@@ -54,7 +54,27 @@ export function atomOf(selector: Selector): string | undefined {
   }
 }
 
-const setKey = (set: IpSet): string => `${set.v4.join(',')};${set.v6.join(',')}`;
+/** How a set is spelled. Many rules may name one large IP set, so each set is spelled once. */
+interface Spelling {
+  readonly key: string;
+  readonly texts: readonly string[];
+  readonly pieces: readonly Piece[];
+}
+const spellings = new WeakMap<IpSet, Spelling>();
+
+function spellingOf(set: IpSet): Spelling {
+  const known = spellings.get(set);
+  if (known !== undefined) return known;
+  const pieces = [...rangesOf(set)].map((range) => ({ range, text: formatRange(range) }));
+  const texts = pieces.map(({ text }) => text);
+  const made = { key: shortened(texts.join('+')), texts, pieces };
+  spellings.set(set, made);
+  return made;
+}
+
+/** Keys that hold thousands of addresses are kept as their digest, as every rule has some. */
+const LONG_KEY = 256;
+const shortened = (key: string): string => (key.length > LONG_KEY ? `#${sha256Hex(key)}` : key);
 
 /** The sources of a rule. */
 export function sourceSpec(
@@ -80,7 +100,7 @@ export function sourceSpec(
     literals.push(FULL_SET);
     danger = false;
   }
-  const spelled = [...new Set(literals.flatMap(formatSet))];
+  const spelled = spelledOf(literals);
   return makeSource({
     any,
     danger,
@@ -91,9 +111,15 @@ export function sourceSpec(
   });
 }
 
+function spelledOf(literals: readonly IpSet[]): readonly string[] {
+  const [only, second] = literals;
+  if (only !== undefined && second === undefined) return spellingOf(only).texts;
+  return [...new Set(literals.flatMap((set) => spellingOf(set).texts))];
+}
+
 export function makeSource(parts: Omit<SourceSpec, 'key'>): SourceSpec {
   const { any, danger, atoms, literals, spelled, posture } = parts;
-  const key = `${any ? '*' : ''}${danger ? '!' : ''}|${atoms.join(' ')}|${setKey(literals)}|${spelled.join(' ')}|${posture?.key ?? ''}`;
+  const key = `${any ? '*' : ''}${danger ? '!' : ''}|${atoms.join(' ')}|${spellingOf(literals).key}|${shortened(spelled.join(' '))}|${posture?.key ?? ''}`;
   return { ...parts, key };
 }
 
@@ -109,7 +135,7 @@ export function dstSpec(names: Names, selector: Selector): DstSpec {
 export const literalDst = (set: IpSet): DstSpec => ({
   kind: 'literal',
   set,
-  pieces: [...rangesOf(set)].map((range) => ({ range, text: formatRange(range) })),
+  pieces: spellingOf(set).pieces,
 });
 
 export function dstKey(dst: DstSpec): string {
@@ -125,7 +151,7 @@ export function dstKey(dst: DstSpec): string {
     case 'atom':
       return dst.atom;
     case 'literal':
-      return dst.pieces.map((piece) => piece.text).join('+');
+      return spellingOf(dst.set).key;
   }
 }
 

@@ -18,6 +18,12 @@ import type { Reader } from './reader.ts';
 /** IP sets may build on each other this deep. */
 const MAX_NESTING = 100;
 
+/** IP sets may hold so many ranges together: each that builds on a large one holds its ranges again. */
+const MAX_RANGES = 100_000;
+
+/** How many ends of ranges may be gone through for all of them: each change between adding and removing takes a pass. */
+const MAX_WORK = 20_000_000;
+
 const quote = (text: string): string => JSON.stringify(text);
 
 export function parseIpSets(read: Reader, section: Node | undefined): Map<string, IpSetDef> {
@@ -73,6 +79,8 @@ export function resolveIpSets(
 ): ReadonlyMap<string, IpSet> {
   const done = new Map<string, IpSet>();
   const open = new Set<string>();
+  let ranges = 0;
+  let work = 0;
 
   function resolve(name: string, def: IpSetDef): IpSet {
     const known = done.get(name);
@@ -104,10 +112,14 @@ export function resolveIpSets(
       }
     };
     let set = EMPTY_SET;
-    for (const { add, term } of def.steps) {
-      const other = termSet(term);
+    for (const { add, terms } of runsOf(def.steps)) {
+      const other = unionSets([...terms].map(termSet));
       set = add ? unionSets([set, other]) : subtractSets(set, other);
+      work += set.v4.length + set.v6.length;
+      if (work > MAX_WORK) refuse('IP sets change between adding and removing too often');
     }
+    ranges += (set.v4.length + set.v6.length) / 2;
+    if (ranges > MAX_RANGES) refuse(`IP sets hold more than ${MAX_RANGES} ranges together`);
     open.delete(name);
     done.set(name, set);
     return set;
@@ -115,4 +127,18 @@ export function resolveIpSets(
 
   for (const [name, def] of defs) resolve(name, def);
   return done;
+}
+
+/** Steps of one direction that follow each other are one step, with each of its terms once. */
+function runsOf(steps: IpSetDef['steps']): { readonly add: boolean; readonly terms: Iterable<IpSetTerm> }[] {
+  const runs: { readonly add: boolean; readonly terms: Map<unknown, IpSetTerm> }[] = [];
+  for (const { add, term } of steps) {
+    let run = runs.at(-1);
+    if (run?.add !== add) {
+      run = { add, terms: new Map() };
+      runs.push(run);
+    }
+    run.terms.set(term.kind === 'ipset' ? term.name : term, term);
+  }
+  return runs.map(({ add, terms }) => ({ add, terms: terms.values() }));
 }
