@@ -94,3 +94,26 @@ describe('the cost of one more device', () => {
     expect(median(times)).toBeLessThan(0.1 * SLACK);
   });
 });
+
+describe('the impact of closing everything', () => {
+  it.each([
+    ['*', '*'],
+    ['tag:a', 'tag:a'],
+  ])('from %s to %s is one group, however many devices there are', (src, dst) => {
+    const acls = [{ action: 'accept', src: [src], dst: [`${dst}:*`] }];
+    const engine = createPolicyEngine({
+      policy: parsePolicy(JSON.stringify({ tagOwners: { 'tag:a': [] }, acls })),
+    });
+    const plain = (i: number): Change => {
+      const made = { ...device(STANDARD, i), owner: { kind: 'tags' as const }, tags: ['tag:a'] };
+      return { kind: 'device', device: { ...made, attributes: {}, advertised: [], approved: [] } };
+    };
+    engine.applyAll(Array.from({ length: 1_000 }, (_, i) => plain(i)));
+    const policy = parsePolicy('{"acls": []}');
+    const start = performance.now();
+    const impact = impactOf(engine, [{ kind: 'policy', policy }]);
+    expect(performance.now() - start).toBeLessThan(1_000 * SLACK);
+    expect(impact.flows).toHaveLength(1);
+    expect(impact.pairs).toBe(1_000 * 999);
+  });
+});

@@ -36,7 +36,7 @@ export function twinsOf(before: Core, after: Core): Twins[] {
   for (const id of new Set([...before.devices.keys(), ...after.devices.keys()])) {
     const [was, is] = [before.devices.get(id), after.devices.get(id)];
     const moved = isMoved(was, is);
-    const key = `${number(was?.profile)}/${number(is?.profile)}/${was?.tags.join()}/${is?.tags.join()}/${moved ? id : ''}`;
+    const key = `${number(was?.profile)}/${number(is?.profile)}/${was?.tags.join()}/${is?.tags.join()}/${isAlone(was, is) ? id : ''}`;
     const known = classes.get(key);
     if (known !== undefined) known.members.push(id);
     else classes.set(key, makeTwins(id, was, is, moved));
@@ -75,6 +75,10 @@ function sides(was: Bits, is: Bits): Sides {
   differInto(changed, was, is);
   return { ever, changed };
 }
+
+/** Whether a device has a difference of its own. All others follow from profiles, which are equal within a class. */
+const isAlone = (was: DeviceState | undefined, is: DeviceState | undefined): boolean =>
+  was === undefined || is === undefined || was.addressKey !== is.addressKey || was.routeKey !== is.routeKey;
 
 const isMoved = (was: DeviceState | undefined, is: DeviceState | undefined): boolean =>
   was === undefined ||
