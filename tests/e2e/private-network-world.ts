@@ -50,11 +50,10 @@ export const PORTS = [22, 5432];
 export interface PrivateNetworkWorld {
   readonly world: World;
   readonly rest: Rest;
-  /** A GraphQL document as the owner; throws what it answers as errors. */
-  gql(
-    document: string,
-    variables?: Readonly<Record<string, unknown>>,
-  ): Promise<Readonly<Record<string, never>>>;
+  /** The owner's API key. */
+  readonly apiKey: string;
+  /** A Unix socket outside of the world that leads to the server's port. */
+  readonly socketPath: string;
   /** A member who has joined, with an auth key. */
   person(email: string): Promise<{ readonly id: number; readonly authKey: string }>;
   join(host: string, authKey: string, ...flags: readonly string[]): Promise<RealDevice>;
@@ -118,19 +117,12 @@ export async function createPrivateNetworkWorld(): Promise<PrivateNetworkWorld> 
       ...['--derp-map', derpFile],
     );
     const rest = createRest({ url: LOGIN_SERVER, token, socketPath });
-    const gql: PrivateNetworkWorld['gql'] = async (query, variables = {}) => {
-      const answer = (await rest.ask('POST', '/api/graphql/', { query, variables })) as {
-        readonly data: Readonly<Record<string, never>>;
-        readonly errors?: unknown;
-      };
-      if (answer.errors !== undefined) throw new Error(JSON.stringify(answer.errors));
-      return answer.data;
-    };
 
     return {
       world,
       rest,
-      gql,
+      apiKey: token,
+      socketPath,
       person: (email) => joinedPerson(directory, email),
       join: async (host, authKey, ...flags) => {
         const device = await startDevice(world, clients, host);

@@ -1,10 +1,11 @@
-// A private service behind connectors, made over the GraphQL API and used through real clients: who may reach it, over which
+// A private service behind connectors, made with the requests of Twingate's Terraform provider and used through real clients: who may reach it, over which
 // port, by address and by name; what takes over when a connector dies; and what is left when access and all the rest go.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUILD_TIMEOUT_MS, whyNoRealClients } from '../support/real-clients.ts';
 import type { RealDevice } from '../support/real-clients-device.ts';
 import { unless } from '../support/requirements.ts';
+import { createTerraform, type Terraform } from './private-network-terraform.ts';
 import { createPrivateNetworkWorld, PLANT, type PrivateNetworkWorld } from './private-network-world.ts';
 
 const TEST_MS = 120_000;
@@ -21,35 +22,9 @@ const missing = unless(await whyNoRealClients());
 
 describe('a private network behind connectors', missing, () => {
   let it_: PrivateNetworkWorld;
-  const ids = new Map<string, string>();
+  let terraform: Terraform;
   const devices = new Map<string, RealDevice>();
 
-  const make = async (
-    name: string,
-    mutation: string,
-    variables: Record<string, unknown> = {},
-  ): Promise<string> => {
-    const { made } = (await it_.gql(mutation, variables)) as unknown as {
-      made: { ok: boolean; error: string | null; entity: { id: string } };
-    };
-    if (!made.ok) throw new Error(`${mutation}: ${made.error}`);
-    ids.set(name, made.entity.id);
-    return made.entity.id;
-  };
-  const id = (name: string): string => ids.get(name) ?? '';
-  const done = async (mutation: string, variables: Record<string, unknown> = {}): Promise<void> => {
-    const { it: answer } = (await it_.gql(mutation, variables)) as unknown as {
-      it: { ok: boolean; error: string | null };
-    };
-    if (!answer.ok) throw new Error(`${mutation}: ${answer.error}`);
-  };
-  const tokenOf = async (connector: string): Promise<string> => {
-    const { it: answer } = (await it_.gql(
-      'mutation generateConnectorTokens($connectorId: ID!) { it: connectorGenerateTokens(connectorId: $connectorId) { connectorTokens { accessToken refreshToken } ok error } }',
-      { connectorId: connector },
-    )) as unknown as { it: { connectorTokens: { accessToken: string } } };
-    return answer.connectorTokens.accessToken;
-  };
   /** Until it holds; clients take a moment to find each other. */
   const until = async (holds: () => Promise<boolean>, ms = SETTLE_MS): Promise<boolean> => {
     for (const deadline = performance.now() + ms; performance.now() < deadline; await sleep(POLL_MS)) {
@@ -59,74 +34,25 @@ describe('a private network behind connectors', missing, () => {
   };
   const answers = async (from: string, target: string): Promise<boolean> =>
     (await it_.probe(from, [target]))[0] === true;
-  const connectorState = async (name: string): Promise<string> => {
-    const { connector } = (await it_.gql(
-      'query readConnector($id: ID!) { connector(id: $id) { id state } }',
-      {
-        id: id(name),
-      },
-    )) as unknown as { connector: { state: string } };
-    return connector.state;
-  };
-
-  const RESOURCE =
-    'mutation createResource($name: String!, $address: String!, $remoteNetworkId: ID!, $protocols: ProtocolsInput, $alias: String) { made: resourceCreate(name: $name, address: $address, remoteNetworkId: $remoteNetworkId, protocols: $protocols, alias: $alias) { entity { id } ok error } }';
-  const ACCESS =
-    'mutation addResourceAccess($id: ID!, $access: [AccessInput!]!) { it: resourceAccessAdd(resourceId: $id, access: $access) { ok error } }';
-  const CLOSE =
-    'mutation removeResourceAccess($id: ID!, $principalIds: [ID!]!) { it: resourceAccessRemove(resourceId: $id, principalIds: $principalIds) { ok error } }';
-  const onlyPort = (port: number) => ({
-    allowIcmp: false,
-    tcp: { policy: 'RESTRICTED', ports: [{ start: port, end: port }] },
-    udp: { policy: 'RESTRICTED', ports: [] },
-  });
+  const connectorState = async (name: string): Promise<string> => (await terraform.readConnector(name)).state;
 
   beforeAll(async () => {
     it_ = await createPrivateNetworkWorld();
-    const remoteNetworkId = await make(
-      'network',
-      'mutation createRemoteNetwork($name: String!, $isActive: Boolean!, $location: RemoteNetworkLocation!) { made: remoteNetworkCreate(name: $name, isActive: $isActive, location: $location) { entity { id } ok error } }',
-      { name: 'Plant', isActive: true, location: 'ON_PREMISE' },
-    );
-    const CONNECTOR =
-      'mutation createConnector($remoteNetworkId: ID!, $name: String) { made: connectorCreate(remoteNetworkId: $remoteNetworkId, name: $name) { entity { id } ok error } }';
-    for (const name of ['near', 'far']) await make(name, CONNECTOR, { remoteNetworkId, name });
-    const USER =
-      'mutation createUser($email: String!, $role: UserRole!) { made: userCreate(email: $email, role: $role, shouldSendInvite: false) { entity { id } ok error } }';
-    await make('ada', USER, { email: 'ada@acme.test', role: 'MEMBER' });
-    await make('bob', USER, { email: 'bob@acme.test', role: 'MEMBER' });
-    await make(
-      'group',
-      'mutation createGroup($name: String!, $userIds: [ID]) { made: groupCreate(name: $name, userIds: $userIds) { entity { id } ok error } }',
-      { name: 'Operators', userIds: [id('ada')] },
-    );
-    await make('range', RESOURCE, {
-      name: 'machines',
-      address: '10.88.0.0/30',
-      remoteNetworkId,
-      protocols: onlyPort(5432),
+    terraform = createTerraform(it_);
+    await terraform.apply({
+      network: 'Plant',
+      connectors: ['near', 'far'],
+      users: ['ada@acme.test', 'bob@acme.test'],
+      group: { name: 'Operators', users: ['ada@acme.test'] },
+      resources: [
+        { name: 'machines', address: '10.88.0.0/30', port: 5432 },
+        { name: 'database', address: PLANT.databaseName, port: 5432 },
+        { name: 'all that is deep', address: '*.deep.plant.test', port: 22 },
+        { name: 'the other', address: PLANT.other, alias: 'other.acme.test', port: 22 },
+      ],
     });
-    await make('named', RESOURCE, {
-      name: 'database',
-      address: PLANT.databaseName,
-      remoteNetworkId,
-      protocols: onlyPort(5432),
-    });
-    await make('pattern', RESOURCE, {
-      name: 'all that is deep',
-      address: '*.deep.plant.test',
-      remoteNetworkId,
-      protocols: onlyPort(22),
-    });
-    await make('aliased', RESOURCE, {
-      name: 'the other',
-      address: PLANT.other,
-      alias: 'other.acme.test',
-      remoteNetworkId,
-      protocols: onlyPort(22),
-    });
-    devices.set('near', await it_.join('near', await tokenOf(id('near')), '--advertise-connector'));
-    devices.set('far', await it_.join('far', await tokenOf(id('far')), '--advertise-connector'));
+    for (const name of ['near', 'far'])
+      devices.set(name, await it_.join(name, terraform.accessToken(name), '--advertise-connector'));
     for (const [host, email] of [
       ['laptop', 'ada@acme.test'],
       ['phone', 'bob@acme.test'],
@@ -150,14 +76,14 @@ describe('a private network behind connectors', missing, () => {
   });
 
   it('opens a range of addresses on one port to the people of a group', { timeout: TEST_MS }, async () => {
-    await done(ACCESS, { id: id('range'), access: [{ principalId: id('group') }] });
+    await terraform.addAccess('Operators', 'machines');
     expect(await until(() => answers('laptop', `${PLANT.machine}:5432`))).toBe(true);
     expect(await it_.probe('laptop', [`${PLANT.machine}:22`, `${PLANT.other}:5432`])).toEqual([false, false]);
     expect(await answers('phone', `${PLANT.machine}:5432`)).toBe(false);
   });
 
   it('opens a name, which the connectors resolve, and no other name', { timeout: TEST_MS }, async () => {
-    await done(ACCESS, { id: id('named'), access: [{ principalId: id('group') }] });
+    await terraform.addAccess('Operators', 'database');
     const resolved = async (): Promise<boolean> =>
       (await it_.resolve('laptop', PLANT.databaseName)).includes(PLANT.database);
     expect(await until(resolved)).toBe(true);
@@ -172,8 +98,7 @@ describe('a private network behind connectors', missing, () => {
   });
 
   it('opens the names that fit a pattern, and the alias of an address', { timeout: TEST_MS }, async () => {
-    for (const name of ['pattern', 'aliased'])
-      await done(ACCESS, { id: id(name), access: [{ principalId: id('group') }] });
+    await terraform.addAccess('Operators', 'all that is deep', 'the other');
     expect(await until(async () => (await it_.resolve('laptop', PLANT.deepName)).includes(PLANT.deep))).toBe(
       true,
     );
@@ -185,6 +110,37 @@ describe('a private network behind connectors', missing, () => {
       false,
     ]);
     expect(await it_.resolve('phone', 'other.acme.test')).toEqual([]);
+  });
+
+  it('changes what it is told to, and finds all of it when it reads again', {
+    timeout: TEST_MS,
+  }, async () => {
+    await terraform.renameNetwork('Works');
+    await terraform.silenceConnector('far');
+    await terraform.nameUser('bob@acme.test', 'Bob');
+    await terraform.changeMembers('Operators', ['ada@acme.test', 'bob@acme.test']);
+    expect(await until(() => answers('phone', `${PLANT.machine}:5432`))).toBe(true);
+    await terraform.changeMembers('Operators', ['ada@acme.test'], ['bob@acme.test']);
+    expect(await until(async () => !(await answers('phone', `${PLANT.machine}:5432`)))).toBe(true);
+
+    const read = await terraform.refresh();
+    expect(read.network).toMatchObject({ name: 'Works', location: 'ON_PREMISE', networkType: 'REGULAR' });
+    expect(read.connectors).toMatchObject([
+      { name: 'near', state: 'ALIVE', hasStatusNotificationsEnabled: true },
+      { name: 'far', state: 'ALIVE', hasStatusNotificationsEnabled: false },
+    ]);
+    expect(read.users).toMatchObject([
+      { email: 'ada@acme.test', role: 'MEMBER' },
+      { email: 'bob@acme.test', firstName: 'Bob' },
+    ]);
+    expect(read.tokens).toEqual([true, true]);
+    const operators = read.groups.find(({ name }) => name === 'Operators');
+    expect(operators?.users.edges).toMatchObject([{ node: { email: 'ada@acme.test' } }]);
+    expect(read.resources.find(({ name }) => name === 'machines')).toMatchObject({
+      address: { value: '10.88.0.0/30' },
+      protocols: { allowIcmp: false, tcp: { policy: 'RESTRICTED', ports: [{ start: 5432, end: 5432 }] } },
+      access: { edges: [{ node: { id: terraform.id('Operators') } }] },
+    });
   });
 
   it('goes on through the other connector when one is killed', { timeout: TEST_MS }, async () => {
@@ -204,16 +160,14 @@ describe('a private network behind connectors', missing, () => {
   it('stops new connections to a port that closes, while the address stays open over another', {
     timeout: TEST_MS,
   }, async () => {
-    const PORTS =
-      'mutation updateResource($id: ID!, $protocols: ProtocolsInput) { it: resourceUpdate(id: $id, protocols: $protocols) { ok error } }';
     const connection = await it_.hold('laptop', `${PLANT.machine}:5432`);
-    await done(PORTS, { id: id('range'), protocols: onlyPort(22) });
+    await terraform.changePort('machines', 22);
     expect(await until(() => answers('laptop', `${PLANT.machine}:22`))).toBe(true);
     expect(await answers('laptop', `${PLANT.machine}:5432`)).toBe(false);
     // What was open goes on: clients let packets of known connections pass, whatever their filter says now.
     await sleep(BUSY_MS);
     expect(Date.now() - connection.lastAnswer()).toBeLessThan(BUSY_MS);
-    await done(PORTS, { id: id('range'), protocols: onlyPort(5432) });
+    await terraform.changePort('machines', 5432);
     expect(await until(() => answers('laptop', `${PLANT.machine}:5432`))).toBe(true);
   });
 
@@ -222,7 +176,7 @@ describe('a private network behind connectors', missing, () => {
     await sleep(1_000);
     const closedAt = Date.now();
     expect(closedAt - connection.lastAnswer()).toBeLessThan(BUSY_MS);
-    await done(CLOSE, { id: id('range'), principalIds: [id('group')] });
+    await terraform.removeAccess('Operators', 'machines');
     await sleep(END_MS + 2_000);
     expect(connection.lastAnswer() - closedAt).toBeLessThan(END_MS);
     expect(await answers('laptop', `${PLANT.machine}:5432`)).toBe(false);
@@ -231,13 +185,7 @@ describe('a private network behind connectors', missing, () => {
   });
 
   it('leaves nothing when everything is deleted', { timeout: TEST_MS }, async () => {
-    const remove = (mutation: string, name: string): Promise<void> =>
-      done(`mutation delete($id: ID!) { it: ${mutation}(id: $id) { ok error } }`, { id: id(name) });
-    for (const name of ['range', 'named', 'pattern', 'aliased']) await remove('resourceDelete', name);
-    await remove('groupDelete', 'group');
-    await remove('connectorDelete', 'near');
-    await remove('connectorDelete', 'far');
-    await remove('remoteNetworkDelete', 'network');
+    await terraform.destroyConnectors();
     const peers = async (): Promise<string[]> =>
       ((await devices.get('laptop')?.peers()) ?? []).map(({ HostName }) => HostName);
     expect(await until(async () => !(await peers()).some((host) => host === 'near' || host === 'far'))).toBe(
@@ -245,5 +193,11 @@ describe('a private network behind connectors', missing, () => {
     );
     expect(await it_.resolve('laptop', PLANT.databaseName)).toEqual([]);
     expect(await answers('laptop', `${PLANT.database}:5432`)).toBe(false);
+    const network = terraform.id('Works');
+    await terraform.destroyNetwork();
+    expect(await terraform.readNetwork(network)).toBeNull();
+    const { resources, groups } = await terraform.fillCache();
+    expect(resources).toEqual([]);
+    expect(groups.filter(({ name }) => name === 'Operators')).toEqual([]);
   });
 });

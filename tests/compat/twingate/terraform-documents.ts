@@ -8,7 +8,8 @@ const TERMS = 'approvalMode accessPolicy { durationSeconds mode }';
 const ACCESS = `access(after: $accessEndCursor, first: $pageLimit) { pageInfo { endCursor hasNextPage }
   edges { node { __typename ... on Group { id } ... on ServiceAccount { id } } ${POLICY} ${TERMS} } }`;
 const RESOURCE = `... on NetworkResource { id name address { value } remoteNetwork { id } ${PROTOCOLS} isActive isVisible
-  isBrowserShortcutEnabled alias ${POLICY} tags { key value } routingMode ${TERMS} } ${ACCESS}`;
+  isBrowserShortcutEnabled alias ${POLICY} tags { key value } approvalMode routingMode
+  accessPolicy { durationSeconds mode } } ${ACCESS}`;
 const USERS = `users(after: $usersEndCursor, first: $pageLimit) { pageInfo { endCursor hasNextPage }
   edges { node { id firstName lastName email role type state } } }`;
 const GROUP = `id name isActive type ${USERS}`;
@@ -59,11 +60,11 @@ export const TERRAFORM_DOCUMENTS: readonly string[] = [
   `query readResources($resourcesEndCursor: String, $pageLimit: Int!) { resources(after: $resourcesEndCursor, first: $pageLimit) { pageInfo { endCursor hasNextPage }
     edges { node { __typename id name } } } }`,
   `mutation createResource(${RESOURCE_VARS}, ${PAGES}) { resourceCreate(${RESOURCE_ARGS}) { entity { ${RESOURCE} } ok error } }`,
-  `mutation updateResource($id: ID!, ${RESOURCE_VARS}, ${PAGES}) { resourceUpdate(id: $id, ${RESOURCE_ARGS}) { entity { ${RESOURCE} } ok error } }`,
-  'mutation updateResource_state($id: ID!, $isActive: Boolean!) { resourceUpdate(id: $id, isActive: $isActive) { ok error } }',
+  `mutation updateResource($id: ID!, $isActive: Boolean!, ${RESOURCE_VARS}, ${PAGES}) { resourceUpdate(id: $id, isActive: $isActive, ${RESOURCE_ARGS}) { entity { ${RESOURCE} } ok error } }`,
+  'mutation updateResource($id: ID!, $isActive: Boolean!) { resourceUpdate(id: $id, isActive: $isActive) { ok error } }',
   'mutation deleteResource($id: ID!) { resourceDelete(id: $id) { ok error } }',
-  'mutation addAccess($id: ID!, $access: [AccessInput!]!) { resourceAccessAdd(resourceId: $id, access: $access) { ok error } }',
-  'mutation removeAccess($id: ID!, $principalIds: [ID!]!) { resourceAccessRemove(resourceId: $id, principalIds: $principalIds) { ok error } }',
+  'mutation updateResourceAccess($id: ID!, $access: [AccessInput!]!) { resourceAccessAdd(resourceId: $id, access: $access) { ok error } }',
+  'mutation deleteResourceAccess($id: ID!, $principalIds: [ID!]!) { resourceAccessRemove(resourceId: $id, principalIds: $principalIds) { ok error } }',
   ...[
     ['sshResource', 'SSHResource'],
     ['kubernetesResource', 'KubernetesResource'],
@@ -78,15 +79,15 @@ export const TERRAFORM_DOCUMENTS: readonly string[] = [
   'query readRemoteNetworkByID($id: ID!) { remoteNetwork(id: $id) { id name location networkType } }',
   'query readRemoteNetworkByName($name: String!) { remoteNetworks(filter: {name: {eq: $name}}) { edges { node { id name location networkType } } } }',
   'query readRemoteNetworks($filter: RemoteNetworkFilterInput, $remoteNetworksEndCursor: String, $pageLimit: Int!) { remoteNetworks(filter: $filter, after: $remoteNetworksEndCursor, first: $pageLimit) { pageInfo { endCursor hasNextPage } edges { node { id name location networkType } } } }',
-  `mutation createConnector($remoteNetworkId: ID!, $name: String, $hasStatusNotificationsEnabled: Boolean) { connectorCreate(remoteNetworkId: $remoteNetworkId, name: $name, hasStatusNotificationsEnabled: $hasStatusNotificationsEnabled) { entity { ${CONNECTOR} } ok error } }`,
-  `mutation updateConnector($id: ID!, $name: String, $hasStatusNotificationsEnabled: Boolean) { connectorUpdate(id: $id, name: $name, hasStatusNotificationsEnabled: $hasStatusNotificationsEnabled) { entity { ${CONNECTOR} } ok error } }`,
+  `mutation createConnector($remoteNetworkId: ID!, $connectorName: String, $hasStatusNotificationsEnabled: Boolean) { connectorCreate(remoteNetworkId: $remoteNetworkId, name: $connectorName, hasStatusNotificationsEnabled: $hasStatusNotificationsEnabled) { entity { ${CONNECTOR} } ok error } }`,
+  `mutation updateConnector($connectorId: ID!, $connectorName: String, $hasStatusNotificationsEnabled: Boolean) { connectorUpdate(id: $connectorId, name: $connectorName, hasStatusNotificationsEnabled: $hasStatusNotificationsEnabled) { entity { ${CONNECTOR} } ok error } }`,
   'mutation deleteConnector($id: ID!) { connectorDelete(id: $id) { ok error } }',
   `query readConnector($id: ID!) { connector(id: $id) { ${CONNECTOR} } }`,
   `query readConnectors($filter: ConnectorFilterInput, $connectorsEndCursor: String, $pageLimit: Int!) { connectors(filter: $filter, after: $connectorsEndCursor, first: $pageLimit) { pageInfo { endCursor hasNextPage } edges { node { ${CONNECTOR} } } } }`,
-  'mutation generateTokens($connectorId: ID!) { connectorGenerateTokens(connectorId: $connectorId) { connectorTokens { accessToken refreshToken } ok error } }',
+  'mutation generateConnectorTokens($connectorId: ID!) { connectorGenerateTokens(connectorId: $connectorId) { connectorTokens { accessToken refreshToken } ok error } }',
   `mutation createGroup($name: String!, $userIds: [ID!]!, ${USER_PAGES}) { groupCreate(name: $name, userIds: $userIds) { entity { ${GROUP} } ok error } }`,
   `mutation updateGroup($id: ID!, $name: String!, $addedUserIds: [ID!]!, ${USER_PAGES}) { groupUpdate(id: $id, name: $name, addedUserIds: $addedUserIds) { entity { ${GROUP} } ok error } }`,
-  `mutation removeUsers($id: ID!, $removedUserIds: [ID!]!, ${USER_PAGES}) { groupUpdate(id: $id, removedUserIds: $removedUserIds) { entity { ${GROUP} } ok error } }`,
+  `mutation updateGroup($id: ID!, $removedUserIds: [ID!]!, ${USER_PAGES}) { groupUpdate(id: $id, removedUserIds: $removedUserIds) { entity { ${GROUP} } ok error } }`,
   'mutation deleteGroup($id: ID!) { groupDelete(id: $id) { ok error } }',
   `query readGroup($id: ID!, ${USER_PAGES}) { group(id: $id) { ${GROUP} } }`,
   'mutation createServiceAccount($name: String!) { serviceAccountCreate(name: $name) { entity { id name } ok error } }',
@@ -104,7 +105,7 @@ export const TERRAFORM_DOCUMENTS: readonly string[] = [
   `query readServiceKey($id: ID!) { serviceAccountKey(id: $id) { ${KEY} } }`,
   `mutation createUser($email: String!, $firstName: String, $lastName: String, $role: UserRole!) { userCreate(email: $email, firstName: $firstName, lastName: $lastName, role: $role) { entity { ${USER} } ok error } }`,
   `mutation updateUser($id: ID!, $firstName: String, $lastName: String, $state: UserStateUpdateInput) { userDetailsUpdate(id: $id, firstName: $firstName, lastName: $lastName, state: $state) { entity { ${USER} } ok error } }`,
-  `mutation updateUserRole($id: ID!, $role: UserRole!) { userRoleUpdate(id: $id, role: $role) { entity { ${USER} } ok error } }`,
+  `mutation updateUser($id: ID!, $role: UserRole!) { userRoleUpdate(id: $id, role: $role) { entity { ${USER} } ok error } }`,
   'mutation deleteUser($id: ID!) { userDelete(id: $id) { ok error } }',
   `query readUser($id: ID!) { user(id: $id) { ${USER} } }`,
   `query readUsers($filter: UserFilterInput, $usersEndCursor: String, $pageLimit: Int!) { users(filter: $filter, after: $usersEndCursor, first: $pageLimit) { pageInfo { endCursor hasNextPage } edges { node { ${USER} } } } }`,
