@@ -4,7 +4,7 @@
  * filesystem mirror of providers that holds tailscale/tailscale (`terraform providers mirror DIR` makes one).
  */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,11 +15,12 @@ import { unless } from '../../support/requirements.ts';
 import { addDevices, tailscaleDialect } from './support.ts';
 
 const MIRROR = process.env.HOLDFAST_TF_MIRROR;
-const whyNoTerraform = (): string | undefined =>
-  MIRROR === undefined ? 'HOLDFAST_TF_MIRROR names no mirror of Terraform providers' : undefined;
-
 const T = '/api/v2/tailnet/-';
 const PROVIDER = 'registry.terraform.io/tailscale/tailscale';
+const whyNoTerraform = (): string | undefined => {
+  if (MIRROR === undefined) return 'HOLDFAST_TF_MIRROR names no mirror of Terraform providers';
+  return existsSync(join(MIRROR, PROVIDER)) ? undefined : `HOLDFAST_TF_MIRROR holds no ${PROVIDER}`;
+};
 /** Exit codes of `terraform plan -detailed-exitcode`. */
 const SAME = 0;
 const DIFFERENT = 2;
