@@ -121,6 +121,7 @@ describe.each(ENGINES)('an SSH login that asks for a sign-in, on %s', (engine) =
 
   it.each([
     ['for a user that no rule names', () => question('operator')],
+    ['for a user named like a property of every object', () => question('constructor')],
     ['from a device that no rule means', () => question('root', ids.target)],
     ['from a device that there is not', () => question('root', 4_000_000)],
   ])('is rejected at once %s', async (_, url) => {

@@ -90,9 +90,11 @@ export function sshActionRoute({ hubs, checks, waiters, publicUrl }: SshActionPa
     const id = question.check;
     const decision = await waiters.wait(org, () => checks.stateOf(id, login), endOf(call.stream));
     switch (decision) {
-      case 'allowed':
+      case 'allowed': {
         // The rules may have changed while the person signed in.
-        return hub.sshRule(source, target, user) === undefined ? reject('access denied') : acceptance(rule);
+        const present = hub.sshRule(source, target, user);
+        return present === undefined ? reject('access denied') : acceptance(present);
+      }
       case 'denied':
         return reject('the login was refused');
       case 'expired':

@@ -31,6 +31,10 @@ const NANOSECONDS = 1_000_000;
 /** Policies kept to be told apart by content; beyond this many the sharing starts anew. */
 const MAX_SHARED_SSH = 4_096;
 
+/** What a login becomes on the target: '' is refused. Names are the caller's, so only own properties count. */
+const loginOf = (users: Readonly<Record<string, string>>, user: string): string =>
+  (Object.hasOwn(users, user) ? users[user] : users['*']) ?? '';
+
 export interface PolicyView extends NetworkView {
   /** What plain clients behind gateways may reach. */
   readonly clients: ClientAccess;
@@ -146,8 +150,7 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
         .ssh(target)
         .rules.find(
           ({ principals, sshUsers }) =>
-            (sshUsers[user] ?? sshUsers['*'] ?? '') !== '' &&
-            principals.some(({ nodeIP }) => addresses.has(nodeIP)),
+            loginOf(sshUsers, user) !== '' && principals.some(({ nodeIP }) => addresses.has(nodeIP)),
         );
     },
     expire: (time) => {

@@ -47,12 +47,19 @@ export function createServiceHosting({
       const device = await store.get('device', org, id);
       if (device === undefined) return;
       const wanted = await wantedOf(store, device, names);
-      const present = await store.find('serviceHost', org, { device: id });
-      if (stepsBetween(present, wanted, id).length === 0) return;
+      const listed = await store.find('serviceHost', org, { device: id });
+      if (stepsBetween(listed, wanted, id).length === 0) return;
       const by = { kind: 'device', id: String(id), name: device.label } as const;
       await store.write({ orgs: [org], by, origin: 'control' }, async (tx) => {
         if ((await tx.get('device', org, id)) === undefined) return;
-        const steps = stepsBetween(await tx.find('serviceHost', org, { device: id }), wanted, id);
+        // The policy was asked before: a service may have gone meanwhile.
+        const ids = wanted.map(({ service }) => service.id);
+        const there = new Set(
+          (ids.length === 0 ? [] : await tx.find('service', org, { id: ids })).map((one) => one.id),
+        );
+        const present = await tx.find('serviceHost', org, { device: id });
+        const still = wanted.filter(({ service }) => there.has(service.id));
+        const steps = stepsBetween(present, still, id);
         for (const step of steps) await take(tx, step);
         if (steps.length === 0) return;
         tx.audit(org, {
@@ -61,7 +68,7 @@ export function createServiceHosting({
           objectId: id,
           objectName: device.label,
           field: 'services',
-          after: wanted.map(({ service }) => service.name),
+          after: still.map(({ service }) => service.name),
         });
       });
     },
