@@ -14,8 +14,9 @@ import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
-import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
+import { auditMember } from './audit-member.ts';
 import { insertInvited, type NewMember, requireFreeAddress, requireManualUsers } from './invited-member.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import { removeMember } from './member-removal.ts';
@@ -110,7 +111,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
         ...(wanted.familyName === undefined ? {} : { familyName: wanted.familyName || null }),
       });
       if (!isSameRow(member, after)) {
-        audit(tx, member, 'update', {
+        auditMember(tx, member, 'update', {
           field: 'name',
           before: { givenName: member.givenName, familyName: member.familyName },
           after: wanted,
@@ -126,7 +127,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
       requireManages(actor, member.role);
       await removeMember(tx, member);
-      audit(tx, member, 'delete');
+      auditMember(tx, member, 'delete');
       const account = await tx.get('account', INSTALLATION, member.account);
       if (account?.claimed === false) {
         await tx.remove('account', INSTALLATION, account.id);
@@ -160,7 +161,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
           { ...input, ...names, email },
           settings.invitation_days,
         );
-        audit(tx, member, 'create', { after: { role: input.role, invitation: invitation.id } });
+        auditMember(tx, member, 'create', { after: { role: input.role, invitation: invitation.id } });
         return { member, invitation };
       });
     },
@@ -196,7 +197,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
         requireManages(actor, member.role);
         requireManages(actor, role);
         const after = await tx.update('membership', actor.org, id, { role });
-        audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
+        auditMember(tx, member, 'update', { field: 'role', before: member.role, after: role });
         return after;
       });
     },
@@ -240,7 +241,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
             'the second factor belongs to the account of the user, who alone resets it',
           );
         }
-        if (had) audit(tx, member, 'update', { field: 'secondFactor', after: null });
+        if (had) auditMember(tx, member, 'update', { field: 'secondFactor', after: null });
         return member;
       });
     },
@@ -254,19 +255,4 @@ function checkNames(names: MemberNames): MemberNames {
       ? {}
       : { familyName: checkPersonName(names.familyName, 'familyName') }),
   };
-}
-
-function audit(
-  tx: Tx,
-  member: Membership,
-  verb: 'create' | 'update' | 'delete',
-  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
-): void {
-  tx.audit(member.org, {
-    verb,
-    objectKind: 'membership',
-    objectId: member.id,
-    objectName: loginName(member),
-    ...change,
-  });
 }

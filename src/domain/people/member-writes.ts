@@ -1,10 +1,9 @@
 /** What is written when something is done to a member, with its audit event. Whether it may be is the caller's to check. */
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Credential } from '../model/credentials.ts';
-import type { AuditVerb } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
-import { loginName } from '../organizations/names.ts';
 import type { Tx } from '../ports/store.ts';
+import { auditMember } from './audit-member.ts';
 import { removeMember } from './member-removal.ts';
 import { endPasswordLinks } from './password-links.ts';
 
@@ -26,7 +25,7 @@ export function requireManual(member: Membership, what: string): void {
 
 export async function approveMember(tx: Tx, member: Membership): Promise<Membership> {
   const after = await tx.update('membership', member.org, member.id, { approvedAt: tx.now });
-  audit(tx, member, 'approve');
+  auditMember(tx, member, 'approve');
   return after;
 }
 
@@ -34,7 +33,7 @@ export async function approveMember(tx: Tx, member: Membership): Promise<Members
 export async function suspendMember(tx: Tx, member: Membership, keepClients = false): Promise<Membership> {
   const after = await tx.update('membership', member.org, member.id, { suspendedAt: tx.now, keepClients });
   await revoke(tx, member, ['session']);
-  audit(tx, member, 'suspend');
+  auditMember(tx, member, 'suspend');
   return after;
 }
 
@@ -44,7 +43,7 @@ export async function restoreMember(tx: Tx, member: Membership): Promise<Members
     suspendedAt: null,
     keepClients: false,
   });
-  audit(tx, member, 'restore');
+  auditMember(tx, member, 'restore');
   return after;
 }
 
@@ -54,7 +53,7 @@ export async function deleteMember(
   options?: { readonly keepClients: boolean },
 ): Promise<void> {
   await removeMember(tx, member, options);
-  audit(tx, member, 'delete');
+  auditMember(tx, member, 'delete');
 }
 
 export async function writeRole(tx: Tx, member: Membership, role: Role): Promise<Membership> {
@@ -62,7 +61,7 @@ export async function writeRole(tx: Tx, member: Membership, role: Role): Promise
   // Personal access tokens were given for what their owner was then; API tokens follow the present role.
   await revoke(tx, member, ['pat']);
   await endPasswordLinks(tx, member);
-  audit(tx, member, 'update', { field: 'role', before: member.role, after: role });
+  auditMember(tx, member, 'update', { field: 'role', before: member.role, after: role });
   return after;
 }
 
@@ -74,19 +73,4 @@ async function revoke(tx: Tx, member: Membership, kinds: readonly Credential['ki
     revokedAt: null,
   });
   for (const { id } of held) await tx.update('credential', member.org, id, { revokedAt: tx.now });
-}
-
-function audit(
-  tx: Tx,
-  member: Membership,
-  verb: AuditVerb,
-  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
-): void {
-  tx.audit(member.org, {
-    verb,
-    objectKind: 'membership',
-    objectId: member.id,
-    objectName: loginName(member),
-    ...change,
-  });
 }

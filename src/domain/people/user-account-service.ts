@@ -19,6 +19,7 @@ import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership, Role } from '../model/people.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
+import { auditMember } from './audit-member.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import {
   checkEmail,
@@ -31,7 +32,6 @@ import {
 import { endPasswordLinks } from './password-links.ts';
 import { requireMayGive, requireMayManage } from './user-account-rules.ts';
 import {
-  audit,
   changePassword,
   differs,
   dropSecondFactor,
@@ -164,7 +164,7 @@ export function createUserAccountService({
           externalId: null,
           ...byColumnsOf(actor),
         });
-        audit(tx, member, 'create', { after: { role: input.role } });
+        auditMember(tx, member, 'create', { after: { role: input.role } });
         await writePassword(tx, member, input.passwordHash);
         await writeGroups(tx, actor, member, await resolveGroups(tx, actor, input.groups));
         return member;
@@ -202,7 +202,7 @@ export function createUserAccountService({
         };
         const after = await tx.update('membership', actor.org, id, wanted);
         if (!isSameRow(member, after)) {
-          audit(tx, member, 'update', {
+          auditMember(tx, member, 'update', {
             before: { displayName: member.displayName, role: member.role },
             after: wanted,
           });

@@ -5,8 +5,8 @@ import { requireRows } from '../directory/missing.ts';
 import { requireMayFill } from '../groups/group-network-roles.ts';
 import type { CredentialKind } from '../model/credentials.ts';
 import type { Identity, Membership } from '../model/people.ts';
-import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Tx } from '../ports/store.ts';
+import { auditMember } from './audit-member.ts';
 import { resetOwnFactors } from './second-factor-reset.ts';
 
 export type UserRefusal =
@@ -62,11 +62,12 @@ export async function writePassword(tx: Tx, member: Membership, secretHash: stri
       lastUsed: null,
     });
   }
-  audit(tx, member, 'update', { field: 'password' });
+  auditMember(tx, member, 'update', { field: 'password' });
 }
 
 export async function dropSecondFactor(tx: Tx, member: Membership): Promise<void> {
-  if (await resetOwnFactors(tx, member)) audit(tx, member, 'update', { field: 'secondFactor', after: null });
+  if (await resetOwnFactors(tx, member))
+    auditMember(tx, member, 'update', { field: 'secondFactor', after: null });
 }
 
 /** Groups that this member was put into by hand. */
@@ -100,7 +101,7 @@ export async function writeGroups(
   );
   for (const group of removed) await tx.remove('groupMember', org, { group, membership: id });
   if (added.length > 0 || removed.length > 0) {
-    audit(tx, member, 'update', { field: 'groups', before: { removed }, after: { added } });
+    auditMember(tx, member, 'update', { field: 'groups', before: { removed }, after: { added } });
   }
 }
 
@@ -119,19 +120,4 @@ export async function revoke(
   for (const { id } of held) {
     if (id !== kept) await tx.update('credential', member.org, id, { revokedAt: tx.now });
   }
-}
-
-export function audit(
-  tx: Tx,
-  member: Membership,
-  verb: 'create' | 'update',
-  change: { readonly field?: string; readonly before?: unknown; readonly after?: unknown } = {},
-): void {
-  tx.audit(member.org, {
-    verb,
-    objectKind: 'membership',
-    objectId: member.id,
-    objectName: loginName(member),
-    ...change,
-  });
 }
