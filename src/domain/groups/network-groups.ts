@@ -3,13 +3,12 @@
  * rows from the moment that somebody is put in or a group is given the role; until then they are only shown.
  */
 import { AppError } from '../../kernel/errors.ts';
-import { type Actor, byColumnsOf } from '../access/actor.ts';
+import type { Actor } from '../access/actor.ts';
 import { missing } from '../directory/missing.ts';
 import type { Network } from '../model/networks.ts';
 import type { Group, NetworkRole } from '../model/people.ts';
 import { removeEdge } from '../networks/edges.ts';
 import type { Tx } from '../ports/store.ts';
-import { freeGroupKey } from './group-key.ts';
 import {
   accessOfRank,
   type BuiltIn,
@@ -19,6 +18,7 @@ import {
   parseBuiltInRole,
   parseNetworkGroup,
 } from './network-access.ts';
+import { insertSystemGroup } from './system-group.ts';
 
 /** In `groupNetworkRole`: on all networks. */
 export const ALL_NETWORKS = 0;
@@ -72,19 +72,10 @@ export async function ensureNetworkGroup(
   const [present] = await tx.find('group', org, { systemKey }, 1);
   if (present !== undefined) return present;
   const role = await ensureNetworkRole(tx, org, network, rank);
-  const group = await tx.insert('group', {
+  const group = await insertSystemGroup(tx, actor, {
     org,
-    id: tx.newId(),
-    name: networkGroupName(network?.slug ?? null, rank),
-    key: await freeGroupKey(tx, org, systemKey, actor.permissions.has('policy:write')),
-    kind: 'system',
     systemKey,
-    active: true,
-    originId: null,
-    securityPolicy: null,
-    createdAt: tx.now,
-    updatedAt: tx.now,
-    ...byColumnsOf(actor),
+    name: networkGroupName(network?.slug ?? null, rank),
   });
   await tx.insert('groupNetworkRole', {
     org,

@@ -2,14 +2,14 @@
  * Groups through which somebody holds a network role that was given to them and not to a group: roles hang on groups alone.
  * A network's own role is given through the network's own group, any other through one group for each network and role.
  */
-import { type Actor, byColumnsOf } from '../access/actor.ts';
+import type { Actor } from '../access/actor.ts';
 import { requireRow } from '../directory/missing.ts';
 import type { Group } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
-import { freeGroupKey } from './group-key.ts';
 import { type GroupNetworkRole, type Held, resolveNetworkRoles } from './group-network-roles.ts';
 import { parseBuiltInRole } from './network-access.ts';
 import { ALL_NETWORKS, ensureNetworkGroup, roleGroupKey } from './network-groups.ts';
+import { insertSystemGroup } from './system-group.ts';
 
 async function ensureRoleGroup(tx: Tx, actor: Actor, { network: place, networkRole }: Held): Promise<Group> {
   const { org } = actor;
@@ -22,19 +22,10 @@ async function ensureRoleGroup(tx: Tx, actor: Actor, { network: place, networkRo
   const systemKey = roleGroupKey(role.id, place);
   const [present] = await tx.find('group', org, { systemKey }, 1);
   if (present !== undefined) return present;
-  const group = await tx.insert('group', {
+  const group = await insertSystemGroup(tx, actor, {
     org,
-    id: tx.newId(),
-    name: `Holders of ${role.name} on ${network?.slug ?? 'all networks'}`,
-    key: await freeGroupKey(tx, org, systemKey, actor.permissions.has('policy:write')),
-    kind: 'system',
     systemKey,
-    active: true,
-    originId: null,
-    securityPolicy: null,
-    createdAt: tx.now,
-    updatedAt: tx.now,
-    ...byColumnsOf(actor),
+    name: `Holders of ${role.name} on ${network?.slug ?? 'all networks'}`,
   });
   await tx.insert('groupNetworkRole', { org, group: group.id, network: place, networkRole });
   tx.audit(org, { verb: 'create', objectKind: 'group', objectId: group.id, objectName: group.name });

@@ -7,12 +7,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError, notFound } from '../../kernel/errors.ts';
 import { normalizeKey } from '../../kernel/text.ts';
-import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
 import { requireRow } from '../directory/missing.ts';
 import { removeExtClient } from '../ext-clients/client-removal.ts';
-import { freeGroupKey } from '../groups/group-key.ts';
 import { revokePersonalTokens } from '../groups/group-members.ts';
 import {
   ALL_NETWORKS,
@@ -21,6 +20,7 @@ import {
   removeGroupRows,
 } from '../groups/network-groups.ts';
 import type { NetworkPermissions } from '../groups/network-permissions.ts';
+import { insertSystemGroup } from '../groups/system-group.ts';
 import type { Gateway, Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group, Membership } from '../model/people.ts';
@@ -58,19 +58,10 @@ async function ensureGatewayGroup(tx: Tx, actor: Actor, gateway: Gateway): Promi
   if (present !== undefined) return present;
   const network = await requireRow(tx, 'network', org, gateway.network);
   const role = await ensureNetworkRole(tx, org, network, 'user');
-  const group = await tx.insert('group', {
+  const group = await insertSystemGroup(tx, actor, {
     org,
-    id: tx.newId(),
-    name: `Users of the gateway ${gateway.name}`,
-    key: await freeGroupKey(tx, org, systemKey, actor.permissions.has('policy:write')),
-    kind: 'system',
     systemKey,
-    active: true,
-    originId: null,
-    securityPolicy: null,
-    createdAt: tx.now,
-    updatedAt: tx.now,
-    ...byColumnsOf(actor),
+    name: `Users of the gateway ${gateway.name}`,
   });
   await tx.insert('groupNetworkRole', { org, group: group.id, network: network.id, networkRole: role.id });
   tx.audit(org, {
