@@ -1,6 +1,8 @@
 // Each destination in the form that its maker documents.
 import { zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Exchange } from '../../src/jobs/outgoing/exchange.ts';
+import { SESSION_SECRET } from '../support/aws-services.ts';
 import { signatureProblem } from '../support/aws-signature.ts';
 import { until } from '../webhooks/rig.ts';
 import { createStreamRig, linesOf, namesOf, type StreamRig, T } from './rig.ts';
@@ -223,6 +225,34 @@ describe('buckets', () => {
     expect(namesOf([...rig.aws.objects.values()].flatMap(linesOf))).toEqual(names);
   });
 
+  test.each([
+    { externalId: undefined, how: 'without the external id' },
+    { externalId: '*', how: 'with another external id' },
+  ])('a role that lets in other organizations too ($how) is not used', async ({ externalId: asked, how }) => {
+    const made = await rig.api.call('POST', `${T}/aws-external-id`, { body: { reusable: false } });
+    const { externalId } = made.json<{ externalId: string }>();
+    rig.aws.roles.push({ arn: ARN, externalId: asked });
+    const role = { ...S3, s3AuthenticationType: 'rolearn', s3RoleArn: ARN, s3ExternalId: externalId };
+    await rig.stream({ ...role, url: rig.aws.url });
+    await rig.configure(1);
+    rig.deliver();
+    await until(async () => (await rig.status()).lastError !== '', 'an error');
+    expect((await rig.status()).lastError).toContain(`the role can be taken on ${how}`);
+    expect(rig.aws.objects.size).toBe(0);
+  });
+
+  test('a role is taken on under the name of the organization', async () => {
+    const made = await rig.api.call('POST', `${T}/aws-external-id`, { body: { reusable: false } });
+    const { externalId } = made.json<{ externalId: string }>();
+    rig.aws.roles.push({ arn: ARN, externalId });
+    const role = { ...S3, s3AuthenticationType: 'rolearn', s3RoleArn: ARN, s3ExternalId: externalId };
+    await rig.stream({ ...role, url: rig.aws.url });
+    await rig.configure(1);
+    rig.deliver();
+    await until(() => rig.aws.objects.size > 0, 'an object');
+    expect([...rig.aws.names.values()]).toEqual([`holdfast-${rig.api.organization.id}`]);
+  });
+
   test('a role that does not trust us is a sentence in the status', async () => {
     const made = await rig.api.call('POST', `${T}/aws-external-id`, { body: { reusable: false } });
     const { externalId } = made.json<{ externalId: string }>();
@@ -241,89 +271,174 @@ describe('buckets', () => {
     expect(rig.aws.objects.size).toBe(0);
   });
 
-  test('Google: an account at AWS is exchanged for a token, that for a service account, and the bucket is written to', async () => {
-    const audience = '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/aws';
-    const gcsCredentials = JSON.stringify({
+  describe('Google', () => {
+    const AUDIENCE = '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/aws';
+    const ACCOUNT =
+      'https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/w@x.iam.gserviceaccount.com:generateAccessToken';
+    const CREDENTIALS = {
       type: 'external_account',
-      audience,
+      audience: AUDIENCE,
       subject_token_type: 'urn:ietf:params:aws:token-type:aws4_request',
       token_url: 'https://sts.googleapis.com/v1/token',
-      service_account_impersonation_url:
-        'https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/w@x.iam.gserviceaccount.com:generateAccessToken',
-    });
-    expect(
-      (
-        await rig.stream({
-          destinationType: 'gcs',
-          url: '',
-          gcsBucket: 'b',
-          gcsKeyPrefix: 'p/',
-          gcsCredentials,
-        })
-      ).status,
-    ).toBe(200);
-    const names = await rig.configure(2);
-    const seen: { host: string; path: string; headers: Readonly<Record<string, string>>; body: string }[] =
-      [];
-    rig.deliver({
-      through:
-        () =>
-        async ({ url, headers, body }) => {
+    };
+    const own = (): string => `holdfast-${rig.api.organization.id}`;
+    const set = (credentials: object) =>
+      rig.stream({
+        destinationType: 'gcs',
+        url: '',
+        gcsBucket: 'b',
+        gcsKeyPrefix: 'p/',
+        gcsCredentials: JSON.stringify(credentials),
+      });
+
+    interface Upload {
+      readonly host: string;
+      readonly path: string;
+      readonly authorization: string | undefined;
+      readonly body: string;
+    }
+
+    /** Google, which checks what it is asked, with the conditions that somebody set there. */
+    const google = (letsIn: {
+      readonly pool: (name: string) => boolean;
+      readonly account?: (name: string) => boolean;
+      readonly poolRefusal?: number;
+    }) => {
+      const uploads: Upload[] = [];
+      const answer = (status: number, body: unknown) => ({ status, text: JSON.stringify(body) });
+      const through =
+        (exchange: Exchange): Exchange =>
+        async (request, signal) => {
+          const { url, headers, body } = request;
           const { host, pathname, searchParams } = new URL(url);
-          seen.push({
+          if (!host.endsWith('.googleapis.com')) return exchange(request, signal);
+          if (host === 'sts.googleapis.com') {
+            const question = JSON.parse(body.toString()) as Record<string, string>;
+            const name = whoAsks(question);
+            return letsIn.pool(name)
+              ? answer(200, { access_token: `federated ${name}`, expires_in: 3_600 })
+              : answer(letsIn.poolRefusal ?? 401, { error: 'unauthorized_client' });
+          }
+          const token = headers.authorization ?? '';
+          if (host === 'iamcredentials.googleapis.com') {
+            const name = token.replace('Bearer federated ', '');
+            const expireTime = new Date(Date.now() + 3_600_000).toISOString();
+            return (letsIn.account ?? letsIn.pool)(name)
+              ? answer(200, { accessToken: `impersonated ${name}`, expireTime })
+              : answer(403, { error: { status: 'PERMISSION_DENIED' } });
+          }
+          uploads.push({
             host,
             path: `${pathname}?${searchParams.get('name') ?? ''}`,
-            headers,
+            authorization: headers.authorization,
             body: body.toString(),
           });
-          const expireTime = new Date(Date.now() + 3_600_000).toISOString();
-          const answers: Readonly<Record<string, unknown>> = {
-            'sts.googleapis.com': { access_token: 'federated', expires_in: 3_600 },
-            'iamcredentials.googleapis.com': { accessToken: 'impersonated', expireTime },
-          };
-          return { status: 200, text: JSON.stringify(answers[host] ?? {}) };
-        },
-    });
-    await until(() => seen.length >= 3, 'three requests');
-    const [exchange, impersonate, upload] = seen;
-    const question = JSON.parse(exchange!.body) as Record<string, string>;
-    expect(question).toMatchObject({
-      audience,
-      grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    });
-    const proof = JSON.parse(decodeURIComponent(question.subjectToken!)) as {
-      url: string;
-      method: string;
-      headers: { key: string; value: string }[];
+          return answer(200, {});
+        };
+      return { uploads, through };
     };
-    expect([proof.method, proof.url]).toEqual([
-      'POST',
-      'https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15',
-    ]);
-    const headers = Object.fromEntries(proof.headers.map(({ key, value }) => [key.toLowerCase(), value]));
-    expect(headers['x-goog-cloud-target-resource']).toBe(audience);
-    expect(
-      signatureProblem(
-        {
-          method: 'POST',
-          url: '/?Action=GetCallerIdentity&Version=2011-06-15',
-          headers,
-          body: Buffer.alloc(0),
-        },
-        {
-          ...{ accessKeyId: rig.aws.account.accessKeyId, secret: rig.aws.account.secretAccessKey },
-          service: 'sts',
-          region: 'us-east-1',
-        },
-      ),
-    ).toBeUndefined();
-    expect(impersonate!.headers.authorization).toBe('Bearer federated');
-    expect([upload!.host, upload!.headers.authorization]).toEqual([
-      'storage.googleapis.com',
-      'Bearer impersonated',
-    ]);
-    expect(upload!.path).toMatch(/^\/upload\/storage\/v1\/b\/b\/o\?p\/configuration\/.*\.json$/u);
-    expect(namesOf(linesOf(upload!.body))).toEqual(names);
+
+    /** Asks AWS what Google is given to ask, and gives the name that it would answer. */
+    function whoAsks(question: Readonly<Record<string, string>>): string {
+      expect(question).toMatchObject({
+        audience: AUDIENCE,
+        grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      });
+      const proof = JSON.parse(decodeURIComponent(question.subjectToken!)) as {
+        url: string;
+        method: string;
+        headers: { key: string; value: string }[];
+      };
+      expect([proof.method, proof.url]).toEqual([
+        'POST',
+        'https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15',
+      ]);
+      const headers = Object.fromEntries(proof.headers.map(({ key, value }) => [key.toLowerCase(), value]));
+      expect(headers).toMatchObject({
+        'x-goog-cloud-target-resource': AUDIENCE,
+        'x-amz-security-token': 'session-token',
+      });
+      const accessKeyId = /Credential=([^/]+)/u.exec(headers.authorization ?? '')?.[1] ?? '';
+      expect(
+        signatureProblem(
+          {
+            method: 'POST',
+            url: '/?Action=GetCallerIdentity&Version=2011-06-15',
+            headers,
+            body: Buffer.alloc(0),
+          },
+          { accessKeyId, secret: SESSION_SECRET, service: 'sts', region: 'us-east-1' },
+        ),
+      ).toBeUndefined();
+      return rig.aws.names.get(accessKeyId) ?? 'the account itself';
+    }
+
+    test("the organization's name at AWS is exchanged for a token, that for a service account, and the bucket is written to", async () => {
+      expect((await set({ ...CREDENTIALS, service_account_impersonation_url: ACCOUNT })).status).toBe(200);
+      const names = await rig.configure(2);
+      const { uploads, through } = google({ pool: () => true, account: (name) => name === own() });
+      rig.deliver({ through });
+      await until(() => uploads.length > 0, 'an upload');
+      const [upload] = uploads;
+      expect([upload!.host, upload!.authorization]).toEqual([
+        'storage.googleapis.com',
+        `Bearer impersonated ${own()}`,
+      ]);
+      expect(upload!.path).toMatch(/^\/upload\/storage\/v1\/b\/b\/o\?p\/configuration\/.*\.json$/u);
+      expect(namesOf(linesOf(upload!.body))).toEqual(names);
+      expect(rig.aws.refused).toEqual([]);
+    });
+
+    test('a bucket that is open to the pool itself is written to without a service account', async () => {
+      await set(CREDENTIALS);
+      await rig.configure(1);
+      const { uploads, through } = google({ pool: (name) => name === own() });
+      rig.deliver({ through });
+      await until(() => uploads.length > 0, 'an upload');
+      expect(uploads[0]!.authorization).toBe(`Bearer federated ${own()}`);
+    });
+
+    test.each([
+      {
+        what: 'a service account',
+        credentials: { ...CREDENTIALS, service_account_impersonation_url: ACCOUNT },
+      },
+      { what: 'a pool', credentials: CREDENTIALS },
+    ])('$what that lets in every organization of the installation is not used', async ({ credentials }) => {
+      await set(credentials);
+      await rig.configure(1);
+      const { uploads, through } = google({ pool: () => true });
+      rig.deliver({ through });
+      await until(async () => (await rig.status()).lastError !== '', 'an error');
+      expect((await rig.status()).lastError).toContain(
+        `grant access to arn:aws:sts::111122223333:federated-user/${own()} alone`,
+      );
+      expect(uploads).toEqual([]);
+    });
+
+    test("another organization's bucket is not reached, whatever a stream names", async () => {
+      const rival = await rig.api.createOrganization('rival');
+      await set({ ...CREDENTIALS, service_account_impersonation_url: ACCOUNT });
+      await rig.configure(1);
+      const { uploads, through } = google({
+        pool: () => true,
+        account: (name) => name === `holdfast-${rival.organization.id}`,
+      });
+      rig.deliver({ through });
+      await until(async () => (await rig.status()).lastError !== '', 'an error');
+      expect((await rig.status()).lastError).toContain('answered 403');
+      expect(uploads).toEqual([]);
+    });
+
+    test('what cannot be found out is no yes', async () => {
+      await set(CREDENTIALS);
+      await rig.configure(1);
+      const { uploads, through } = google({ pool: (name) => name === own(), poolRefusal: 503 });
+      rig.deliver({ through });
+      await until(async () => (await rig.status()).lastError !== '', 'an error');
+      expect((await rig.status()).lastError).toContain('answered 503');
+      expect(uploads).toEqual([]);
+    });
   });
 
   test('proofs of who we are go to Google alone', async () => {

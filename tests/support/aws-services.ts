@@ -5,7 +5,7 @@ import { signatureProblem } from './aws-signature.ts';
 
 export interface FakeRole {
   readonly arn: string;
-  /** Undefined: it lets in whoever asks. */
+  /** Undefined: it lets in whoever asks; '*': whoever has any. */
   readonly externalId: string | undefined;
 }
 
@@ -15,6 +15,8 @@ export interface FakeAws {
   readonly roles: FakeRole[];
   /** Long-lived keys of users, beside the account's. */
   readonly keys: Map<string, string>;
+  /** What sessions are called, by the id of their key. */
+  readonly names: Map<string, string>;
   /** Objects by bucket and key, in the order of their first writing. */
   readonly objects: Map<string, Buffer>;
   /** Requests that were refused, with the reason. */
@@ -25,7 +27,7 @@ export interface FakeAws {
 }
 
 const ACCOUNT = { accessKeyId: 'AKIAHOLDFAST', secretAccessKey: 'the-account-secret' };
-const SESSION_SECRET = 'session-secret';
+export const SESSION_SECRET = 'session-secret';
 const SESSION_TOKEN = 'session-token';
 const REGION = 'eu-central-1';
 
@@ -37,13 +39,27 @@ export async function createFakeAws(): Promise<FakeAws> {
   const puts: string[] = [];
   let sessions = 0;
 
-  const assume = (form: URLSearchParams): { readonly status: number; readonly xml: string } => {
+  const names = new Map<string, string>();
+
+  /** Whether a role lets the request in. */
+  const trusts = (form: URLSearchParams): boolean => {
     const role = roles.find(({ arn }) => arn === form.get('RoleArn'));
-    const trusted =
-      role !== undefined && (role.externalId === undefined || role.externalId === form.get('ExternalId'));
-    if (form.get('Action') !== 'AssumeRole' || form.get('Version') !== '2011-06-15')
+    if (role === undefined) return false;
+    if (role.externalId === '*') return form.has('ExternalId');
+    return role.externalId === undefined || role.externalId === form.get('ExternalId');
+  };
+
+  const session = (form: URLSearchParams): { readonly status: number; readonly xml: string } => {
+    const action = form.get('Action');
+    const name = form.get(action === 'AssumeRole' ? 'RoleSessionName' : 'Name') ?? '';
+    if (!/^(?:AssumeRole|GetFederationToken)$/u.test(action ?? '') || form.get('Version') !== '2011-06-15')
       return { status: 400, xml: '<ErrorResponse><Error><Code>InvalidAction</Code></Error></ErrorResponse>' };
-    if (!trusted) {
+    if (!/^[\w+=,.@-]{2,32}$/u.test(name))
+      return {
+        status: 400,
+        xml: '<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>',
+      };
+    if (action === 'AssumeRole' && !trusts(form)) {
       const text = `User is not authorized to perform: sts:AssumeRole on resource: ${form.get('RoleArn')}`;
       return {
         status: 403,
@@ -53,13 +69,18 @@ export async function createFakeAws(): Promise<FakeAws> {
     sessions += 1;
     const id = `ASIASESSION${sessions}`;
     keys.set(id, SESSION_SECRET);
+    names.set(id, name);
     const expiration = new Date(Date.now() + 3_600_000).toISOString();
+    const user =
+      action === 'AssumeRole'
+        ? ''
+        : `<FederatedUser><Arn>arn:aws:sts::111122223333:federated-user/${name}</Arn></FederatedUser>`;
     return {
       status: 200,
-      xml: `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+      xml: `<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result><Credentials>
         <AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${SESSION_SECRET}</SecretAccessKey>
         <SessionToken>${SESSION_TOKEN}</SessionToken><Expiration>${expiration}</Expiration>
-        </Credentials></AssumeRoleResult></AssumeRoleResponse>`,
+        </Credentials>${user}</${action}Result></${action}Response>`,
     };
   };
 
@@ -94,7 +115,7 @@ export async function createFakeAws(): Promise<FakeAws> {
         objects.set(key, body);
         response.writeHead(200).end();
       } else {
-        const { status, xml } = assume(new URLSearchParams(body.toString()));
+        const { status, xml } = session(new URLSearchParams(body.toString()));
         response.writeHead(status, { 'content-type': 'text/xml' }).end(xml);
       }
     });
@@ -105,6 +126,7 @@ export async function createFakeAws(): Promise<FakeAws> {
     account: ACCOUNT,
     roles,
     keys,
+    names,
     objects,
     refused,
     puts,

@@ -8,6 +8,7 @@ import type { AuditOrigin } from '../model/operations.ts';
 import type { AwsRoles } from '../ports/aws-roles.ts';
 import type { Store } from '../ports/store.ts';
 import { checkRoleArn } from './log-stream-rules.ts';
+import { openToOthers } from './organization-proof.ts';
 
 export interface AwsExternalIds {
   /** A new id; `reusable`: the one that was made so before, if there is one. */
@@ -72,12 +73,11 @@ export function createAwsExternalIds({
       if (known === undefined) throw notFound('external id');
       checkRoleArn(roleArn, 'roleArn');
       try {
-        const withId = await roles.assume({ roleArn, externalId, region: REGION });
+        const role = { org: actor.org, roleArn, region: REGION };
+        const withId = await roles.assume({ ...role, externalId });
         if ('reason' in withId) return `the role cannot be taken on with this external id: ${withId.reason}`;
         // Else anybody who has an account here could have logs written under the role.
-        const without = await roles.assume({ roleArn, externalId: undefined, region: REGION });
-        if ('session' in without) return 'the role can be taken on without the external id';
-        return without.denied ? undefined : `it could not be found out: ${without.reason}`;
+        return await openToOthers(roles, role);
       } catch (error) {
         return `it could not be found out: ${error instanceof Error ? error.message : String(error)}`;
       }

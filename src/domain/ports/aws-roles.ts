@@ -7,6 +7,8 @@ export interface AwsSession {
 }
 
 export interface RoleRequest {
+  /** The organization on whose behalf: the session is named for it, so that the role's owner can tell and can ask for it. */
+  readonly org: number;
   readonly roleArn: string;
   /** Undefined: without one. */
   readonly externalId: string | undefined;
@@ -23,4 +25,16 @@ export interface AwsRoles {
   readonly account: AwsSession | undefined;
   /** Rejects when there is no account, or no answer. */
   assume(request: RoleRequest, signal?: AbortSignal): Promise<RoleAttempt>;
+  /**
+   * A session that AWS knows by `name` (`arn:aws:sts::<account>:federated-user/<name>`) and that may do nothing but say so:
+   * what tells the organizations of an installation apart for those who trust its account. Rejects as `assume` does.
+   */
+  named(name: string, signal?: AbortSignal): Promise<NamedSession>;
+}
+
+export interface NamedSession {
+  readonly session: AwsSession;
+  readonly arn: string;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
 }

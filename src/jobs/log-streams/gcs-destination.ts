@@ -1,9 +1,14 @@
 /**
  * Buckets of Google Cloud Storage. No secret is kept for them: the stream's workload identity configuration says who may
  * write, and this installation proves who it is by its AWS account (Google's "workload identity federation with AWS").
+ *
+ * All organizations of an installation have that account in common. So each asks under a name of its own, which stands in
+ * the ARN that Google sees, and what also lets in a name that no organization has is not used: it was perhaps made for
+ * another organization, by somebody who forgot to say which.
  */
 import { z } from 'zod';
-import type { AwsRoles } from '../../domain/ports/aws-roles.ts';
+import { awsNameOf, NOBODYS_AWS_NAME } from '../../domain/log-streams/organization-proof.ts';
+import type { AwsRoles, AwsSession } from '../../domain/ports/aws-roles.ts';
 import { type Clock, SECOND } from '../../kernel/clock.ts';
 import { signed } from '../outgoing/aws.ts';
 import type { Exchange } from '../outgoing/exchange.ts';
@@ -28,6 +33,15 @@ const WRITE_SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
 const REGION = 'us-east-1';
 const OK = 200;
 const SHOWN = 200;
+/** Of a proof that a condition turns down, and of an account that may not be impersonated. */
+const REFUSALS = [400, 401, 403];
+
+class Refused extends Error {}
+
+interface Token {
+  readonly value: string;
+  readonly expiresAt: number;
+}
 
 /** Proofs of who we are go to Google alone, whatever the configuration says. */
 const googleUrl = z.url().refine((text) => {
@@ -41,6 +55,7 @@ const credentials = z.object({
   token_url: googleUrl,
   service_account_impersonation_url: googleUrl.optional(),
 });
+type Credentials = z.infer<typeof credentials>;
 const exchanged = z.object({ access_token: z.string(), expires_in: z.number() });
 const impersonated = z.object({ accessToken: z.string(), expireTime: z.string() });
 
@@ -56,14 +71,15 @@ export function gcsDestination({ roles, exchange, clock }: GcsParts): Destinatio
   ): Promise<T> => {
     const request = { method: 'POST', url, body: JSON.stringify(body), headers } as const;
     const { status, text } = await exchange(request, signal);
-    if (status !== OK) throw new Error(`${new URL(url).host} answered ${status}: ${text.slice(0, SHOWN)}`);
+    if (status !== OK) {
+      const said = `${new URL(url).host} answered ${status}: ${text.slice(0, SHOWN)}`;
+      throw REFUSALS.includes(status) ? new Refused(said) : new Error(said);
+    }
     return schema.parse(JSON.parse(text));
   };
 
   /** A signed question "who am I?", which Google asks AWS in our place. */
-  const proof = async (audience: string): Promise<string> => {
-    if (roles.account === undefined)
-      throw new Error('this installation has no AWS account to prove itself by');
+  const proof = async (audience: string, session: AwsSession): Promise<string> => {
     const url = `https://sts.${REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15`;
     const { headers } = await signed(
       {
@@ -74,7 +90,7 @@ export function gcsDestination({ roles, exchange, clock }: GcsParts): Destinatio
         service: 'sts',
         region: REGION,
       },
-      roles.account,
+      session,
       clock.now(),
     );
     const all = { ...headers, host: new URL(url).host };
@@ -86,10 +102,42 @@ export function gcsDestination({ roles, exchange, clock }: GcsParts): Destinatio
     return encodeURIComponent(JSON.stringify(question));
   };
 
-  const newToken = async (
-    { config }: StreamTarget,
+  /** A token for whoever goes by a name at AWS. */
+  const tokenOf = async (
+    { audience, token_url, service_account_impersonation_url: impersonate }: Credentials,
+    scopes: readonly string[],
+    session: AwsSession,
     signal: AbortSignal,
-  ): Promise<{ readonly value: string; readonly expiresAt: number }> => {
+  ): Promise<Token> => {
+    const question = {
+      grantType: TOKEN_EXCHANGE,
+      audience,
+      scope: CLOUD_SCOPE,
+      requestedTokenType: ACCESS_TOKEN,
+      subjectTokenType: AWS_TOKEN,
+      subjectToken: await proof(audience, session),
+    };
+    const token = await ask(exchanged, token_url, question, {}, signal);
+    const expiresAt = clock.now() + token.expires_in * SECOND;
+    if (impersonate === undefined) return { value: token.access_token, expiresAt };
+    const scope = scopes.length === 0 ? [WRITE_SCOPE] : scopes;
+    const headers = { authorization: `Bearer ${token.access_token}` };
+    const account = await ask(impersonated, impersonate, { scope }, headers, signal);
+    return { value: account.accessToken, expiresAt: Date.parse(account.expireTime) };
+  };
+
+  /** Whether the same is open to a name that nobody has. Without an answer that says no, it is. */
+  const letsInNobody = async (attempt: Promise<Token>): Promise<boolean> => {
+    try {
+      await attempt;
+      return true;
+    } catch (error) {
+      if (error instanceof Refused) return false;
+      throw error;
+    }
+  };
+
+  const newToken = async ({ org, config }: StreamTarget, signal: AbortSignal): Promise<Token> => {
     const parsed = credentials.safeParse(JSON.parse(config.gcsCredentials));
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
@@ -97,22 +145,17 @@ export function gcsDestination({ roles, exchange, clock }: GcsParts): Destinatio
         `gcsCredentials: ${issue?.path.join('.') ?? ''} is not usable here: ${issue?.message ?? ''}`,
       );
     }
-    const { audience, token_url, service_account_impersonation_url: impersonate } = parsed.data;
-    const question = {
-      grantType: TOKEN_EXCHANGE,
-      audience,
-      scope: CLOUD_SCOPE,
-      requestedTokenType: ACCESS_TOKEN,
-      subjectTokenType: AWS_TOKEN,
-      subjectToken: await proof(audience),
-    };
-    const token = await ask(exchanged, token_url, question, {}, signal);
-    const expiresAt = clock.now() + token.expires_in * SECOND;
-    if (impersonate === undefined) return { value: token.access_token, expiresAt };
-    const scope = config.gcsScopes.length === 0 ? [WRITE_SCOPE] : config.gcsScopes;
-    const headers = { authorization: `Bearer ${token.access_token}` };
-    const account = await ask(impersonated, impersonate, { scope }, headers, signal);
-    return { value: account.accessToken, expiresAt: Date.parse(account.expireTime) };
+    const own = await roles.named(awsNameOf(org), signal);
+    const nobody = await roles.named(NOBODYS_AWS_NAME, signal);
+    const tokenFor = ({ session }: { readonly session: AwsSession }): Promise<Token> =>
+      tokenOf(parsed.data, config.gcsScopes, session, signal);
+    const token = await tokenFor(own);
+    if (await letsInNobody(tokenFor(nobody))) {
+      throw new Error(
+        `gcsCredentials: other organizations of this installation are let in too; grant access to ${own.arn} alone`,
+      );
+    }
+    return token;
   };
 
   return {

@@ -1,4 +1,5 @@
 /** Buckets of Amazon S3, and of everything that speaks its protocol. */
+import { openToOthers } from '../../domain/log-streams/organization-proof.ts';
 import type { AwsRoles, AwsSession } from '../../domain/ports/aws-roles.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { signed } from '../outgoing/aws.ts';
@@ -33,8 +34,12 @@ export function s3Destination({ roles, clock }: S3Parts): Destination {
     }
     const { s3RoleArn: roleArn, s3ExternalId: externalId, s3Region: region } = config;
     return sessions(JSON.stringify([org, roleArn, externalId, region]), async () => {
-      const attempt = await roles.assume({ roleArn, externalId, region }, signal);
+      const role = { org, roleArn, region };
+      const attempt = await roles.assume({ ...role, externalId }, signal);
       if ('reason' in attempt) throw new Error(`the role cannot be taken on: ${attempt.reason}`);
+      // What lets in everybody who asks with our account was perhaps given to another organization.
+      const open = await openToOthers(roles, role, signal);
+      if (open !== undefined) throw new Error(`the role is not used: ${open}`);
       return { value: attempt.session, expiresAt: attempt.expiresAt };
     });
   };

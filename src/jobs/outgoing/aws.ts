@@ -1,9 +1,10 @@
 /** Requests to services that know AWS's signatures: the installation's own account, and roles of others that it takes on. */
 import { createHash } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
+import { awsNameOf } from '../../domain/log-streams/organization-proof.ts';
 import type { AwsRoles, AwsSession, RoleAttempt } from '../../domain/ports/aws-roles.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Exchange, OutgoingRequest } from './exchange.ts';
+import type { Exchange, IncomingAnswer, OutgoingRequest } from './exchange.ts';
 
 export interface AwsAccount {
   readonly accessKeyId: string;
@@ -49,8 +50,8 @@ export interface AwsRolesParts {
 }
 
 const VERSION = '2011-06-15';
-const SESSION_NAME = 'holdfast';
-const SESSION_SECONDS = 3_600;
+const SESSION_SECONDS = '3600';
+const HOME_REGION = 'us-east-1';
 const OK = 200;
 /** What is signed with the installation's account goes to AWS, whatever was stored for a region. */
 const REGION = /^[a-z0-9-]{1,64}$/u;
@@ -60,47 +61,78 @@ const NO_ACCOUNT =
 const tag = (xml: string, name: string): string | undefined =>
   new RegExp(`<${name}>([^<]{1,4096})</${name}>`, 'u').exec(xml)?.[1];
 
+interface Issued {
+  readonly session: AwsSession;
+  readonly expiresAt: number;
+}
+
+/** The credentials that an answer holds. */
+function issued(text: string, now: number): Issued {
+  const accessKeyId = tag(text, 'AccessKeyId');
+  const secretAccessKey = tag(text, 'SecretAccessKey');
+  const sessionToken = tag(text, 'SessionToken');
+  const expiresAt = Date.parse(tag(text, 'Expiration') ?? '');
+  if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined)
+    throw new Error('the answer of the security token service holds no credentials');
+  return {
+    session: { accessKeyId, secretAccessKey, sessionToken },
+    expiresAt: Number.isNaN(expiresAt) ? now : expiresAt,
+  };
+}
+
 export function createAwsRoles({ account, exchange, clock }: AwsRolesParts): AwsRoles {
+  const ask = async (
+    region: string,
+    question: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingAnswer> => {
+    if (account === undefined) throw new Error(NO_ACCOUNT);
+    if (!REGION.test(region)) throw new Error('this is no region of AWS');
+    const form = new URLSearchParams({ Version: VERSION, DurationSeconds: SESSION_SECONDS, ...question });
+    const request = await signed(
+      {
+        method: 'POST',
+        url: account.stsUrl ?? `https://sts.${region}.amazonaws.com/`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+        body: Buffer.from(form.toString()),
+        service: 'sts',
+        region,
+      },
+      account,
+      clock.now(),
+    );
+    return exchange(request, signal);
+  };
+  const reasonOf = ({ status, text }: IncomingAnswer): string =>
+    tag(text, 'Message') ?? tag(text, 'Code') ?? `status ${status}`;
+
   return {
     account,
-    assume: async ({ roleArn, externalId, region }, signal): Promise<RoleAttempt> => {
-      if (account === undefined) throw new Error(NO_ACCOUNT);
-      if (!REGION.test(region)) throw new Error('this is no region of AWS');
-      const form = new URLSearchParams({
-        Action: 'AssumeRole',
-        Version: VERSION,
-        RoleArn: roleArn,
-        RoleSessionName: SESSION_NAME,
-        DurationSeconds: String(SESSION_SECONDS),
-        ...(externalId === undefined ? {} : { ExternalId: externalId }),
-      });
-      const request = await signed(
+    assume: async ({ org, roleArn, externalId, region }, signal): Promise<RoleAttempt> => {
+      const answer = await ask(
+        region,
         {
-          method: 'POST',
-          url: account.stsUrl ?? `https://sts.${region}.amazonaws.com/`,
-          headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-          body: Buffer.from(form.toString()),
-          service: 'sts',
-          region,
+          Action: 'AssumeRole',
+          RoleArn: roleArn,
+          RoleSessionName: awsNameOf(org),
+          ...(externalId === undefined ? {} : { ExternalId: externalId }),
         },
-        account,
-        clock.now(),
+        signal,
       );
-      const { status, text } = await exchange(request, signal);
-      if (status !== OK) {
-        const reason = tag(text, 'Message') ?? tag(text, 'Code') ?? `status ${status}`;
-        return { denied: tag(text, 'Code') === 'AccessDenied', reason };
-      }
-      const accessKeyId = tag(text, 'AccessKeyId');
-      const secretAccessKey = tag(text, 'SecretAccessKey');
-      const sessionToken = tag(text, 'SessionToken');
-      const expiresAt = Date.parse(tag(text, 'Expiration') ?? '');
-      if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined)
-        throw new Error('the answer of the security token service holds no credentials');
-      return {
-        session: { accessKeyId, secretAccessKey, sessionToken },
-        expiresAt: Number.isNaN(expiresAt) ? clock.now() : expiresAt,
-      };
+      return answer.status === OK
+        ? issued(answer.text, clock.now())
+        : { denied: tag(answer.text, 'Code') === 'AccessDenied', reason: reasonOf(answer) };
+    },
+    named: async (name, signal) => {
+      // Without a policy such a session has no permissions; anybody may ask who they are.
+      const answer = await ask(HOME_REGION, { Action: 'GetFederationToken', Name: name }, signal);
+      if (answer.status !== OK)
+        throw new Error(`this installation's AWS account cannot name its organizations: ${reasonOf(answer)}`);
+      const arn = tag(answer.text, 'Arn');
+      // One that is called something else would prove another organization than the one that asks.
+      if (arn?.endsWith(`:federated-user/${name}`) !== true)
+        throw new Error('the security token service gave a session of another name');
+      return { ...issued(answer.text, clock.now()), arn };
     },
   };
 }

@@ -63,6 +63,14 @@ test('a role that lets us in without the id is not', async () => {
   });
 });
 
+test('a role that lets us in with any id is not', async () => {
+  aws.roles.push({ arn: arn('wild'), externalId: '*' });
+  expect(await validate(externalId, arn('wild'))).toEqual({
+    status: 422,
+    message: 'the role can be taken on with another external id',
+  });
+});
+
 test('a role that does not know the id, or is not there, is refused with the reason', async () => {
   aws.roles.push({ arn: arn('other'), externalId: 'another' });
   for (const name of ['other', 'nobody']) {
@@ -100,7 +108,7 @@ test('a region that would name another host is not asked', async () => {
     },
     clock: systemClock,
   });
-  const assume = (region: string) => roles.assume({ roleArn: arn('good'), externalId, region });
+  const assume = (region: string) => roles.assume({ org: 7, roleArn: arn('good'), externalId, region });
   await assume('eu-central-1');
   await expect(assume('evil.example/x')).rejects.toThrow('region');
   expect(asked).toEqual(['https://sts.eu-central-1.amazonaws.com/']);

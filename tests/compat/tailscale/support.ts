@@ -29,6 +29,7 @@ export const TEST_SEALER = createSealer({ key: new Uint8Array(32).fill(7), rando
 const NO_ROLES: AwsRoles = {
   account: undefined,
   assume: () => Promise.reject(new Error('there is no AWS account here')),
+  named: () => Promise.reject(new Error('there is no AWS account here')),
 };
 
 export const tailscaleParts = (
