@@ -4,15 +4,14 @@ import type { Actor } from '../domain/access/actor.ts';
 import { permissionsOfRole } from '../domain/access/permissions.ts';
 import { createAccessRequestService } from '../domain/access-requests/access-request-service.ts';
 import type { AccessRequest, Resource } from '../domain/model/networks.ts';
-import type { Membership, Organization } from '../domain/model/people.ts';
+import type { Organization } from '../domain/model/people.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { SECOND } from '../kernel/clock.ts';
-import { normalizeKey } from '../kernel/text.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
 import { parseDuration } from './duration.ts';
 import { CommandError } from './exit.ts';
-import { organizationByLabel, withInstallation } from './installation-command.ts';
+import { memberByUser, organizationByLabel, withInstallation } from './installation-command.ts';
 
 const operator = (organization: Organization, name: string): Actor => ({
   kind: 'system',
@@ -20,20 +19,6 @@ const operator = (organization: Organization, name: string): Actor => ({
   name,
   permissions: permissionsOfRole('owner'),
 });
-
-async function memberOf(store: Store, organization: Organization, user: string): Promise<Membership> {
-  const key = normalizeKey(user);
-  const [member] = [
-    ...(await store.find('membership', organization.id, { emailKey: key }, 1)),
-    ...(await store.find('membership', organization.id, { usernameKey: key }, 1)),
-  ];
-  if (member === undefined) {
-    throw new CommandError(
-      `nobody in ${organization.label} has the e-mail or user name ${user}: correct --user`,
-    );
-  }
-  return member;
-}
 
 /** By id or name; names of resources may repeat. */
 async function resourceOf(store: Store, organization: Organization, text: string): Promise<Resource> {
@@ -92,7 +77,7 @@ export const accessRequest = (context: CommandContext, options: ParsedOptions): 
   const lifetime = textOption(options, 'for');
   const seconds = lifetime === undefined ? undefined : parseDuration('--for', lifetime) / SECOND;
   return answered(context, options, async (store, organization) => {
-    const member = await memberOf(store, organization, textOption(options, 'user') ?? '');
+    const member = await memberByUser(store, organization, textOption(options, 'user') ?? '');
     const resource = await resourceOf(store, organization, textOption(options, 'resource') ?? '');
     return createAccessRequestService({ store }).create(
       operator(organization, 'holdfast access request'),

@@ -1,7 +1,8 @@
 /** What commands that work on an existing installation have in common. */
 import { type Installation, openInstallation } from '../app/installation.ts';
 import { loadInstallationConfig } from '../config/config.ts';
-import type { Organization } from '../domain/model/people.ts';
+import type { Membership, Organization } from '../domain/model/people.ts';
+import { memberByName } from '../domain/people/member-by-name.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { type CommandContext, configInput } from './command-context.ts';
 import { flagsOf, type ParsedOptions } from './command-options.ts';
@@ -29,4 +30,19 @@ export async function organizationByLabel(store: Store, label: string): Promise<
     throw new CommandError(`there is no organization with the label ${label}: correct --org`);
   }
   return organization;
+}
+
+/** Whom `--user` names. Throws a sentence when there is nobody of that address or name. */
+export async function memberByUser(
+  store: Store,
+  organization: Organization,
+  user: string,
+): Promise<Membership> {
+  const member = await memberByName(store, organization.id, user);
+  if (member === undefined) {
+    throw new CommandError(
+      `nobody in ${organization.label} has the e-mail or user name ${user}: correct --user`,
+    );
+  }
+  return member;
 }

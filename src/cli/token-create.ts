@@ -1,11 +1,9 @@
 /** `holdfast token create`: an API token for a member. */
 import { createApiTokenService } from '../domain/credentials/api-token-service.ts';
-import { normalizeKey } from '../kernel/text.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
 import { parseDuration } from './duration.ts';
-import { CommandError } from './exit.ts';
-import { organizationByLabel, withInstallation } from './installation-command.ts';
+import { memberByUser, organizationByLabel, withInstallation } from './installation-command.ts';
 
 const DEFAULT_LIFETIME = '90d';
 
@@ -20,14 +18,7 @@ export async function tokenCreate(context: CommandContext, options: ParsedOption
 
   await withInstallation(context, options, async ({ store }) => {
     const organization = await organizationByLabel(store, label);
-    const key = normalizeKey(user);
-    const [member] = [
-      ...(await store.find('membership', organization.id, { emailKey: key }, 1)),
-      ...(await store.find('membership', organization.id, { usernameKey: key }, 1)),
-    ];
-    if (member === undefined) {
-      throw new CommandError(`nobody in ${label} has the e-mail or user name ${user}: correct --user`);
-    }
+    const member = await memberByUser(store, organization, user);
     const tokens = createApiTokenService({ store, random: context.random });
     const { credential, token } = await tokens.create(
       {

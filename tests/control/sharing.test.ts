@@ -11,10 +11,10 @@ import { shareCode } from '../../src/domain/shares/share-code.ts';
 import { createShareService } from '../../src/domain/shares/share-service.ts';
 import { createSharedUsers } from '../../src/domain/shares/shared-users.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { randomNanoId, systemRandom } from '../../src/kernel/random.ts';
 import { type Netmap, packetFilter, peerNamed, type TestDevice } from '../client/index.ts';
 import { type ControlServer, startControlServer, type Tenant } from '../support/control-server.ts';
 import { ENGINES } from '../support/engines.ts';
+import { insertMember } from '../support/seeds.ts';
 
 // Five times the second that others may need to hear of a change.
 const SOON_MS = 5_000;
@@ -374,26 +374,9 @@ describe.each(ENGINES)('a shared device on %s', (engine) => {
     await server.store.write(
       { orgs: [0, of.organization.id], by: { kind: 'system', id: '', name: 'test' }, origin: 'system' },
       async (tx) => {
-        const account = await tx.insert('account', {
-          org: 0,
-          id: tx.newId(),
-          claimed: true,
-          createdAt: tx.now,
-        });
         const email = `person@${of.organization.label}.test`;
-        const { account: _a, id: _i, nano: _n, ...like } = of.owner;
-        made = await tx.insert('membership', {
-          ...like,
-          id: tx.newId(),
-          nano: randomNanoId(systemRandom),
-          account: account.id,
-          username: email,
-          usernameKey: email,
-          email,
-          emailKey: email,
-          role: 'admin',
-        });
-        tx.audit(0, { verb: 'create', objectKind: 'account', objectId: account.id, objectName: email });
+        made = await insertMember(tx, of.organization.id, { username: email, role: 'admin' });
+        tx.audit(0, { verb: 'create', objectKind: 'account', objectId: made.account, objectName: email });
         tx.audit(of.organization.id, {
           verb: 'create',
           objectKind: 'membership',

@@ -23,7 +23,7 @@ import type { ReplicaLeases } from '../../src/domain/ports/replica-leases.ts';
 import type { SignedTokens } from '../../src/domain/ports/signed-tokens.ts';
 import { INSTALLATION, type Store } from '../../src/domain/ports/store.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
-import { type Random, randomNanoId, systemRandom } from '../../src/kernel/random.ts';
+import { type Random, systemRandom } from '../../src/kernel/random.ts';
 import type { Engine } from '../../src/store/engine.ts';
 import { createFlowLogs } from '../../src/store/flow-logs.ts';
 import { createFollower } from '../../src/store/follower.ts';
@@ -33,6 +33,7 @@ import { openEngine, type StoreLocation } from '../../src/store/open-store.ts';
 import { createReplicaLeases } from '../../src/store/replica-leases.ts';
 import { createStore } from '../../src/store/store.ts';
 import { createTestDatabase } from './postgres.ts';
+import { insertMember } from './seeds.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
 export const ENGINES: readonly EngineName[] = ['sqlite', 'postgres'];
@@ -228,41 +229,13 @@ export async function createApiServer(
       const member = await store.write(
         { orgs: [INSTALLATION, org], by: BY_TEST, origin: 'system' },
         async (tx) => {
-          const account = await tx.insert('account', {
-            org: INSTALLATION,
-            id: tx.newId(),
-            claimed: true,
-            createdAt: tx.now,
-          });
           const email = `${name}@${label}.test`;
+          const made = await insertMember(tx, org, { username: email, role });
           tx.audit(INSTALLATION, {
             verb: 'create',
             objectKind: 'account',
-            objectId: account.id,
+            objectId: made.account,
             objectName: email,
-          });
-          const made = await tx.insert('membership', {
-            org,
-            id: tx.newId(),
-            nano: randomNanoId(random),
-            account: account.id,
-            username: email,
-            usernameKey: email,
-            email,
-            emailKey: email,
-            displayName: null,
-            givenName: null,
-            familyName: null,
-            avatarUrl: null,
-            role,
-            createdAt: tx.now,
-            joinedAt: tx.now,
-            approvedAt: tx.now,
-            suspendedAt: null,
-            keepClients: false,
-            managedBy: 'none',
-            externalId: null,
-            ...STAMP,
           });
           tx.audit(org, { verb: 'create', objectKind: 'membership', objectId: made.id, objectName: email });
           return made;

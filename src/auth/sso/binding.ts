@@ -9,13 +9,14 @@ import { syncDirectoryGroups } from '../../domain/groups/directory-groups.ts';
 import type { Identity, Invitation, Membership } from '../../domain/model/people.ts';
 import { loginName } from '../../domain/organizations/names.ts';
 import { acceptInvitation, openInvitationOf } from '../../domain/people/invitation-acceptance.ts';
+import { memberByName } from '../../domain/people/member-by-name.ts';
 import { checkEmail } from '../../domain/people/member-rules.ts';
 import { memberState } from '../../domain/people/member-state.ts';
+import { insertAuditedAccount, insertMember } from '../../domain/people/new-member.ts';
 import { INSTALLATION, type Tx } from '../../domain/ports/store.ts';
 import { readSettings } from '../../domain/settings/settings.ts';
 import { AppError } from '../../kernel/errors.ts';
-import { type Random, randomNanoId } from '../../kernel/random.ts';
-import { normalizeKey } from '../../kernel/text.ts';
+import type { Random } from '../../kernel/random.ts';
 import type { SsoClaims } from './claims.ts';
 import type { SsoPurpose } from './sso-state.ts';
 
@@ -135,38 +136,27 @@ async function insertArrived(
   email: string,
 ): Promise<Membership> {
   const { user_approval: waits } = await readSettings(tx, org);
-  const account = await tx.insert('account', {
-    org: INSTALLATION,
-    id: tx.newId(),
-    claimed: true,
-    createdAt: tx.now,
-  });
-  const member = await tx.insert('membership', {
+  const account = await insertAuditedAccount(tx, email, true);
+  const member = await insertMember(tx, random, {
     org,
-    id: tx.newId(),
-    nano: randomNanoId(random),
     account: account.id,
     username: email,
-    usernameKey: normalizeKey(email),
     email,
-    emailKey: normalizeKey(email),
     displayName: claims.displayName ?? null,
     givenName: claims.givenName ?? null,
     familyName: claims.familyName ?? null,
-    avatarUrl: null,
     role: 'member',
-    createdAt: tx.now,
     joinedAt: tx.now,
     approvedAt: waits ? null : tx.now,
-    suspendedAt: null,
-    keepClients: false,
-    managedBy: 'none',
-    externalId: null,
     ...SYSTEM,
   });
-  const event = { verb: 'create', objectName: email } as const;
-  tx.audit(INSTALLATION, { ...event, objectKind: 'account', objectId: account.id });
-  tx.audit(org, { ...event, objectKind: 'membership', objectId: member.id, details: 'single sign-on' });
+  tx.audit(org, {
+    verb: 'create',
+    objectKind: 'membership',
+    objectId: member.id,
+    objectName: email,
+    details: 'single sign-on',
+  });
   return member;
 }
 
@@ -210,10 +200,7 @@ async function join(
 /** Somebody who is new to this provider, and has nothing but their address. */
 async function byAddress(tx: Tx, random: Random, arrival: Arrival, email: string): Promise<Bound> {
   const { org } = arrival;
-  const key = normalizeKey(email);
-  const [mailed] = await tx.find('membership', org, { emailKey: key }, 1);
-  const [named] = await tx.find('membership', org, { usernameKey: key }, 1);
-  const member = mailed ?? named;
+  const member = await memberByName(tx, org, email);
   if (member === undefined) {
     if (!(await isWelcome(tx, org, email))) return refused('not-a-member');
     const made = await insertArrived(tx, random, arrival, email);

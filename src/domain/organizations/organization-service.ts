@@ -10,6 +10,7 @@ import { createToken, type NewToken } from '../credentials/token.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
+import { insertAccount, insertMember } from '../people/new-member.ts';
 import { insertEverywherePassword } from '../people/organization-password.ts';
 import { DEFAULT_POLICY } from '../policy-file/default-policy.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
@@ -187,29 +188,16 @@ async function insertOwner(
   input: OwnerInput,
   stamp: Stamp,
 ): Promise<Membership> {
-  const account = input.account ?? (await insertAccount(tx, input.passwordHash !== undefined));
+  const account = input.account ?? (await insertAccount(tx, input.passwordHash !== undefined)).id;
   const email = input.email.trim();
-  const owner = await tx.insert('membership', {
+  const owner = await insertMember(tx, random, {
     org: organization.id,
-    id: tx.newId(),
-    nano: randomNanoId(random),
     account,
     username: email,
-    usernameKey: normalizeKey(email),
     email,
-    emailKey: normalizeKey(email),
-    displayName: null,
-    givenName: null,
-    familyName: null,
-    avatarUrl: null,
     role: 'owner',
-    createdAt: tx.now,
     joinedAt: tx.now,
     approvedAt: tx.now,
-    suspendedAt: null,
-    keepClients: false,
-    managedBy: 'none',
-    externalId: null,
     ...stamp,
   });
   if (input.passwordHash !== undefined && input.ownPassword === true) {
@@ -241,11 +229,6 @@ async function insertOwner(
     after: { role: 'owner' },
   });
   return owner;
-}
-
-async function insertAccount(tx: Tx, claimed: boolean): Promise<number> {
-  const row = { org: INSTALLATION, id: tx.newId(), claimed, createdAt: tx.now };
-  return (await tx.insert('account', row)).id;
 }
 
 /** The credential that an organization begins with: it may do everything. A client never expires. */

@@ -25,6 +25,7 @@ import { readSettings } from '../settings/settings.ts';
 import { acceptInvitation, type OpenInvitation } from './invitation-acceptance.ts';
 import { countTry, MAX_TRIES } from './invite-link.ts';
 import { insertInvited, requireManualUsers } from './invited-member.ts';
+import { memberByName } from './member-by-name.ts';
 import { checkEmail } from './member-rules.ts';
 import type { MemberService } from './member-service.ts';
 import { setOrganizationPassword } from './organization-password.ts';
@@ -123,9 +124,7 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
   ): Promise<void> => {
     const { org } = actor;
     const key = normalizeKey(email);
-    const [named] = await tx.find('membership', org, { usernameKey: key }, 1);
-    const [mailed] = await tx.find('membership', org, { emailKey: key }, 1);
-    const known = mailed ?? named;
+    const known = await memberByName(tx, org, email);
     if (known === undefined) {
       const made = await insertInvited(
         tx,

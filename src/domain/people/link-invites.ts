@@ -5,8 +5,7 @@
  */
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { type Random, randomNanoId } from '../../kernel/random.ts';
-import { normalizeKey } from '../../kernel/text.ts';
+import type { Random } from '../../kernel/random.ts';
 import { type Actor, byOf } from '../access/actor.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Organization, Role } from '../model/people.ts';
@@ -17,7 +16,9 @@ import { acceptInvitation } from './invitation-acceptance.ts';
 import { requireAccount, requireLetOut } from './invitation-by-account.ts';
 import { countTry, readInviteLink } from './invite-link.ts';
 import { requireFreeAddress } from './invited-member.ts';
+import { memberByName } from './member-by-name.ts';
 import { checkPlainUsername, MAX_USERNAME, MIN_USERNAME } from './member-rules.ts';
+import { insertAuditedAccount, insertMember } from './new-member.ts';
 import { requireLength, setOrganizationPassword } from './organization-password.ts';
 
 export interface LinkInvite {
@@ -46,10 +47,8 @@ export interface LinkInvitesParts {
   readonly hashPassword: (password: string) => Promise<string>;
 }
 
-type Person = Pick<
-  Membership,
-  'account' | 'username' | 'email' | 'displayName' | 'givenName' | 'familyName' | 'avatarUrl'
->;
+type Person = Pick<Membership, 'account' | 'username' | 'email'> &
+  Partial<Pick<Membership, 'displayName' | 'givenName' | 'familyName' | 'avatarUrl'>>;
 
 const gone = (): AppError => new AppError('not_found', 'this invitation is not open any more');
 
@@ -69,22 +68,10 @@ export function createLinkInvites(parts: LinkInvitesParts): LinkInvites {
 
   const accept = async (tx: Tx, invitation: Invitation, person: Person): Promise<Membership> => {
     const { org, role, byKind, byId, byName } = invitation;
-    const { email, username } = person;
-    const member = await tx.insert('membership', {
+    const member = await insertMember(tx, random, {
       ...person,
       org,
-      id: tx.newId(),
-      nano: randomNanoId(random),
-      usernameKey: normalizeKey(username),
-      emailKey: email === null ? null : normalizeKey(email),
       role: role ?? 'member',
-      createdAt: tx.now,
-      joinedAt: null,
-      approvedAt: null,
-      suspendedAt: null,
-      keepClients: false,
-      managedBy: 'none',
-      externalId: null,
       ...{ byKind, byId, byName },
     });
     await tx.update('invitation', org, invitation.id, { membership: member.id });
@@ -113,29 +100,14 @@ export function createLinkInvites(parts: LinkInvitesParts): LinkInvites {
       const by = { kind: 'system', id: '', name: `link-${found.id}` } as const;
       return store.write({ orgs: [INSTALLATION, org], by, origin: 'native-api' }, async (tx) => {
         const invitation = await requireOpen(tx, link, tx.now);
-        if (await isTaken(tx, org, username)) {
+        if ((await memberByName(tx, org, username)) !== undefined) {
           throw new AppError('taken', 'somebody has this name already', { field: 'name' });
         }
-        const account = await tx.insert('account', {
-          org: INSTALLATION,
-          id: tx.newId(),
-          claimed: true,
-          createdAt: tx.now,
-        });
-        tx.audit(INSTALLATION, {
-          verb: 'create',
-          objectKind: 'account',
-          objectId: account.id,
-          objectName: username,
-        });
+        const account = await insertAuditedAccount(tx, username, true);
         const member = await accept(tx, invitation, {
           account: account.id,
           username,
           email: null,
-          displayName: null,
-          givenName: null,
-          familyName: null,
-          avatarUrl: null,
         });
         await setOrganizationPassword(tx, member, secretHash);
         return member;
@@ -155,7 +127,7 @@ export function createLinkInvites(parts: LinkInvitesParts): LinkInvites {
         const [present] = await tx.find('membership', org, { account }, 1);
         if (present !== undefined) throw new AppError('conflict', 'you are a member already');
         const email = await provenAddress(tx, account);
-        if (email !== null) await requireFreeAddress(tx, org, normalizeKey(email));
+        if (email !== null) await requireFreeAddress(tx, org, email);
         const username = email ?? (await freeName(tx, org, self.username));
         const person = { account, username, email, displayName, givenName, familyName, avatarUrl };
         return accept(tx, invitation, person);
@@ -170,17 +142,12 @@ async function provenAddress(reader: Reader, account: number): Promise<string | 
   return proven.find(({ email }) => email !== null)?.email ?? null;
 }
 
-async function isTaken(reader: Reader, org: number, name: string): Promise<boolean> {
-  const key = normalizeKey(name);
-  const named = await reader.find('membership', org, { usernameKey: key }, 1);
-  return named.length > 0 || (await reader.find('membership', org, { emailKey: key }, 1)).length > 0;
-}
-
 /** What comes before an @ in the name that somebody has elsewhere, or that with a number. */
 async function freeName(tx: Tx, org: number, elsewhere: string): Promise<string> {
   const plain = (elsewhere.split('@')[0] ?? '').replace(/[^A-Za-z0-9.-]+/gu, '-').slice(0, MAX_USERNAME / 2);
   const base = plain.length < MIN_USERNAME ? `user-${plain}` : plain;
-  const name = (await isTaken(tx, org, base)) ? `${base}-${tx.newId()}` : base;
-  if (await isTaken(tx, org, name)) throw invalid('no name is free', 'name');
+  const isTaken = async (name: string) => (await memberByName(tx, org, name)) !== undefined;
+  const name = (await isTaken(base)) ? `${base}-${tx.newId()}` : base;
+  if (await isTaken(name)) throw invalid('no name is free', 'name');
   return name;
 }

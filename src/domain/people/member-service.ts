@@ -6,7 +6,6 @@
  */
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
-import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { missing, requireRow } from '../directory/missing.ts';
@@ -153,7 +152,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       return store.write(contextWithAccounts(actor, origin), async (tx) => {
         const { org } = actor;
         await requireManualUsers(tx, org, settings.manual_users);
-        await requireFreeAddress(tx, org, normalizeKey(email));
+        await requireFreeAddress(tx, org, email);
         const { member, invitation } = await insertInvited(
           tx,
           random,

@@ -6,8 +6,7 @@
  * Errors of all: `not_found`, `invalid`, `taken` (name), `conflict`; `forbidden`, with the reason in `details.reason`.
  */
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { type Random, randomNanoId } from '../../kernel/random.ts';
-import { normalizeKey } from '../../kernel/text.ts';
+import type { Random } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireSelf } from '../access/self.ts';
@@ -21,6 +20,7 @@ import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { auditMember } from './audit-member.ts';
 import type { MemberAdmin } from './member-admin.ts';
+import { memberByName } from './member-by-name.ts';
 import {
   checkEmail,
   checkPersonName,
@@ -29,6 +29,7 @@ import {
   PLAIN_USERNAME,
   RESERVED_USERNAME,
 } from './member-rules.ts';
+import { insertAuditedAccount, insertMember } from './new-member.ts';
 import { endPasswordLinks } from './password-links.ts';
 import { requireMayGive, requireMayManage } from './user-account-rules.ts';
 import {
@@ -123,45 +124,19 @@ export function createUserAccountService({
       const context = { ...contextOf(actor, origin), orgs: [INSTALLATION, actor.org] };
       return store.write(context, async (tx) => {
         const { org } = actor;
-        const key = normalizeKey(input.username);
-        const [named] = await tx.find('membership', org, { usernameKey: key }, 1);
-        const [mailed] = await tx.find('membership', org, { emailKey: key }, 1);
-        if (named !== undefined || mailed !== undefined) {
+        if ((await memberByName(tx, org, input.username)) !== undefined) {
           throw new AppError('taken', 'user exists', { field: 'username' });
         }
-        const account = await tx.insert('account', {
-          org: INSTALLATION,
-          id: tx.newId(),
-          claimed: true,
-          createdAt: tx.now,
-        });
-        tx.audit(INSTALLATION, {
-          verb: 'create',
-          objectKind: 'account',
-          objectId: account.id,
-          objectName: input.username,
-        });
-        const member = await tx.insert('membership', {
+        const account = await insertAuditedAccount(tx, input.username, true);
+        const member = await insertMember(tx, random, {
           org,
-          id: tx.newId(),
-          nano: randomNanoId(random),
           account: account.id,
           username: input.username,
-          usernameKey: key,
           email,
-          emailKey: email === null ? null : key,
           displayName,
-          givenName: null,
-          familyName: null,
-          avatarUrl: null,
           role: input.role,
-          createdAt: tx.now,
           joinedAt: tx.now,
           approvedAt: tx.now,
-          suspendedAt: null,
-          keepClients: false,
-          managedBy: 'none',
-          externalId: null,
           ...byColumnsOf(actor),
         });
         auditMember(tx, member, 'create', { after: { role: input.role } });

@@ -4,9 +4,9 @@
  */
 import { type Clock, DAY, MINUTE, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
-import { type Random, randomNanoId } from '../../kernel/random.ts';
+import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
-import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
+import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Role } from '../model/people.ts';
@@ -16,6 +16,7 @@ import { readSettings } from '../settings/settings.ts';
 import { inviteLinkOf, opensByLink } from './invite-link.ts';
 import { requireManualUsers } from './invited-member.ts';
 import type { MemberService } from './member-service.ts';
+import { insertInvitation } from './new-invitation.ts';
 import { manages, requireManages } from './role-rules.ts';
 
 export interface UserInvite {
@@ -133,25 +134,12 @@ export function createUserInvites({
       if (open >= MAX_LINKS) {
         throw new AppError('too_large', `an organization has at most ${MAX_LINKS} links that invite`);
       }
-      const invitation = await tx.insert('invitation', {
-        org,
-        id: tx.newId(),
-        nano: randomNanoId(random),
+      const invitation = await insertInvitation(tx, random, actor, {
         email: null,
-        openKey: null,
         membership: null,
         role,
-        groups: [],
         madeBy,
-        tokenHash: null,
-        epoch: 1,
-        tries: 0,
-        status: 'pending',
-        createdAt: tx.now,
-        expiresAt: tx.now + days * DAY,
-        lastSentAt: null,
-        acceptedBy: null,
-        ...byColumnsOf(actor),
+        days,
       });
       tx.audit(org, {
         verb: 'create',
