@@ -1,6 +1,7 @@
 /** The one form of errors: `{message, code, status}`, with `details` where fields are at fault. */
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, toAppError } from '../../kernel/errors.ts';
+import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 
 const BAD_REQUEST = 400;
 const UNSUPPORTED_TYPE = 415;
@@ -43,12 +44,11 @@ function wireOf(code: ErrorCode): Wire {
 
 /** Answers with an error; says whether it was our own fault. */
 export function sendError(reply: FastifyReply, thrown: unknown): boolean {
-  const given = (thrown as { statusCode?: unknown }).statusCode;
-  // Fastify's own refusals: a body that is no JSON, is too large, or of another type.
-  if (typeof given === 'number' && given < 500 && thrown instanceof Error) {
+  const refusal = serverRefusal(thrown);
+  if (refusal !== undefined) {
     // The API has no word for a type of body that it does not take.
-    const status = given === UNSUPPORTED_TYPE ? BAD_REQUEST : given;
-    void reply.code(status).send({ message: thrown.message, code: 'invalid_request', status });
+    const status = refusal.status === UNSUPPORTED_TYPE ? BAD_REQUEST : refusal.status;
+    void reply.code(status).send({ message: refusal.message, code: 'invalid_request', status });
     return false;
   }
   const error = toAppError(thrown);
@@ -57,7 +57,7 @@ export function sendError(reply: FastifyReply, thrown: unknown): boolean {
   // The vendor's clients repeat on 409 and 5xx; a repetition changes nothing here.
   if (status === 409 || status === 501) void reply.header('x-should-retry', 'false');
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
-  if (status === 429) void reply.header('retry-after', retryAfter(error.details));
+  if (status === 429) void reply.header('retry-after', retryAfterSeconds(error.details));
   const details =
     error.field === undefined ? {} : { details: [{ field: error.field, message: error.message }] };
   void reply.code(status).send({ message: error.message, code, status, ...details });
@@ -71,8 +71,3 @@ function reasonOf(details: unknown): string | undefined {
   const reason = (details as { reason?: unknown } | undefined)?.reason;
   return typeof reason === 'string' && REASONS.has(reason) ? reason : undefined;
 }
-
-const retryAfter = (details: unknown): number => {
-  const seconds = (details as { retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
-  return typeof seconds === 'number' ? seconds : 1;
-};

@@ -1,6 +1,7 @@
 /** The error form of what is our own: `{code, message, field?}`. */
 import type { FastifyReply } from 'fastify';
 import { AppError, type ErrorCode, invalid, toAppError } from '../../kernel/errors.ts';
+import { serverRefusal } from '../shared/refusal.ts';
 
 export function statusOf(code: ErrorCode): number {
   switch (code) {
@@ -34,15 +35,14 @@ export function statusOf(code: ErrorCode): number {
 }
 
 const TOO_LARGE = 413;
-const FIRST_SERVER_ERROR = 500;
 
 /** Errors of the server itself (a body that is no JSON, a wrong content type) become ours. */
 export function translated(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;
-  if (status === undefined || status >= FIRST_SERVER_ERROR || !(error instanceof Error))
-    return toAppError(error);
-  return status === TOO_LARGE ? new AppError('too_large', 'the body is too large') : invalid(error.message);
+  const refusal = serverRefusal(error);
+  if (refusal === undefined) return toAppError(error);
+  return refusal.status === TOO_LARGE
+    ? new AppError('too_large', 'the body is too large')
+    : invalid(refusal.message);
 }
 
 /** Answers with an error; `onDefect` is told of what was our own fault. */

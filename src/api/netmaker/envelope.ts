@@ -1,6 +1,7 @@
 /** The two forms of answers (a bare value, an envelope) and the one form of errors. */
 import type { FastifyReply } from 'fastify';
 import { type AppError, type ErrorCode, toAppError } from '../../kernel/errors.ts';
+import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 
 export interface Envelope {
   readonly Code: number;
@@ -82,11 +83,8 @@ function wireOf(thrown: unknown): {
 } {
   if (thrown instanceof NetmakerError)
     return { status: thrown.status, message: thrown.message, defect: false };
-  const status = (thrown as { statusCode?: unknown }).statusCode;
-  // Fastify's own refusals: a body that is no JSON, is too large, or of another type.
-  if (typeof status === 'number' && status < 500 && thrown instanceof Error) {
-    return { status, message: thrown.message, defect: false };
-  }
+  const refusal = serverRefusal(thrown);
+  if (refusal !== undefined) return { ...refusal, defect: false };
   const error = toAppError(thrown);
   const defect = error.code === 'internal';
   if (error.code === 'not_found') return { status: 500, message: RECORD_NOT_FOUND, defect };
@@ -97,9 +95,7 @@ function wireOf(thrown: unknown): {
 /** Answers with an error; says whether it was our own fault. */
 export function sendError(reply: FastifyReply, thrown: unknown): boolean {
   const { status, message, defect } = wireOf(thrown);
-  const error = toAppError(thrown);
-  const wait = (error.details as { retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
-  if (status === 429) void reply.header('retry-after', typeof wait === 'number' ? wait : 1);
+  if (status === 429) void reply.header('retry-after', retryAfterSeconds(toAppError(thrown).details));
   void reply
     .code(status)
     .type('application/json')

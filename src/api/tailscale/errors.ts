@@ -1,8 +1,10 @@
 /** The one error form of this dialect: `{"message": …}`, with `data` where a policy file's tests failed. */
 import type { FastifyReply } from 'fastify';
 import { type AppError, type ErrorCode, toAppError } from '../../kernel/errors.ts';
+import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 
-const STATUS_UNSUPPORTED_MEDIA = 415;
+const STATUS_BAD_REQUEST = 400;
+const STATUS_TOO_LARGE = 413;
 
 /** Codes whose answer does not depend on what happened. */
 function statusOf(code: ErrorCode): number {
@@ -70,30 +72,17 @@ export function toWireError(thrown: unknown): WireError {
 
 /** Refusals that come from below the dialect, before an operation runs: bodies that are too large or never end. */
 function frameworkError(thrown: unknown): WireError | undefined {
-  if (!(thrown instanceof Error) || !('statusCode' in thrown) || typeof thrown.statusCode !== 'number') {
-    return undefined;
-  }
-  if (thrown.statusCode === 413) return { status: 413, body: { message: 'request body is too large' } };
-  if (
-    thrown.statusCode === STATUS_UNSUPPORTED_MEDIA ||
-    (thrown.statusCode >= 400 && thrown.statusCode < 500)
-  ) {
-    return { status: 400, body: { message: 'bad request' } };
-  }
-  return undefined;
-}
-
-/** Seconds until it makes sense to ask again. */
-function retryAfter(thrown: unknown): number {
-  const { details } = toAppError(thrown);
-  if (details === null || typeof details !== 'object' || !('retryAfterSeconds' in details)) return 1;
-  return Number(details.retryAfterSeconds);
+  const refusal = serverRefusal(thrown);
+  if (refusal === undefined) return undefined;
+  return refusal.status === STATUS_TOO_LARGE
+    ? { status: refusal.status, body: { message: 'request body is too large' } }
+    : { status: STATUS_BAD_REQUEST, body: { message: 'bad request' } };
 }
 
 export function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
   const { status, body } = toWireError(thrown);
   // Basic first: it is what a person with curl can type.
-  if (status === 429) void reply.header('retry-after', String(retryAfter(thrown)));
+  if (status === 429) void reply.header('retry-after', retryAfterSeconds(toAppError(thrown).details));
   if (status === 401) void reply.header('www-authenticate', 'Basic realm="api", Bearer');
   return reply.code(status).header('content-type', 'application/json').send(JSON.stringify(body));
 }

@@ -5,6 +5,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError, invalid, toAppError } from '../../kernel/errors.ts';
 import { mountOperations, type Operation } from '../shared/operation.ts';
+import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 import { createBatches } from './batches.ts';
 import { connectorTokenOperations } from './connector-tokens.ts';
 import type { TwingateServices } from './context.ts';
@@ -129,16 +130,11 @@ export function createTwingateApi({
 
   return async (server) => {
     server.setErrorHandler((thrown: unknown, request, reply) => {
-      const status = (thrown as { statusCode?: unknown }).statusCode;
-      const isOurs = thrown instanceof AppError;
-      // Fastify's own refusals (no JSON, too large, no such type) carry a status.
-      const error =
-        !isOurs && typeof status === 'number' && status < 500
-          ? invalid(thrown instanceof Error ? thrown.message : 'bad request', 'body')
-          : toAppError(thrown);
+      const refusal = serverRefusal(thrown);
+      const error = refusal === undefined ? toAppError(thrown) : invalid(refusal.message, 'body');
       if (error.code === 'internal') onError?.(thrown, request);
-      const code = !isOurs && typeof status === 'number' && status < 500 ? status : statusOf(error.code);
-      if (code === 429) reply.header('retry-after', '1');
+      const code = refusal?.status ?? statusOf(error.code);
+      if (code === 429) reply.header('retry-after', retryAfterSeconds(error.details));
       return reply.code(code).send(errorBody(error));
     });
     mountOperations(server, operations, actorOf);

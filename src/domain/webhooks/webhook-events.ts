@@ -2,6 +2,7 @@
  * Which changes are told to webhooks. One outbox row a write, whatever the number of endpoints, made from the changes
  * themselves: so no way of making a change, in any dialect, can forget to tell.
  */
+import { keyEnd } from '../devices/key-expiry.ts';
 import type { Device } from '../model/devices.ts';
 import type { Row } from '../model/entities.ts';
 import type { Membership, Role } from '../model/people.ts';
@@ -104,7 +105,7 @@ export const deviceFactOf = (row: Device): DeviceFact => ({
   label: row.label,
   ownerKind: row.ownerKind,
   owner: row.owner,
-  keyExpiresAt: row.expiryDisabled ? null : row.keyExpiresAt,
+  keyExpiresAt: keyEnd(row),
 });
 
 /** What the write itself says about a device's tags and owner, since later nobody may know. */

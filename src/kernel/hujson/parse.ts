@@ -133,85 +133,58 @@ export function parse(text: string): Node {
     return { kind, raw, before, start, end: at, after: '' };
   }
 
-  function array(before: string, depth: number): ArrayNode {
-    const node: ArrayNode = {
-      kind: 'array',
-      items: [],
-      trailingComma: false,
-      inner: '',
-      before,
-      start: at,
-      end: at,
-      after: '',
-    };
+  /** What stands between brackets; `readOne` takes one item or member, and returns the value at its end. */
+  function sequence(
+    what: 'array' | 'object',
+    closer: ']' | '}',
+    readOne: (before: string) => Node,
+  ): { readonly inner: string; readonly trailingComma: boolean } {
+    const closes = (): boolean => text[at] === closer;
     at++;
-    for (;;) {
+    for (let count = 0; ; count++) {
       const extra = takeExtra();
-      if (text.charCodeAt(at) === 0x5d) {
-        node.inner = extra;
-        node.trailingComma = node.items.length > 0;
-        break;
+      if (closes()) {
+        at++;
+        return { inner: extra, trailingComma: count > 0 };
       }
-      const item = value(extra, depth + 1);
-      node.items.push(item);
+      const last = readOne(extra);
       const after = takeExtra();
-      const code = text.charCodeAt(at);
-      if (code === 0x5d) {
-        node.inner = after;
-        break;
+      if (closes()) {
+        at++;
+        return { inner: after, trailingComma: false };
       }
-      item.after = after;
-      if (at >= text.length) fail(at, 'parsing array after value: unexpected EOF');
-      if (code !== 0x2c) {
-        fail(at, `invalid character ${quoteByte(text, at)} after array value (expecting ',' or ']')`);
+      last.after = after;
+      if (at >= text.length) fail(at, `parsing ${what} after value: unexpected EOF`);
+      if (text.charCodeAt(at) !== 0x2c) {
+        fail(
+          at,
+          `invalid character ${quoteByte(text, at)} after ${what} value (expecting ',' or '${closer}')`,
+        );
       }
       at++;
     }
-    at++;
-    node.end = at;
-    return node;
+  }
+
+  function array(before: string, depth: number): ArrayNode {
+    const start = at;
+    const items: Node[] = [];
+    const rest = sequence('array', ']', (extra) => {
+      const item = value(extra, depth + 1);
+      items.push(item);
+      return item;
+    });
+    return { kind: 'array', items, ...rest, before, start, end: at, after: '' };
   }
 
   function object(before: string, depth: number): ObjectNode {
-    const node: ObjectNode = {
-      kind: 'object',
-      members: [],
-      trailingComma: false,
-      inner: '',
-      before,
-      start: at,
-      end: at,
-      after: '',
-    };
-    at++;
-    for (;;) {
-      const extra = takeExtra();
-      if (text.charCodeAt(at) === 0x7d) {
-        node.inner = extra;
-        node.trailingComma = node.members.length > 0;
-        break;
-      }
-      const member = {
-        name: memberName(extra, depth),
-        value: value(takeExtra(), depth + 1),
-      } satisfies Member;
-      node.members.push(member);
-      const after = takeExtra();
-      const code = text.charCodeAt(at);
-      if (code === 0x7d) {
-        node.inner = after;
-        break;
-      }
-      member.value.after = after;
-      if (at >= text.length) fail(at, 'parsing object after value: unexpected EOF');
-      if (code !== 0x2c) {
-        fail(at, `invalid character ${quoteByte(text, at)} after object value (expecting ',' or '}')`);
-      }
-      at++;
-    }
-    at++;
-    node.end = at;
-    return node;
+    const start = at;
+    const members: Member[] = [];
+    const rest = sequence('object', '}', (extra) => {
+      const member = { name: memberName(extra, depth), value: value(takeExtra(), depth + 1) };
+      members.push(member);
+      return member.value;
+    });
+    return { kind: 'object', members, ...rest, before, start, end: at, after: '' };
   }
 
   /** A member's name with the colon behind it. */

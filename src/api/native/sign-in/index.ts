@@ -9,6 +9,7 @@ import { AppError } from '../../../kernel/errors.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { mountOperations, type Operation } from '../../shared/operation.ts';
 import { originOf } from '../../shared/origin.ts';
+import { retryAfterSeconds } from '../../shared/refusal.ts';
 import { statusOf, translated } from '../errors.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
@@ -87,8 +88,7 @@ export function createSignInPages(parts: SignInPagesParts): FastifyPluginAsync {
       cookies.clear(request, reply, 'session');
       return reply.redirect(withNext('/login', nextPage(request.url.split('?')[0])), SEE_OTHER);
     }
-    const seconds = (details as { readonly retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
-    if (code === 'rate_limited' && typeof seconds === 'number') reply.header('retry-after', seconds);
+    if (code === 'rate_limited') reply.header('retry-after', retryAfterSeconds(details));
     const body = html`
       <h1>That did not work</h1>
       <p>${message}</p>
