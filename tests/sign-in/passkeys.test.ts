@@ -161,6 +161,7 @@ describe.each(ENGINES)('passkeys on %s', (engine) => {
           clientId: 'x',
           secretSealed: null,
           protocols: null,
+          vouchedRoles: null,
           createdAt: tx.now,
           updatedAt: tx.now,
         });

@@ -32,6 +32,7 @@ export function connect(
         column: 'secretSealed',
       }),
       protocols: null,
+      vouchedRoles: null,
       createdAt: tx.now,
       updatedAt: tx.now,
     });

@@ -56,6 +56,64 @@ describe.each(ENGINES)('single sign-on on %s', (engine) => {
   const end = (url: string, browser = BROWSER, redirectUri = REDIRECT) =>
     rig.sso.finish({ url, browser, redirectUri });
 
+  describe('endpoints that were set by hand', () => {
+    const POWERFUL = ['owner', 'admin', 'it-admin'] as const;
+    const vouch = (vouchedRoles: readonly Role[] | null) =>
+      seed(rig.api.store, org, async (tx) => {
+        const [row] = await tx.find('ssoConnection', org, {});
+        await tx.update('ssoConnection', org, row!.id, { vouchedRoles });
+      });
+    afterEach(() => vouch(null));
+    const link = (member: Membership, name: string) =>
+      rig.arrive(provider, person(name), { purpose: { kind: 'link', membership: member.id } });
+
+    it('are linked to nobody with more power than whoever set them', async () => {
+      const admin = await joined('linked-admin', { role: 'admin' });
+      await vouch(['it-admin']);
+      expect(reasonOf(await link(admin, 'linked-admin'))).toBe('not-vouched');
+      expect(await rig.api.store.find('identity', org, { account: admin.account })).toEqual([]);
+      const itAdmin = await joined('linked-it', { role: 'it-admin' });
+      expect(reasonOf(await link(itAdmin, 'linked-it'))).toBe('verified');
+      await vouch(POWERFUL);
+      expect(reasonOf(await link(admin, 'linked-admin'))).toBe('verified');
+    });
+
+    it('sign in nobody who has become more powerful than whoever set them', async () => {
+      const member = await joined('rising');
+      await vouch([]);
+      expect(reasonOf(await link(member, 'rising'))).toBe('verified');
+      await seed(rig.api.store, org, (tx) => tx.update('membership', org, member.id, { role: 'admin' }));
+      expect(reasonOf(await rig.arrive(provider, person('rising')))).toBe('not-vouched');
+      await vouch(null);
+      expect(reasonOf(await rig.arrive(provider, person('rising')))).toBe('verified');
+    });
+
+    it('accept no invitation to more power than whoever set them has', async () => {
+      const { member, invitation } = await invite('invited-boss', 'admin');
+      const tokenHash = createHash('sha256').update('b'.repeat(43)).digest('hex');
+      await seed(rig.api.store, org, (tx) => tx.update('invitation', org, invitation.id, { tokenHash }));
+      await vouch(['it-admin']);
+      const purpose = { kind: 'invitation', link: `${org}-${'b'.repeat(43)}` } as const;
+      expect(reasonOf(await rig.arrive(provider, person('invited-boss'), { purpose }))).toBe('not-vouched');
+      expect(await rig.api.store.get('invitation', org, invitation.id)).toMatchObject({ status: 'pending' });
+      await vouch(POWERFUL);
+      expect(memberOf(await rig.arrive(provider, person('invited-boss'), { purpose })).id).toBe(member.id);
+    });
+
+    it('that changed while somebody was at the provider sign in nobody', async () => {
+      const url = await begin();
+      const back = provider.signIn(url, person('between'));
+      provider.behaviour.forge = async (claims) => {
+        await seed(rig.api.store, org, async (tx) => {
+          const [row] = await tx.find('ssoConnection', org, {});
+          await tx.update('ssoConnection', org, row!.id, { updatedAt: row!.updatedAt + 1 });
+        });
+        return provider.sign(claims);
+      };
+      expect(reasonOf(await end(back))).toBe('gone');
+    });
+  });
+
   describe('who it is', () => {
     it('makes a member of whoever has a verified address of the organization’s domain, once', async () => {
       const first = memberOf(await rig.arrive(provider, person('una', { name: 'Una U' })));

@@ -67,6 +67,8 @@ function wordsOf(reason: SsoRefusal): string {
       return 'This account is disabled. Ask whoever runs the organization.';
     case 'needs-invitation':
       return 'You are invited as an administrator: open the link of your invitation and accept it there.';
+    case 'not-vouched':
+      return 'The owner has to confirm where this provider is asked before it signs you in.';
     case 'no-email':
     case 'unverified-email':
       return 'The identity provider says no verified e-mail address of you.';

@@ -6,7 +6,7 @@
  */
 import { ADMINISTRATIVE_ROLES } from '../../domain/access/permissions.ts';
 import { syncDirectoryGroups } from '../../domain/groups/directory-groups.ts';
-import type { Identity, Invitation, Membership } from '../../domain/model/people.ts';
+import type { Identity, Invitation, Membership, SsoConnection } from '../../domain/model/people.ts';
 import { loginName } from '../../domain/organizations/names.ts';
 import { acceptInvitation, openInvitationOf } from '../../domain/people/invitation-acceptance.ts';
 import { memberByName } from '../../domain/people/member-by-name.ts';
@@ -15,6 +15,7 @@ import { memberState } from '../../domain/people/member-state.ts';
 import { insertAuditedAccount, insertMember } from '../../domain/people/new-member.ts';
 import { INSTALLATION, type Tx } from '../../domain/ports/store.ts';
 import { readSettings } from '../../domain/settings/settings.ts';
+import { vouchesFor } from '../../domain/sso-connections/sign-in-guards.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { SsoClaims } from './claims.ts';
@@ -36,6 +37,10 @@ export type BindingRefusal =
   | 'other-person'
   | 'not-approved'
   | 'suspended'
+  /** The provider's endpoints were set by somebody with less power than the person has. */
+  | 'not-vouched'
+  /** The connection is another one by now. */
+  | 'gone'
   /** The answer of the provider was used before. */
   | 'used';
 
@@ -45,6 +50,8 @@ export type Bound =
 
 export interface Arrival {
   readonly org: number;
+  /** As it was when the provider was asked. */
+  readonly connection: SsoConnection;
   readonly issuer: string;
   readonly claims: SsoClaims;
   readonly purpose: SsoPurpose;
@@ -166,6 +173,7 @@ async function known(tx: Tx, identity: Identity, arrival: Arrival): Promise<Boun
   const [member] = await tx.find('membership', org, { account: identity.account }, 1);
   if (member === undefined) return refused('not-a-member');
   if (purpose.kind === 'link' && purpose.membership !== member.id) return refused('other-person');
+  if (!vouchesFor(arrival.connection, member.role)) return refused('not-vouched');
   if (!(await useOnce(tx, identity, arrival.once))) return refused('used');
   return { kind: 'verified', member, identity };
 }
@@ -175,6 +183,7 @@ async function invited(tx: Tx, arrival: Arrival, link: string, email: string): P
   const open = await openInvitationOf(tx, link, tx.now);
   if (open === undefined || open.member.org !== arrival.org) return refused('invitation-gone');
   if (!sameAddress(open.member.email, email)) return refused('other-address');
+  if (!vouchesFor(arrival.connection, open.member.role)) return refused('not-vouched');
   return join(tx, arrival, open.member, open.invitation);
 }
 
@@ -222,6 +231,7 @@ async function found(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
   if (purpose.kind === 'link') {
     const member = await tx.get('membership', org, purpose.membership);
     if (member === undefined) return refused('not-a-member');
+    if (!vouchesFor(arrival.connection, member.role)) return refused('not-vouched');
     return { kind: 'verified', member, identity: await insertIdentity(tx, member, arrival) };
   }
   const email = addressOf(claims.email);
@@ -234,6 +244,10 @@ async function found(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
 
 /** Runs in a write of the organization and the installation. What is refused may still have been written (who waits). */
 export async function bindArrival(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
+  const { org, connection } = arrival;
+  const present = await tx.get('ssoConnection', org, connection.id);
+  // What was asked may have been another provider than the one that is named now.
+  if (present?.updatedAt !== connection.updatedAt) return refused('gone');
   const bound = await found(tx, random, arrival);
   if (bound.kind === 'refused') return bound;
   const { member } = bound;

@@ -36,8 +36,6 @@ export type SsoRefusal =
   | BindingRefusal
   /** Begun in another browser, too long ago, or for another address than this one. */
   | 'state'
-  /** The connection is not there any more, or is another one by now. */
-  | 'gone'
   /** The provider is not to be reached, or does not answer as one. */
   | 'provider-unavailable'
   /** The provider did not let the person in, or the person did not want to. */
@@ -220,7 +218,8 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
         origin: 'native-api',
         ids: 256,
       },
-      (tx) => bindArrival(tx, random, { org, issuer: connection.identifier, claims, purpose, once }),
+      (tx) =>
+        bindArrival(tx, random, { org, connection, issuer: connection.identifier, claims, purpose, once }),
     );
     return bound.kind === 'verified' ? { ...bound, ...began } : refused(bound.reason);
   };

@@ -265,6 +265,11 @@ export const ssoConnection = entity(
     clientId: nullable(text()),
     secretSealed: nullable(text()),
     protocols: nullable(json<SsoProtocols>()),
+    /**
+     * Administrative roles that whoever set the endpoints by hand had power over: nobody of another one is taken by what they
+     * say. Null: none are set by hand, the issuer speaks for itself.
+     */
+    vouchedRoles: nullable(json<readonly Role[]>()),
     createdAt: time(),
     updatedAt: time(),
   },

@@ -92,6 +92,13 @@ export function mergeProtocols(
   return merged;
 }
 
+/**
+ * Where the client secret goes: what discovery finds at the issuer, or the endpoint that was set by hand. In a form that can
+ * be compared.
+ */
+export const secretDestination = (identifier: string, protocols: SsoProtocols | null): string =>
+  JSON.stringify([identifier, protocols?.oauth2?.token_endpoint ?? null]);
+
 /** The part of a connection on which its provider's word rests, in a form that can be compared; '' for discovery alone. */
 export function trustOf(protocols: SsoProtocols | null): string {
   const fields = { ...protocols?.oauth2, ...protocols?.openid } as Part;

@@ -2,7 +2,7 @@
 import { AppError } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
-import type { Identity, IdentityKind, SsoConnection } from '../model/people.ts';
+import type { Identity, IdentityKind, Role, SsoConnection, SsoProtocols } from '../model/people.ts';
 import { manages } from '../people/role-rules.ts';
 import { INSTALLATION, type Tx } from '../ports/store.ts';
 import { trustOf } from './protocols.ts';
@@ -33,6 +33,35 @@ export async function requireOtherLogin(tx: Tx, connection: SsoConnection): Prom
     { details: { reason: 'owner_login' } },
   );
 }
+
+/** The administrative roles for whose people the actor may say what counts as the issuer's word. */
+const rolesOf = (actor: Actor): Role[] => [...ADMINISTRATIVE_ROLES].filter((role) => manages(actor, role));
+
+/**
+ * Who may sign in on the word of endpoints that are set by hand: roles that their setter manages. Whoever names the same
+ * endpoints again takes them on for those that they manage themselves.
+ * @param named what the actor said of the endpoints in this change
+ */
+export function vouchedRoles(
+  actor: Actor,
+  before: SsoConnection | undefined,
+  after: Trust,
+  named: SsoProtocols | null,
+): readonly Role[] | null {
+  const trust = trustOf(after.protocols);
+  if (trust === '') return null;
+  const same =
+    before !== undefined && before.identifier === after.identifier && trustOf(before.protocols) === trust;
+  if (!same) return rolesOf(actor);
+  const known = before.vouchedRoles ?? [];
+  if (trustOf(named) !== trust) return known;
+  const own = rolesOf(actor);
+  return [...ADMINISTRATIVE_ROLES].filter((role) => known.includes(role) || own.includes(role));
+}
+
+/** Whether somebody of this role signs in by what the connection's endpoints say. */
+export const vouchesFor = ({ vouchedRoles: vouched }: SsoConnection, role: Role): boolean =>
+  vouched === null || !ADMINISTRATIVE_ROLES.has(role) || vouched.includes(role);
 
 type Trust = Pick<SsoConnection, 'identifier' | 'protocols'>;
 

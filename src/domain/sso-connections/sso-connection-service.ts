@@ -14,8 +14,8 @@ import type { SsoConnection } from '../model/people.ts';
 import { endSsoSessions } from '../people/session-end.ts';
 import type { SealedPlace, Sealer } from '../ports/sealer.ts';
 import type { Reader, Store, Tx } from '../ports/store.ts';
-import { mergeProtocols, type ProtocolsPatch } from './protocols.ts';
-import { requireOtherLogin, requireTrust } from './sign-in-guards.ts';
+import { mergeProtocols, type ProtocolsPatch, secretDestination } from './protocols.ts';
+import { requireOtherLogin, requireTrust, vouchedRoles } from './sign-in-guards.ts';
 
 export interface NewSsoConnection {
   /** The issuer, kept byte for byte. */
@@ -123,6 +123,7 @@ export function createSsoConnections({ store, random, sealer }: SsoConnectionPar
           clientId,
           secretSealed: seal(secret, { org, id }),
           protocols,
+          vouchedRoles: vouchedRoles(actor, undefined, { identifier, protocols }, protocols),
           createdAt: tx.now,
           updatedAt: tx.now,
         });
@@ -143,6 +144,7 @@ export function createSsoConnections({ store, random, sealer }: SsoConnectionPar
         const before = await required(tx, org);
         const after = { ...before, ...wanted, protocols: mergeProtocols(before.protocols, patch.protocols) };
         await requireTrust(tx, actor, before, after);
+        requireSecretAnew(before, after, secret);
         if (after.identifier !== before.identifier) {
           await requireOtherLogin(tx, before);
           await endSsoSessions(tx, before);
@@ -154,6 +156,7 @@ export function createSsoConnections({ store, random, sealer }: SsoConnectionPar
         const changed = await tx.update('ssoConnection', org, before.id, {
           ...wanted,
           protocols: after.protocols,
+          vouchedRoles: vouchedRoles(actor, before, after, mergeProtocols(null, patch.protocols)),
           ...keyed,
         });
         if (isSameRow(before, changed)) return before;
@@ -178,7 +181,32 @@ export function createSsoConnections({ store, random, sealer }: SsoConnectionPar
   };
 }
 
-const shown = ({ identifier, clientId, protocols }: SsoConnection) => ({ identifier, clientId, protocols });
+const shown = ({ identifier, clientId, protocols, vouchedRoles: vouched }: SsoConnection) => ({
+  identifier,
+  clientId,
+  protocols,
+  ...(vouched === null ? {} : { vouchedRoles: vouched }),
+});
+
+/**
+ * A secret that was given for one place is not taken to another by somebody who may not know it.
+ * @param secret as it was sent; null clears it
+ */
+function requireSecretAnew(
+  before: SsoConnection,
+  after: Destination,
+  secret: string | null | undefined,
+): void {
+  if (before.secretSealed === null || secret !== undefined) return;
+  const place = ({ identifier, protocols }: Destination): string => secretDestination(identifier, protocols);
+  if (place(before) === place(after)) return;
+  throw invalid(
+    'client_secret must be sent again when the identifier or the token endpoint changes',
+    'client_secret',
+  );
+}
+
+type Destination = Pick<SsoConnection, 'identifier' | 'protocols'>;
 
 function audit(
   tx: Tx,

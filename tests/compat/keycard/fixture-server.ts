@@ -169,6 +169,7 @@ async function restore(tx: Tx, { org, elsewhere, ownerEmail, ids }: Places, with
       clientId: 'client',
       secretSealed: null,
       protocols: null,
+      vouchedRoles: null,
       createdAt: 1,
       updatedAt: 1,
     });

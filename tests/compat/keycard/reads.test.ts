@@ -137,6 +137,7 @@ describe.each(ENGINES)('Keycard organizations, users and roles on %s', (engine) 
         clientId: 'c',
         secretSealed: null,
         protocols: null,
+        vouchedRoles: null,
         createdAt: 1,
         updatedAt: 1,
       }),

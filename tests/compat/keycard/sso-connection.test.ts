@@ -153,6 +153,7 @@ describe.each(ENGINES)('The SSO connection on %s', (engine) => {
 
   describe('changes', () => {
     // From the state with everything set: what is sent, and what is then read.
+    const SECRET = { client_secret: 's' };
     const whole = {
       client_id: 'app',
       client_secret_set: true,
@@ -161,11 +162,15 @@ describe.each(ENGINES)('The SSO connection on %s', (engine) => {
     const { jwks_uri: _gone, ...withoutKeys } = OAUTH2;
     test.each([
       ['nothing', {}, {}],
-      ['another identifier', { identifier: 'https://IDP.test' }, { identifier: 'https://IDP.test' }],
+      [
+        'another identifier',
+        { identifier: 'https://IDP.test', ...SECRET },
+        { identifier: 'https://IDP.test' },
+      ],
       ['no client id', { client_id: null }, { client_id: null }],
       ['no secret', { client_secret: null }, { client_secret_set: false }],
-      ['no protocols', { protocols: null }, { protocols: null }],
-      ['no oauth2', { protocols: { oauth2: null } }, { protocols: { openid: OPENID } }],
+      ['no protocols', { protocols: null, ...SECRET }, { protocols: null }],
+      ['no oauth2', { protocols: { oauth2: null }, ...SECRET }, { protocols: { openid: OPENID } }],
       ['no openid', { protocols: { openid: null } }, { protocols: { oauth2: OAUTH2 } }],
       [
         'no keys',
@@ -198,6 +203,26 @@ describe.each(ENGINES)('The SSO connection on %s', (engine) => {
       });
       expect((await head()) !== before).toBe(isChange);
       expect((await send('GET')).body).toEqual(changed.body);
+    });
+
+    test.each([
+      ['identifier', { identifier: 'https://elsewhere.test' }],
+      ['token endpoint', { protocols: { oauth2: { token_endpoint: 'https://elsewhere.test/token' } } }],
+      ['no token endpoint', { protocols: { oauth2: { token_endpoint: null } } }],
+      ['no endpoints', { protocols: null }],
+    ])('of where the secret goes (%s) ask for the secret again', async (_name, patch) => {
+      await enable({ client_secret: 's', protocols: { oauth2: OAUTH2 } });
+      const before = await head();
+      expect(await send('PATCH', patch)).toMatchObject({
+        status: 400,
+        body: { details: [{ field: 'client_secret' }] },
+      });
+      expect(await head()).toBe(before);
+      // Who does not have it may go without.
+      expect((await send('PATCH', { ...patch, client_secret: null })).body).toMatchObject({
+        client_secret_set: false,
+      });
+      expect((await send('PATCH', { protocols: { oauth2: OAUTH2 } })).status).toBe(200);
     });
 
     test('to the secret that it has change nothing', async () => {
@@ -281,6 +306,24 @@ describe.each(ENGINES)('The SSO connection on %s', (engine) => {
       ).toBe(403);
       expect((await send('POST', { identifier: ISSUER, client_id: 'x' }, itAdmin.token)).status).toBe(201);
       expect((await send('PATCH', keys)).status).toBe(200);
+    });
+
+    test('vouch for endpoints that others set by naming them again', async () => {
+      const vouched = async (): Promise<unknown> =>
+        (await api.store.find('ssoConnection', acme.organization.id, {}))[0]?.vouchedRoles;
+      const itAdmin = await api.createMember(acme, 'it-admin', 'setter');
+      const keys = { protocols: { oauth2: { jwks_uri: 'https://idp.test/keys' } } };
+      await enable();
+      expect(await vouched()).toBeNull();
+      await send('PATCH', keys, itAdmin.token);
+      expect(await vouched()).toEqual(['admin', 'it-admin']);
+      // What they say of anything else is no word for the endpoints.
+      await send('PATCH', { client_id: 'other', protocols: { oauth2: { scopes_supported: ['openid'] } } });
+      expect(await vouched()).toEqual(['admin', 'it-admin']);
+      await send('PATCH', keys);
+      expect(await vouched()).toEqual(['owner', 'admin', 'it-admin']);
+      await send('PATCH', { protocols: null }, itAdmin.token);
+      expect(await vouched()).toBeNull();
     });
   });
 

@@ -25,6 +25,8 @@ export function ssoWords(reason: SsoRefusal): string {
       return 'Somebody with your e-mail address is a member already and signs in another way. If that is you, sign in that way; on your account page you can then add this provider.';
     case 'needs-invitation':
       return 'You are invited as an administrator. Open the link of your invitation and accept it there.';
+    case 'not-vouched':
+      return 'Somebody with less power than you have set where this provider is asked, so its word is not enough for you. The owner may confirm these endpoints by setting them again.';
     case 'invitation-gone':
       return 'The invitation is not open any more. Ask whoever invited you for another.';
     case 'other-address':
