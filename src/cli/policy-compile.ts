@@ -68,13 +68,14 @@ function compileCase(one: Case): unknown {
       names.map((name) => ({ kind: 'device', device: deviceOf(one, name, ids, users, policy) })),
     );
     electPrimaries(engine, ids);
-    if (runTests(engine.core).length + runSshTests(engine.core).length > 0)
-      throw new PolicyError('test(s) failed');
+    const [failure] = [...runTests(engine.core), ...runSshTests(engine.core)];
+    if (failure !== undefined) throw new PolicyError('test(s) failed', failure.place);
     const nodes = names.map((name) => [name, nodeResult(engine, ids.get(name) ?? 0, ids)]);
     return { id: one.id, status: 200, nodes: Object.fromEntries(nodes) };
   } catch (error) {
-    if (error instanceof PolicyError) return { id: one.id, status: error.status, message: error.message };
-    throw error;
+    if (!(error instanceof PolicyError)) throw error;
+    const { status, message, line, column } = error;
+    return { id: one.id, status, message, line, column };
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
 import { type NamedFlow, type NamedImpact, policyImpact } from '../effective-policy/policy-impact.ts';
-import { PolicyError } from '../policy/index.ts';
+import { PolicyError, placedMessage } from '../policy/index.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
 import { CommandError } from './exit.ts';
@@ -67,7 +67,7 @@ export async function policyImpactCommand(
     try {
       return policyImpact(loaded, text);
     } catch (error) {
-      if (error instanceof PolicyError) throw new CommandError(`${file}: ${error.message}`);
+      if (error instanceof PolicyError) throw new CommandError(`${file}: ${placedMessage(error)}`);
       throw error;
     }
   });

@@ -16,6 +16,7 @@ import {
   type PolicyEngine,
   PolicyError,
   parsePolicy,
+  parseTestList,
   policyWarnings,
   preview,
   runSshTests,
@@ -36,12 +37,20 @@ const report = (problem: PolicyProblem): PolicyReport => ({ problem, warnings: [
 
 /** The program's own failures pass; only what is wrong with the file becomes an answer. */
 function problemOf(error: unknown): PolicyReport {
-  if (error instanceof PolicyError) return report({ message: error.message });
-  throw error;
+  if (!(error instanceof PolicyError)) throw error;
+  const { message, line, column } = error;
+  return report({
+    message,
+    ...(line === undefined || column === undefined ? {} : { place: { line, column } }),
+  });
 }
 
-const findings = (failures: readonly TestFailure[]): PolicyProblem['findings'] =>
-  failures.map(({ user, errors }) => ({ user, errors }));
+function failed(failures: readonly TestFailure[]): PolicyReport {
+  const [first] = failures;
+  if (first === undefined) return NO_PROBLEM;
+  const findings = failures.map(({ user, errors, place }) => ({ user, errors, place }));
+  return report({ message: TESTS_FAILED, place: first.place, findings });
+}
 
 interface People {
   readonly users: readonly UserInput[];
@@ -108,8 +117,7 @@ export function createPolicyChecker({
         if (policy.tests.length + policy.sshTests.length === 0) return passed;
         const { core } = await engineFor(org, policy, people);
         const failures = [...runTests(core), ...runSshTests(core)];
-        if (failures.length === 0) return passed;
-        return report({ message: TESTS_FAILED, findings: findings(failures) });
+        return failures.length === 0 ? passed : failed(failures);
       } catch (error) {
         return problemOf(error);
       }
@@ -119,11 +127,7 @@ export function createPolicyChecker({
       try {
         const people = await loadPeople(org);
         const { core } = await engineFor(org, parsePolicy(text), people);
-        // Tests are read as the section of a file that holds nothing else: same shape, same errors.
-        const failures = runTests(core, parsePolicy(JSON.stringify({ tests })).tests);
-        return failures.length === 0
-          ? NO_PROBLEM
-          : report({ message: TESTS_FAILED, findings: findings(failures) });
+        return failed(runTests(core, parseTestList(tests)));
       } catch (error) {
         return problemOf(error);
       }

@@ -1,6 +1,14 @@
 /** What a change would open and close, with names, over the devices that there are: another policy file, or any write. */
 import type { Change } from '../domain/ports/store.ts';
-import { type FlowText, type Impact, impactBetween, impactOf, parsePolicy } from '../policy/index.ts';
+import {
+  contextOf,
+  type FlowText,
+  type Impact,
+  impactBetween,
+  impactOf,
+  parsePolicy,
+  validatePolicy,
+} from '../policy/index.ts';
 import { deviceName } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
@@ -65,9 +73,11 @@ const namedImpact = (impact: Impact, name: NameOf): NamedImpact => ({
   })),
 });
 
-/** Throws `PolicyError` when the file cannot be read. Nothing is saved. */
+/** Throws `PolicyError` for a file that cannot be read, or names what there is not. Nothing is saved. */
 export function policyImpact({ snapshot, policy }: OrganizationPolicy, text: string): NamedImpact {
-  const impact = impactOf(policy.engine, [{ kind: 'policy', policy: parsePolicy(text) }]);
+  const proposed = parsePolicy(text);
+  validatePolicy(proposed, contextOf(policy.engine.core));
+  const impact = impactOf(policy.engine, [{ kind: 'policy', policy: proposed }]);
   return namedImpact(impact, (id) => deviceName(snapshot, id));
 }
 

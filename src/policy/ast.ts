@@ -1,9 +1,11 @@
-import type { JsonValue } from '../kernel/hujson/index.ts';
+import type { JsonValue, Position } from '../kernel/hujson/index.ts';
 import type { IpSet, Prefix, Range } from '../kernel/netip/index.ts';
+import type { Places } from './parse/places.ts';
 import type { Condition } from './posture.ts';
 
-/** A parsed policy file. Plain data: no reference to the text but line numbers (from 1). */
+/** A parsed policy file: plain data with line numbers (from 1), and what finds the place of its parts in the text. */
 export interface Policy {
+  readonly places: Places;
   readonly groups: ReadonlyMap<string, GroupDef>;
   readonly hosts: ReadonlyMap<string, HostDef>;
   readonly tagOwners: ReadonlyMap<string, OwnersDef>;
@@ -44,9 +46,10 @@ export interface OwnersDef {
 
 export interface AutoApprovers {
   readonly routes: readonly {
+    /** The prefix as written. */
+    readonly name: string;
     readonly prefix: Prefix;
     readonly approvers: readonly Selector[];
-    readonly line: number;
   }[];
   readonly exitNode: readonly Selector[];
   readonly services: ReadonlyMap<string, readonly Selector[]>;
@@ -142,8 +145,7 @@ export interface AttrConfig {
 }
 
 export interface PolicyTest {
-  readonly index: number;
-  readonly line: number;
+  readonly place: Position;
   readonly src: string;
   readonly proto: string;
   readonly accept: readonly string[];
@@ -153,7 +155,7 @@ export interface PolicyTest {
 
 export interface SshTest {
   readonly index: number;
-  readonly line: number;
+  readonly place: Position;
   readonly src: string;
   readonly dst: readonly string[];
   readonly accept: readonly string[];

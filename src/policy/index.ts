@@ -4,6 +4,7 @@
  * From text to policy
  *   parsePolicy(text) -> Policy               throws PolicyError (message of the real service, line, column)
  *   validatePolicy(policy, context)           throws PolicyError: unknown names, things in the wrong place
+ *   placedMessage(error)                      its message with the place in front, as people want it
  *   policyWarnings(policy, context) -> string[]
  *   contextOf(engine.core)                    the context of an engine's organization
  *
@@ -52,7 +53,7 @@ export type { Origin } from './compile/unit.ts';
 export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/change.ts';
 export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './engine/engine.ts';
 export type * from './engine/output.ts';
-export { PolicyError } from './errors.ts';
+export { PolicyError, placedMessage } from './errors.ts';
 export { contextOf } from './evaluate/context.ts';
 export { type BrokenDenial, brokenDenials } from './evaluate/denials.ts';
 export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
@@ -75,7 +76,7 @@ export {
   type RouteImpact,
   type SshImpact,
 } from './impact/impact.ts';
-export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy } from './parse/policy.ts';
+export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy, parseTestList } from './parse/policy.ts';
 export { conditionProblem } from './posture.ts';
 export {
   EMPTY_CONTEXT,

@@ -176,4 +176,30 @@ describe('questions about a policy', () => {
     expect(code).toBe(1);
     expect(err).toContain('line 3, column 1');
   });
+
+  test('impact refuses a file with names that there are not, with their place', async () => {
+    const [, directory = ''] = place.flags;
+    const file = path.join(directory, 'unknown.hujson');
+    writeFileSync(file, '{\n  "grants": [\n    {"src": ["*"], "dst": ["tag:no"], "ip": ["*"]}]\n}');
+    const { code, err } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining('unknown.hujson: line 3, column 28: dst="tag:no": tag not found'),
+    });
+  });
+
+  test('compile says where a refused file is at fault', async () => {
+    const [, directory = ''] = place.flags;
+    const file = path.join(directory, 'cases.jsonl');
+    const text = '{"tests": [],\n "acls": [{"action": "accept", "src": ["tag:no"], "dst": ["*:*"]}]}';
+    writeFileSync(
+      file,
+      JSON.stringify({ id: 'a', input: { policy: text, domain: 'a.test', users: [], nodes: {} } }),
+    );
+    const { out } = await commandLine('policy', 'compile', '--jsonl', file);
+    expect(JSON.parse(out)).toEqual({
+      ...{ id: 'a', status: 400, message: 'src=tag not found: "tag:no"' },
+      ...{ line: 2, column: 40 },
+    });
+  });
 });

@@ -1,7 +1,8 @@
-/** The one error form of this dialect: `{"message": …}`, with `data` where a policy file's tests failed. */
+/** The one error form of this dialect: `{"message": …}`, with `data` where a policy file is at fault. */
 import type { FastifyReply } from 'fastify';
 import { type AppError, type ErrorCode, toAppError } from '../../kernel/errors.ts';
 import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
+import { isProblem, problemData } from './policy-problem.ts';
 
 const STATUS_BAD_REQUEST = 400;
 const STATUS_TOO_LARGE = 413;
@@ -51,12 +52,9 @@ function messageOf(error: AppError): string {
   }
 }
 
-/** What the tests of a policy file found, in the form that clients decode: always a list. */
-function dataOf(error: AppError): { data?: unknown } {
-  if (error.code !== 'policy_invalid' || error.details === null || typeof error.details !== 'object')
-    return {};
-  return 'findings' in error.details ? { data: error.details.findings } : {};
-}
+/** Where a policy file is wrong, or what its tests found. */
+const dataOf = ({ code, details }: AppError): { data?: unknown } =>
+  code === 'policy_invalid' && isProblem(details) ? problemData(details) : {};
 
 export interface WireError {
   readonly status: number;

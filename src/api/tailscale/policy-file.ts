@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PolicyVersion } from '../../domain/model/configuration.ts';
 import type { PolicyFinding, PolicyReport } from '../../domain/policy-file/policy-checker.ts';
-import type { PolicyCondition } from '../../domain/policy-file/policy-file-service.ts';
+import { type PolicyCondition, refuseProblem } from '../../domain/policy-file/policy-file-service.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { HujsonError, parseValue, standardize } from '../../kernel/hujson/index.ts';
 import type { Operation } from '../shared/operation.ts';
 import { isTrue, queryValue, textBody } from './body.ts';
 import { inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
+import { placeText, problemData } from './policy-problem.ts';
 
 const JSON_TYPE = 'application/json';
 const HUJSON_TYPE = 'application/hujson';
@@ -50,15 +51,14 @@ const lines = (findings: readonly PolicyFinding[], pick: (finding: PolicyFinding
 /** Clients take everything but `{}` for a problem, whatever the status. */
 function verdict(report: PolicyReport): object {
   if (report.problem !== null) {
-    const { message, findings } = report.problem;
-    return { message, ...(findings === undefined ? {} : { data: findings }) };
+    return { message: report.problem.message, ...problemData(report.problem) };
   }
   // Warnings stay out: clients fail a plan on every message, and the file may name people who are yet to come.
   return {};
 }
 
 /** A list of tests to run on the present file, or a whole file to look at. */
-function toValidate(text: string): { readonly tests: readonly unknown[] } | { readonly file: string } {
+function toValidate(text: string): { readonly tests: string } | { readonly file: string } {
   let value: unknown;
   try {
     value = parseValue(text);
@@ -66,7 +66,7 @@ function toValidate(text: string): { readonly tests: readonly unknown[] } | { re
     if (error instanceof HujsonError) return { file: text };
     throw error;
   }
-  return Array.isArray(value) ? { tests: value } : { file: text };
+  return Array.isArray(value) ? { tests: text } : { file: text };
 }
 
 export function policyFileOperations({ services }: TailscaleApiParts): Operation[] {
@@ -84,7 +84,8 @@ export function policyFileOperations({ services }: TailscaleApiParts): Operation
         }
         const { file, report } = await policyFile.inspect(actor);
         void reply.header('etag', etagOf(file)).header('content-type', JSON_TYPE);
-        const errors = report.problem === null ? null : [report.problem.message];
+        const errors =
+          report.problem === null ? null : [report.problem.message, ...placeText(report.problem)];
         return JSON.stringify({
           acl: Buffer.from(file.text).toString('base64'),
           warnings: lines(report.warnings, (finding) => finding.warnings ?? finding.errors),
@@ -142,7 +143,7 @@ export function policyFileOperations({ services }: TailscaleApiParts): Operation
           throw invalid('previewFor must name a user or an address and port', 'previewFor');
         }
         const preview = await policyFile.preview(actor, textBody(request), { type, of: previewFor });
-        if (preview.problem !== null) throw new AppError('policy_invalid', preview.problem.message);
+        refuseProblem(preview.problem);
         return { matches: preview.matches, type, previewFor };
       }),
     },

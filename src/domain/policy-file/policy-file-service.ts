@@ -1,14 +1,14 @@
 /** The policy file: read, replaced as a whole under a condition on its present state, and tried out. */
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
-import { format, HujsonError, parse } from '../../kernel/hujson/index.ts';
+import { format, HujsonError, type Node, parse } from '../../kernel/hujson/index.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { PolicyVersion } from '../model/configuration.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Store, Tx } from '../ports/store.ts';
 import { DEFAULT_POLICY } from './default-policy.ts';
-import type { PolicyChecker, PolicyPreview, PolicyReport } from './policy-checker.ts';
+import type { PolicyChecker, PolicyPreview, PolicyProblem, PolicyReport } from './policy-checker.ts';
 
 const MAX_POLICY_BYTES = 1024 * 1024;
 
@@ -24,7 +24,7 @@ export interface PolicyFileService {
   read(actor: Actor): Promise<PolicyVersion>;
   /** The present file with what the checker has to say of it. */
   inspect(actor: Actor): Promise<{ readonly file: PolicyVersion; readonly report: PolicyReport }>;
-  /** Errors: `stale`, `policy_invalid` (details: findings), `too_large`. */
+  /** Errors: `stale`, `policy_invalid` (details: the problem), `too_large`. */
   replace(
     actor: Actor,
     text: string,
@@ -35,8 +35,8 @@ export interface PolicyFileService {
   reset(actor: Actor, condition: PolicyCondition, origin: AuditOrigin): Promise<PolicyVersion>;
   /** Checks a file without saving it. Errors: `policy_invalid` (syntax), `too_large`. */
   validate(actor: Actor, text: string): Promise<PolicyReport>;
-  /** Runs tests against the present file. Errors: `invalid` for more than can be run at once. */
-  runTests(actor: Actor, tests: readonly unknown[]): Promise<PolicyReport>;
+  /** Runs tests, the text of a list, against the present file. Errors: `policy_invalid`, `too_large`; `invalid` for too many. */
+  runTests(actor: Actor, tests: string): Promise<PolicyReport>;
   /** The rules of a file that concern somebody. Errors: `policy_invalid`, `too_large`. */
   preview(
     actor: Actor,
@@ -63,27 +63,27 @@ const holds = (condition: PolicyCondition, file: PolicyVersion): boolean => {
   }
 };
 
-/** Errors: `too_large`, `policy_invalid` with line and column. */
-function checkSyntax(text: string): void {
+/** The tree of a text. Errors: `too_large`, `policy_invalid` with line and column. */
+function checkSyntax(text: string): Node {
   if (Buffer.byteLength(text) > MAX_POLICY_BYTES) {
     throw new AppError('too_large', `the policy file is larger than ${MAX_POLICY_BYTES} bytes`);
   }
   try {
-    const root = parse(text);
-    if (root.kind !== 'object') {
-      throw new AppError('policy_invalid', 'line 1, column 1: the policy file must be an object');
-    }
+    return parse(text);
   } catch (error) {
     if (error instanceof HujsonError) throw new AppError('policy_invalid', error.message, { cause: error });
     throw error;
   }
 }
 
-function refuse(report: PolicyReport): void {
-  if (report.problem === null) return;
-  throw new AppError('policy_invalid', report.problem.message, {
-    ...(report.problem.findings === undefined ? {} : { details: { findings: report.problem.findings } }),
-  });
+function checkFile(text: string): void {
+  if (checkSyntax(text).kind === 'object') return;
+  throw new AppError('policy_invalid', 'line 1, column 1: the policy file must be an object');
+}
+
+/** Errors: `policy_invalid`; `details` is the problem. */
+export function refuseProblem(problem: PolicyProblem | null): void {
+  if (problem !== null) throw new AppError('policy_invalid', problem.message, { details: problem });
 }
 
 export function createPolicyFileService({ store, checker }: PolicyFileParts): PolicyFileService {
@@ -151,8 +151,8 @@ export function createPolicyFileService({ store, checker }: PolicyFileParts): Po
       authorize(actor, 'policy:write');
       // Whoever is out of date hears that first: what is wrong with the file may be that it is out of date.
       if (!holds(condition, await current(actor.org))) throw new AppError('stale', STALE);
-      checkSyntax(text);
-      refuse(await checker.check(text, { org: actor.org }));
+      checkFile(text);
+      refuseProblem((await checker.check(text, { org: actor.org })).problem);
       return save(actor, { text, isDefault: false }, condition, origin);
     },
     reset: async (actor, condition, origin) => {
@@ -161,18 +161,20 @@ export function createPolicyFileService({ store, checker }: PolicyFileParts): Po
     },
     validate: async (actor, text) => {
       authorize(actor, 'policy:read');
-      checkSyntax(text);
+      checkFile(text);
       return checker.check(text, { org: actor.org });
     },
     runTests: async (actor, tests) => {
       authorize(actor, 'policy:read');
-      if (tests.length > MAX_TESTS) throw invalid(`at most ${MAX_TESTS} tests can be run at once`);
+      const list = checkSyntax(tests);
+      if (list.kind === 'array' && list.items.length > MAX_TESTS)
+        throw invalid(`at most ${MAX_TESTS} tests can be run at once`);
       const { text } = await current(actor.org);
       return checker.runTests(text, tests, { org: actor.org });
     },
     preview: async (actor, text, subject) => {
       authorize(actor, 'policy:read');
-      checkSyntax(text);
+      checkFile(text);
       return checker.preview(text, subject, { org: actor.org });
     },
   };

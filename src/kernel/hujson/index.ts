@@ -24,7 +24,7 @@ export {
   stringValue,
   toValue,
 } from './ast.ts';
-export { HujsonError, type Position, parse, positionAt } from './parse.ts';
+export { byteLength, HujsonError, type Position, parse } from './parse.ts';
 export {
   applyEdit,
   type Edit,

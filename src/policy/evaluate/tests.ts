@@ -2,7 +2,7 @@
  * The policy's own `tests` and `sshTests`: they decide whether the file may be saved. They are about the rules, not about
  * who is online: a user without a device can be tested.
  */
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { JsonValue, Position } from '../../kernel/hujson/index.ts';
 import type { PolicyTest, SshTest } from '../ast.ts';
 import type { UnitSpec } from '../compile/unit.ts';
 import type { Core } from '../engine/core.ts';
@@ -18,7 +18,8 @@ import { permits, sshLeads, type Traffic } from './match.ts';
 export interface TestFailure {
   readonly user: string;
   readonly errors: readonly string[];
-  readonly line: number;
+  /** Of the test. */
+  readonly place: Position;
 }
 
 /** What a failing test tells at most: two long lists in one test fail in millions of ways. */
@@ -42,7 +43,7 @@ export function runTests(core: Core, tests: readonly PolicyTest[] = core.world.p
   return tests.flatMap((test) => {
     left -= (test.accept.length + test.deny.length) * rules;
     const errors = left < 0 ? [TOO_MUCH] : testErrors(core, test);
-    return errors.length === 0 ? [] : [{ user: test.src, errors, line: test.line }];
+    return errors.length === 0 ? [] : [{ user: test.src, errors, place: test.place }];
   });
 }
 
@@ -125,7 +126,7 @@ export function runSshTests(
   return tests.flatMap((test) => {
     left -= test.dst.length * (rules + test.accept.length + test.check.length + test.deny.length);
     const errors = left < 0 ? [TOO_MUCH] : sshTestErrors(core, test);
-    return errors.length === 0 ? [] : [{ user: test.src, errors, line: test.line }];
+    return errors.length === 0 ? [] : [{ user: test.src, errors, place: test.place }];
   });
 }
 

@@ -13,6 +13,7 @@ import {
 import type { HostDef, IpSetDef, IpSetTerm } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
 import { INTERNET } from '../ranges.ts';
+import type { Places } from './places.ts';
 import type { Reader } from './reader.ts';
 
 /** IP sets may build on each other this deep. */
@@ -28,15 +29,14 @@ const quote = (text: string): string => JSON.stringify(text);
 
 export function parseIpSets(read: Reader, section: Node | undefined): Map<string, IpSetDef> {
   const out = new Map<string, IpSetDef>();
-  for (const { name, value, line } of read.entries(section, 'ipsets')) {
+  for (const { name, key, value, line } of read.entries(section, 'ipsets')) {
     const where = `ipsets[${quote(name)}]`;
     if (!name.startsWith('ipset:')) {
-      throw new PolicyError(`${where}: IP set names must start with "ipset:"`, { line, column: 1 });
+      throw new PolicyError(`${where}: IP set names must start with "ipset:"`, read.place(key));
     }
-    const steps = read.strings(value, where).map((text) => {
+    const steps = read.list(value, where, (text) => {
       const step = parseStep(text.trim());
-      if (step === undefined)
-        throw new PolicyError(`${where}: ${quote(text)}: invalid address`, { line, column: 1 });
+      if (step === undefined) throw new PolicyError(`${where}: ${quote(text)}: invalid address`);
       return step;
     });
     out.set(name, { steps, line });
@@ -76,6 +76,7 @@ function parseTerm(text: string): IpSetTerm | undefined {
 export function resolveIpSets(
   defs: ReadonlyMap<string, IpSetDef>,
   hosts: ReadonlyMap<string, HostDef>,
+  places: Places,
 ): ReadonlyMap<string, IpSet> {
   const done = new Map<string, IpSet>();
   const open = new Set<string>();
@@ -85,8 +86,10 @@ export function resolveIpSets(
   function resolve(name: string, def: IpSetDef): IpSet {
     const known = done.get(name);
     if (known !== undefined) return known;
-    const refuse = (problem: string): never => {
-      throw new PolicyError(`ipsets[${quote(name)}]: ${problem}`, { line: def.line, column: 1 });
+    const refuse = (problem: string, culprit?: IpSetTerm): never => {
+      const step = def.steps.findIndex(({ term }) => term === culprit);
+      const place = step < 0 ? places.key('ipsets', name) : places.value('ipsets', name, step);
+      throw new PolicyError(`ipsets[${quote(name)}]: ${problem}`, place);
     };
     if (open.has(name)) refuse('IP sets cannot contain each other');
     if (open.size >= MAX_NESTING) refuse(`IP sets nested deeper than ${MAX_NESTING} levels`);
@@ -100,13 +103,13 @@ export function resolveIpSets(
         case 'host': {
           const host = hosts.get(term.name);
           return host === undefined
-            ? refuse(`${quote(term.name)}: invalid address`)
+            ? refuse(`${quote(term.name)}: invalid address`, term)
             : setOfPrefix(host.prefix);
         }
         case 'ipset': {
           const other = defs.get(term.name);
           return other === undefined
-            ? refuse(`ipset not found: ${quote(term.name)}`)
+            ? refuse(`ipset not found: ${quote(term.name)}`, term)
             : resolve(term.name, other);
         }
       }

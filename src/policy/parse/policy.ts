@@ -1,7 +1,8 @@
 import { HujsonError, type Node, parse } from '../../kernel/hujson/index.ts';
-import type { Policy } from '../ast.ts';
+import type { Policy, PolicyTest } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
 import { parseIpSets, resolveIpSets } from './ip-sets.ts';
+import { createPlaces } from './places.ts';
 import { createReader, type Reader } from './reader.ts';
 import { parseAcls, parseGrants } from './rules.ts';
 import {
@@ -47,19 +48,21 @@ export const MAX_POLICY_LENGTH = 2_000_000;
 export function parsePolicy(text: string): Policy {
   if (text.length > MAX_POLICY_LENGTH) throw new PolicyError('policy file is too large');
   const root = parseText(text);
-  const read = createReader(text);
+  const places = createPlaces(text);
+  const read = createReader(places);
   const sections = read.fields(root, 'a policy file', SECTIONS);
   const section = (name: string): Node | undefined => sections.get(name.toLowerCase());
   const hosts = parseHosts(read, section('hosts'));
   const ipsets = parseIpSets(read, section('ipsets'));
   const hasRules = section('acls') !== undefined || section('grants') !== undefined;
   return {
+    places,
     groups: parseGroups(read, section('groups')),
     hosts,
     tagOwners: parseTagOwners(read, section('tagOwners')),
     autoApprovers: parseAutoApprovers(read, section('autoApprovers')),
     ipsets,
-    ipsetAddresses: resolveIpSets(ipsets, hosts),
+    ipsetAddresses: resolveIpSets(ipsets, hosts, places),
     postures: parsePostures(read, section('postures')),
     defaultSrcPosture: read.strings(section('defaultSrcPosture'), 'defaultSrcPosture'),
     rules: hasRules
@@ -75,6 +78,11 @@ export function parsePolicy(text: string): Policy {
     disableIPv4: read.boolean(section('disableIPv4'), 'disableIPv4'),
     oneCGNATRoute: cgnatRoute(read, section('OneCGNATRoute')),
   };
+}
+
+/** A list of tests by itself, in the form of the file's section. Throws PolicyError. */
+export function parseTestList(text: string): PolicyTest[] {
+  return parseTests(createReader(createPlaces(text)), parseText(text));
 }
 
 function parseText(text: string): Node {
@@ -93,7 +101,10 @@ function optionalJson(read: Reader, node: Node | undefined): Policy['derpMap'] {
 function cgnatRoute(read: Reader, node: Node | undefined): Policy['oneCGNATRoute'] {
   const text = read.optionalString(node, 'OneCGNATRoute');
   if (text === '' || text === 'mac-always' || text === 'mac-never') return text;
-  throw new PolicyError(`OneCGNATRoute: ${JSON.stringify(text)} is not "", "mac-always" or "mac-never"`);
+  throw new PolicyError(
+    `OneCGNATRoute: ${JSON.stringify(text)} is not "", "mac-always" or "mac-never"`,
+    node && read.place(node),
+  );
 }
 
 /** The policy of an organization without a file: everything may reach everything. */

@@ -2,15 +2,17 @@ import {
   type JsonValue,
   type LiteralNode,
   type Node,
-  positionAt,
+  type Position,
   stringValue,
   toValue,
 } from '../../kernel/hujson/index.ts';
 import { PolicyError } from '../errors.ts';
+import type { Places } from './places.ts';
 
 /** A member of an object with the name as written. */
 export interface Entry {
   readonly name: string;
+  readonly key: Node;
   readonly value: Node;
   readonly line: number;
 }
@@ -18,6 +20,8 @@ export interface Entry {
 /** Typed access to a HuJSON tree; every complaint carries line and column. `null` counts as absent everywhere. */
 export interface Reader {
   line(node: Node): number;
+  place(node: Node): Position;
+  /** Refuses a value with a text that has its place in front, as those of the syntax have. */
   fail(node: Node, problem: string): never;
   /** Members by lower-cased name; names outside of `known` (and duplicates that differ in case) are refused. */
   fields(node: Node, what: string, known: readonly string[]): ReadonlyMap<string, Node>;
@@ -25,29 +29,19 @@ export interface Reader {
   items(node: Node | undefined, what: string): readonly Node[];
   string(node: Node, what: string): string;
   strings(node: Node | undefined, what: string): string[];
+  /** The elements of a list of strings; errors without a place that reading one throws get the element's. */
+  list<T>(node: Node | undefined, what: string, parse: (text: string, item: Node) => T): T[];
   boolean(node: Node | undefined, what: string): boolean;
   optionalString(node: Node | undefined, what: string): string;
   json(node: Node): JsonValue;
 }
 
-export function createReader(text: string): Reader {
-  // Line starts once, so that a line number costs a binary search instead of a walk from the top.
-  const lineStarts = [0];
-  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) lineStarts.push(i + 1);
-
-  function line(node: Node): number {
-    let low = 0;
-    let high = lineStarts.length;
-    while (low + 1 < high) {
-      const middle = (low + high) >> 1;
-      if ((lineStarts[middle] ?? 0) <= node.start) low = middle;
-      else high = middle;
-    }
-    return low + 1;
-  }
+export function createReader(places: Places): Reader {
+  const line = (node: Node): number => places.lineAt(node.start);
+  const place = (node: Node): Position => places.at(node.start);
 
   function fail(node: Node, problem: string): never {
-    const position = positionAt(text, node.start);
+    const position = place(node);
     throw new PolicyError(`line ${position.line}, column ${position.column}: ${problem}`, position);
   }
 
@@ -60,6 +54,7 @@ export function createReader(text: string): Reader {
       .filter(({ value }) => value.kind !== 'null')
       .map(({ name, value }: { name: LiteralNode; value: Node }) => ({
         name: stringValue(name),
+        key: name,
         value,
         line: line(name),
       }));
@@ -76,8 +71,22 @@ export function createReader(text: string): Reader {
     return stringValue(node);
   }
 
+  function list<T>(node: Node | undefined, what: string, parse: (text: string, item: Node) => T): T[] {
+    return items(node, what).map((item) => {
+      const text = string(item, `an element of ${what}`);
+      try {
+        return parse(text, item);
+      } catch (error) {
+        if (error instanceof PolicyError && error.line === undefined)
+          throw new PolicyError(error.message, place(item));
+        throw error;
+      }
+    });
+  }
+
   return {
     line,
+    place,
     fail,
     entries,
     items,
@@ -93,7 +102,8 @@ export function createReader(text: string): Reader {
       }
       return out;
     },
-    strings: (node, what) => items(node, what).map((item) => string(item, `an element of ${what}`)),
+    strings: (node, what) => list(node, what, (text) => text),
+    list,
     boolean(node, what) {
       if (!present(node)) return false;
       if (node.kind !== 'boolean') fail(node, `${what} must be true or false`);

@@ -13,18 +13,18 @@ export function parseAcls(read: Reader, section: Node | undefined): Rule[] {
   return read.items(section, 'acls').map((node, index) => {
     const fields = read.fields(node, 'an acl', ACL_FIELDS);
     const action = read.optionalString(fields.get('action'), 'action');
-    const line = read.line(node);
     if (action !== 'accept') {
-      throw new PolicyError(`action=${JSON.stringify(action)} is not supported`, { line, column: 1 });
+      const place = read.place(fields.get('action') ?? node);
+      throw new PolicyError(`action=${JSON.stringify(action)} is not supported`, place);
     }
-    const proto = read.optionalString(fields.get('proto'), 'proto');
+    const proto = fields.get('proto');
     const dst = fields.get('dst') ?? fields.get('ports');
     return {
       section: 'acls',
       index,
-      line,
+      line: read.line(node),
       src: selectors(read, fields.get('src') ?? fields.get('users'), 'src'),
-      targets: read.strings(dst, 'dst').map((text) => aclTarget(text.trim(), proto, line)),
+      targets: read.list(dst, 'dst', (text) => aclTarget(read, text.trim(), proto)),
       app: undefined,
       via: [],
       srcPosture: postures(read, fields),
@@ -34,7 +34,7 @@ export function parseAcls(read: Reader, section: Node | undefined): Rule[] {
 
 /** A selector list. */
 export const selectors = (read: Reader, node: Node | undefined, what: string): Selector[] =>
-  read.strings(node, what).map(parseSelector);
+  read.list(node, what, parseSelector);
 
 /** The rule's own posture list, or undefined for the default one. */
 export const postures = (read: Reader, fields: ReadonlyMap<string, Node>): readonly string[] | undefined => {
@@ -43,28 +43,34 @@ export const postures = (read: Reader, fields: ReadonlyMap<string, Node>): reado
 };
 
 /** `host:ports` of an acl. */
-function aclTarget(text: string, proto: string, line: number): Target {
+function aclTarget(read: Reader, text: string, proto: Node | undefined): Target {
   const split = splitHostPorts(text);
-  const place = { line, column: 1 };
   if (split === undefined) {
-    throw new PolicyError(`dst=${JSON.stringify(text)}: hostport must contain a colon (":")`, place);
+    throw new PolicyError(`dst=${JSON.stringify(text)}: hostport must contain a colon (":")`);
   }
   const dst = [parseSelector(split.host)];
   try {
     const ports = portList(split.ports);
-    return { dst, allow: [{ protocols: protocols(proto, ports), ports }] };
+    return { dst, allow: [{ protocols: protocols(read, proto, ports), ports }] };
   } catch (error) {
-    if (error instanceof PolicyError)
-      throw new PolicyError(`dst=${JSON.stringify(text)}: ${error.message}`, place);
-    throw error;
+    if (!(error instanceof PolicyError)) throw error;
+    const { message, line, column } = error;
+    const place = line === undefined || column === undefined ? undefined : { line, column };
+    throw new PolicyError(`dst=${JSON.stringify(text)}: ${message}`, place);
   }
 }
 
-function protocols(proto: string, ports: ProtoPorts['ports']): readonly number[] | undefined {
-  if (proto === '') return undefined;
-  const number = protocolNumber(proto);
-  if (number === undefined) throw new PolicyError(`unknown protocol ${JSON.stringify(proto)}`);
-  requirePortsAllowed(number, ports, proto);
+function protocols(
+  read: Reader,
+  node: Node | undefined,
+  ports: ProtoPorts['ports'],
+): readonly number[] | undefined {
+  const name = read.optionalString(node, 'proto');
+  if (name === '') return undefined;
+  const number = protocolNumber(name);
+  if (number === undefined)
+    throw new PolicyError(`unknown protocol ${JSON.stringify(name)}`, node && read.place(node));
+  requirePortsAllowed(number, ports, name);
   return [number];
 }
 
@@ -72,38 +78,22 @@ function protocols(proto: string, ports: ProtoPorts['ports']): readonly number[]
 export function parseGrants(read: Reader, section: Node | undefined): Rule[] {
   return read.items(section, 'grants').map((node, index) => {
     const fields = read.fields(node, 'a grant', GRANT_FIELDS);
-    const line = read.line(node);
-    const place = { line, column: 1 };
-    const app = capabilities(read, fields.get('app'), place);
-    const ip = read.strings(fields.get('ip'), 'ip');
-    if (ip.length === 0 && (app === undefined || app.size === 0)) {
-      throw new PolicyError('ip and app can not both be empty', place);
+    const app = capabilities(read, fields.get('app'));
+    const allow = read.list(fields.get('ip'), 'ip', protoPorts);
+    if (allow.length === 0 && (app === undefined || app.size === 0)) {
+      throw new PolicyError('ip and app can not both be empty', read.place(node));
     }
     return {
       section: 'grants',
       index,
-      line,
+      line: read.line(node),
       src: selectors(read, fields.get('src'), 'src'),
-      targets: [
-        {
-          dst: selectors(read, fields.get('dst'), 'dst'),
-          allow: ip.map((text) => positioned(() => protoPorts(text), place)),
-        },
-      ],
+      targets: [{ dst: selectors(read, fields.get('dst'), 'dst'), allow }],
       app: app?.size ? app : undefined,
       via: read.strings(fields.get('via'), 'via'),
       srcPosture: postures(read, fields),
     };
   });
-}
-
-function positioned<T>(parse: () => T, place: { line: number; column: number }): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof PolicyError && error.line === undefined) throw new PolicyError(error.message, place);
-    throw error;
-  }
 }
 
 /** `{domain}/{path}`, the domain of at least one label. */
@@ -116,19 +106,15 @@ const GRANTABLE_VENDOR_CAPABILITIES = new Set(
   ),
 );
 
-function capabilities(
-  read: Reader,
-  node: Node | undefined,
-  place: { line: number; column: number },
-): ReadonlyMap<string, JsonValue> | undefined {
+function capabilities(read: Reader, node: Node | undefined): ReadonlyMap<string, JsonValue> | undefined {
   if (node === undefined) return undefined;
   const out = new Map<string, JsonValue>();
-  for (const { name, value } of read.entries(node, 'app')) {
+  for (const { name, key, value } of read.entries(node, 'app')) {
     if (name.includes('://') || !CAPABILITY.test(name)) {
-      throw new PolicyError('capability name must have the form {domain}/{path}', place);
+      throw new PolicyError('capability name must have the form {domain}/{path}', read.place(key));
     }
     if (name.toLowerCase().startsWith('tailscale.com/') && !GRANTABLE_VENDOR_CAPABILITIES.has(name)) {
-      throw new PolicyError('capability name must not be in the tailscale.com domain', place);
+      throw new PolicyError('capability name must not be in the tailscale.com domain', read.place(key));
     }
     read.items(value, `app[${JSON.stringify(name)}]`);
     out.set(name, read.json(value));

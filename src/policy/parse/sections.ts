@@ -22,21 +22,24 @@ const quote = (text: string): string => JSON.stringify(text);
 export function parseGroups(read: Reader, section: Node | undefined): Map<string, GroupDef> {
   const out = new Map<string, GroupDef>();
   let nesting: PolicyError | undefined;
-  for (const { name, value, line } of read.entries(section, 'groups')) {
-    const place = { line, column: 1 };
+  for (const { name, key, value, line } of read.entries(section, 'groups')) {
     if (!name.startsWith('group:') || name === 'group:') {
-      throw new PolicyError(`groups[${quote(name)}]: group names must start with "group:"`, place);
+      throw new PolicyError(`groups[${quote(name)}]: group names must start with "group:"`, read.place(key));
     }
-    const members = read.strings(value, `groups[${quote(name)}]`).map((member) => member.trim());
-    const nested = members.find((member) => member.startsWith('group:'));
-    if (nested !== undefined) {
-      // Of several, the service names the last.
-      nesting = new PolicyError(
-        `groups[${quote(name)}]: ${quote(nested)}: group members cannot be recursive`,
-        place,
-      );
-    }
-    out.set(name, { members: members.map((member) => member.toLowerCase()), line });
+    let nested: PolicyError | undefined;
+    const members = read.list(value, `groups[${quote(name)}]`, (text, item) => {
+      const member = text.trim();
+      if (member.startsWith('group:')) {
+        nested ??= new PolicyError(
+          `groups[${quote(name)}]: ${quote(member)}: group members cannot be recursive`,
+          read.place(item),
+        );
+      }
+      return member.toLowerCase();
+    });
+    // Of several groups, the service names the last.
+    nesting = nested ?? nesting;
+    out.set(name, { members, line });
   }
   if (nesting !== undefined) throw nesting;
   return out;
@@ -44,15 +47,15 @@ export function parseGroups(read: Reader, section: Node | undefined): Map<string
 
 export function parseHosts(read: Reader, section: Node | undefined): Map<string, HostDef> {
   const out = new Map<string, HostDef>();
-  for (const { name, value, line } of read.entries(section, 'hosts')) {
+  for (const { name, key, value, line } of read.entries(section, 'hosts')) {
     const text = read.string(value, `hosts[${quote(name)}]`).trim();
     const prefix = parseAddrOrPrefix(text);
-    const place = { line, column: 1 };
     if (name.includes('@') || name === '') {
-      throw new PolicyError(`hosts[${quote(name)}]: host names must not be empty or contain "@"`, place);
+      const problem = 'host names must not be empty or contain "@"';
+      throw new PolicyError(`hosts[${quote(name)}]: ${problem}`, read.place(key));
     }
     if (prefix === undefined)
-      throw new PolicyError(`hosts[${quote(name)}]: ${quote(text)}: invalid address`, place);
+      throw new PolicyError(`hosts[${quote(name)}]: ${quote(text)}: invalid address`, read.place(value));
     out.set(name, { prefix, line });
   }
   return out;
@@ -60,12 +63,10 @@ export function parseHosts(read: Reader, section: Node | undefined): Map<string,
 
 export function parseTagOwners(read: Reader, section: Node | undefined): Map<string, OwnersDef> {
   const out = new Map<string, OwnersDef>();
-  for (const { name, value, line } of read.entries(section, 'tagOwners')) {
+  for (const { name, key, value, line } of read.entries(section, 'tagOwners')) {
     if (!/^tag:[a-zA-Z]/.test(name)) {
-      throw new PolicyError(`tagOwners[${quote(name)}]: tag names must start with a letter, after 'tag:'`, {
-        line,
-        column: 1,
-      });
+      const problem = "tag names must start with a letter, after 'tag:'";
+      throw new PolicyError(`tagOwners[${quote(name)}]: ${problem}`, read.place(key));
     }
     out.set(name, { owners: selectors(read, value, `tagOwners[${quote(name)}]`), line });
   }
@@ -75,12 +76,12 @@ export function parseTagOwners(read: Reader, section: Node | undefined): Map<str
 export function parseAutoApprovers(read: Reader, section: Node | undefined): AutoApprovers {
   if (section === undefined) return { routes: [], exitNode: [], services: new Map() };
   const fields = read.fields(section, 'autoApprovers', ['routes', 'exitNode', 'services']);
-  const routes = read.entries(fields.get('routes'), 'autoApprovers.routes').map(({ name, value, line }) => {
+  const routes = read.entries(fields.get('routes'), 'autoApprovers.routes').map(({ name, key, value }) => {
     const prefix = parseAddrOrPrefix(name.trim());
     if (prefix === undefined) {
-      throw new PolicyError(`autoApprovers.routes[${quote(name)}]: invalid prefix`, { line, column: 1 });
+      throw new PolicyError(`autoApprovers.routes[${quote(name)}]: invalid prefix`, read.place(key));
     }
-    return { prefix, approvers: selectors(read, value, 'approvers'), line };
+    return { name, prefix, approvers: selectors(read, value, 'approvers') };
   });
   const services = new Map<string, readonly Selector[]>(
     read
@@ -93,18 +94,17 @@ export function parseAutoApprovers(read: Reader, section: Node | undefined): Aut
 export function parseNodeAttrs(read: Reader, section: Node | undefined): NodeAttr[] {
   return read.items(section, 'nodeAttrs').map((node, index) => {
     const fields = read.fields(node, 'a node attribute', ['target', 'attr', 'app', 'ipPool']);
-    const line = read.line(node);
     const app = new Map(
       read.entries(fields.get('app'), 'app').map(({ name, value }) => [name, read.json(value)]),
     );
-    const ipPool = read.strings(fields.get('ippool'), 'ipPool').map((text) => {
+    const ipPool = read.list(fields.get('ippool'), 'ipPool', (text) => {
       const prefix = parsePrefix(text.trim());
-      if (prefix === undefined) throw new PolicyError(`IPPool(${text}): invalid prefix`, { line, column: 1 });
+      if (prefix === undefined) throw new PolicyError(`IPPool(${text}): invalid prefix`);
       return prefix;
     });
     return {
       index,
-      line,
+      line: read.line(node),
       target: selectors(read, fields.get('target'), 'target'),
       attr: read.strings(fields.get('attr'), 'attr'),
       app,
@@ -115,17 +115,15 @@ export function parseNodeAttrs(read: Reader, section: Node | undefined): NodeAtt
 
 export function parsePostures(read: Reader, section: Node | undefined): Map<string, PostureDef> {
   const out = new Map<string, PostureDef>();
-  for (const { name, value, line } of read.entries(section, 'postures')) {
+  for (const { name, key, value, line } of read.entries(section, 'postures')) {
     if (!name.startsWith('posture:')) {
-      throw new PolicyError(`postures[${quote(name)}]: posture names must start with "posture:"`, {
-        line,
-        column: 1,
-      });
+      const problem = 'posture names must start with "posture:"';
+      throw new PolicyError(`postures[${quote(name)}]: ${problem}`, read.place(key));
     }
-    const conditions = read.strings(value, `postures[${quote(name)}]`).map((text) => {
+    const conditions = read.list(value, `postures[${quote(name)}]`, (text) => {
       const condition = parseCondition(text);
       if (typeof condition !== 'string') return condition;
-      throw new PolicyError(`postures[${quote(name)}]: ${quote(text)}: ${condition}`, { line, column: 1 });
+      throw new PolicyError(`postures[${quote(name)}]: ${quote(text)}: ${condition}`);
     });
     out.set(name, { conditions, line });
   }
@@ -134,15 +132,19 @@ export function parsePostures(read: Reader, section: Node | undefined): Map<stri
 
 export function parseAttrConfig(read: Reader, section: Node | undefined): Map<string, AttrConfig> {
   const out = new Map<string, AttrConfig>();
-  for (const { name, value, line } of read.entries(section, 'attrConfig')) {
-    const place = { line, column: 1 };
+  for (const { name, key, value } of read.entries(section, 'attrConfig')) {
     const fields = read.fields(value, 'attrConfig', ['type', 'allowSetByNode', 'broadcastToPeers']);
     const type = read.optionalString(fields.get('type'), 'type');
     if (!name.startsWith('custom:')) {
-      throw new PolicyError(`attrConfig[${quote(name)}]: only custom: attributes can be configured`, place);
+      const problem = 'only custom: attributes can be configured';
+      throw new PolicyError(`attrConfig[${quote(name)}]: ${problem}`, read.place(key));
     }
     if (type !== 'string' && type !== 'bool' && type !== 'number') {
-      throw new PolicyError(`attrConfig[${quote(name)}]: type must be "string", "bool" or "number"`, place);
+      const problem = 'type must be "string", "bool" or "number"';
+      throw new PolicyError(
+        `attrConfig[${quote(name)}]: ${problem}`,
+        read.place(fields.get('type') ?? value),
+      );
     }
     out.set(name, {
       type,
@@ -156,11 +158,10 @@ export function parseAttrConfig(read: Reader, section: Node | undefined): Map<st
 const TEST_FIELDS = ['src', 'user', 'proto', 'accept', 'allow', 'deny', 'srcPostureAttrs'];
 
 export function parseTests(read: Reader, section: Node | undefined): PolicyTest[] {
-  return read.items(section, 'tests').map((node, index) => {
+  return read.items(section, 'tests').map((node) => {
     const fields = read.fields(node, 'a test', TEST_FIELDS);
     return {
-      index,
-      line: read.line(node),
+      place: read.place(node),
       src: read.optionalString(fields.get('src') ?? fields.get('user'), 'src').trim(),
       proto: read.optionalString(fields.get('proto'), 'proto'),
       accept: read.strings(fields.get('accept') ?? fields.get('allow'), 'accept'),

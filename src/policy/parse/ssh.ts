@@ -24,25 +24,25 @@ const FIELDS = [
 export function parseSsh(read: Reader, section: Node | undefined): SshRule[] {
   return read.items(section, 'ssh').map((node, index) => {
     const fields = read.fields(node, 'an ssh rule', FIELDS);
-    const line = read.line(node);
-    const place = { line, column: 1 };
-    const users = read.strings(fields.get('users'), 'users').map((user) => user.trim());
-    const acceptEnv = read.strings(fields.get('acceptenv'), 'acceptEnv');
-    const action = sshAction(read.optionalString(fields.get('action'), 'action').trim(), place);
-    if (users.length === 0) throw new PolicyError('users must be specified', place);
-    const bad = users.find((user) => user === '' || user === '*');
-    if (bad !== undefined) throw new PolicyError(`user ${JSON.stringify(bad)} is not valid`, place);
-    if (acceptEnv.some((name) => name.trim() === '')) {
-      throw new PolicyError('acceptEnv values cannot be empty', place);
-    }
+    const action = field(read, node, fields.get('action'), 'action', sshAction);
+    const users = read.list(fields.get('users'), 'users', (text) => {
+      const user = text.trim();
+      if (user === '' || user === '*') throw new PolicyError(`user ${JSON.stringify(user)} is not valid`);
+      return user;
+    });
+    if (users.length === 0) throw new PolicyError('users must be specified', read.place(node));
+    const acceptEnv = read.list(fields.get('acceptenv'), 'acceptEnv', (name) => {
+      if (name.trim() === '') throw new PolicyError('acceptEnv values cannot be empty');
+      return name;
+    });
     return {
       index,
-      line,
+      line: read.line(node),
       action,
       src: selectors(read, fields.get('src'), 'src'),
       dst: selectors(read, fields.get('dst'), 'dst'),
       users,
-      checkPeriod: checkPeriod(read.optionalString(fields.get('checkperiod'), 'checkPeriod').trim(), place),
+      checkPeriod: field(read, node, fields.get('checkperiod'), 'checkPeriod', checkPeriod),
       acceptEnv,
       srcPosture: postures(read, fields),
       recorder: read.strings(fields.get('recorder'), 'recorder'),
@@ -51,22 +51,39 @@ export function parseSsh(read: Reader, section: Node | undefined): SshRule[] {
   });
 }
 
-function sshAction(text: string, place: { line: number; column: number }): 'accept' | 'check' {
-  if (text === '') throw new PolicyError('action must be specified', place);
-  if (text === 'accept' || text === 'check') return text;
-  throw new PolicyError(`${JSON.stringify(text)} is not a valid action`, place);
+/** A field of a rule; what is wrong with one that is not there is the rule's. */
+function field<T>(
+  read: Reader,
+  rule: Node,
+  value: Node | undefined,
+  what: string,
+  parse: (text: string) => T,
+): T {
+  const text = read.optionalString(value, what).trim();
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw new PolicyError(error.message, read.place(value ?? rule));
+  }
 }
 
-function checkPeriod(text: string, place: { line: number; column: number }): number {
+function sshAction(text: string): 'accept' | 'check' {
+  if (text === '') throw new PolicyError('action must be specified');
+  if (text === 'accept' || text === 'check') return text;
+  throw new PolicyError(`${JSON.stringify(text)} is not a valid action`);
+}
+
+function checkPeriod(text: string): number {
   if (text === '') return DEFAULT_CHECK_PERIOD;
   if (text === 'always') return 0;
   const period = parseDuration(text);
-  if (period === undefined) throw new PolicyError(`time: invalid duration ${JSON.stringify(text)}`, place);
+  if (period === undefined) throw new PolicyError(`time: invalid duration ${JSON.stringify(text)}`);
   if (period < 0) {
-    throw new PolicyError(`checkPeriod ${formatDuration(period)} must be a positive duration`, place);
+    throw new PolicyError(`checkPeriod ${formatDuration(period)} must be a positive duration`);
   }
   if (period > MAX_CHECK_PERIOD) {
-    throw new PolicyError(`checkPeriod ${formatDuration(period)} is above the max (168h)`, place);
+    throw new PolicyError(`checkPeriod ${formatDuration(period)} is above the max (168h)`);
   }
   return period;
 }
@@ -78,7 +95,7 @@ export function parseSshTests(read: Reader, section: Node | undefined): SshTest[
     const fields = read.fields(node, 'an ssh test', TEST_FIELDS);
     return {
       index,
-      line: read.line(node),
+      place: read.place(node),
       src: read.optionalString(fields.get('src'), 'src').trim(),
       dst: read.strings(fields.get('dst'), 'dst').map((text) => text.trim()),
       accept: read.strings(fields.get('accept'), 'accept'),

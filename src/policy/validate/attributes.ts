@@ -6,8 +6,9 @@ import {
   prefixCovers,
   prefixesOverlap,
 } from '../../kernel/netip/index.ts';
-import type { NodeAttr, Policy } from '../ast.ts';
-import { PolicyError } from '../errors.ts';
+import type { NodeAttr, Policy, Selector } from '../ast.ts';
+import { PolicyError, refuseAt } from '../errors.ts';
+import type { Step } from '../parse/places.ts';
 import type { ValidationContext } from './context.ts';
 import { isAutogroup, unknownName } from './selectors.ts';
 
@@ -23,77 +24,79 @@ const quote = (text: string): string => JSON.stringify(text);
 
 export function validateNodeAttrs(policy: Policy, context: ValidationContext): void {
   for (const attr of policy.nodeAttrs) {
-    const place = { line: attr.line, column: 1 };
-    for (const target of attr.target) {
+    for (const [i, target] of attr.target.entries()) {
+      const place = () => policy.places.value('nodeAttrs', attr.index, 'target', i);
       // Recorded: the service fails on this one instead of refusing it.
-      if (isAutogroup(target, 'autogroup:self')) throw new PolicyError('internal server error', place, 500);
-      const unknown = unknownName(policy, context, target);
-      if (unknown !== undefined) throw new PolicyError(unknown, place);
+      if (isAutogroup(target, 'autogroup:self')) throw new PolicyError('internal server error', place(), 500);
+      refuseAt(unknownName(policy, context, target), place);
     }
-    const problem = poolProblem(attr) ?? appProblem(attr);
-    if (problem !== undefined) throw new PolicyError(problem, place);
+    for (const [i, pool] of attr.ipPool.entries())
+      refuseAt(poolProblem(pool), () => policy.places.value('nodeAttrs', attr.index, 'ipPool', i));
+    validateApp(policy, attr);
   }
 }
 
-function poolProblem(attr: NodeAttr): string | undefined {
-  for (const pool of attr.ipPool) {
-    const text = formatPrefix(pool);
-    if (!ADDRESS_POOL.some((all) => prefixCovers(all, pool))) {
-      return `IPPool(${text}): network not within ${ADDRESS_POOL.map(formatPrefix).join()}`;
-    }
-    if (RESERVED_POOLS.some((reserved) => prefixesOverlap(reserved, pool))) {
-      return `IPPool(${text}): network within reserved range`;
-    }
+function poolProblem(pool: Prefix): string | undefined {
+  const text = formatPrefix(pool);
+  if (!ADDRESS_POOL.some((all) => prefixCovers(all, pool))) {
+    return `IPPool(${text}): network not within ${ADDRESS_POOL.map(formatPrefix).join()}`;
   }
-  return undefined;
+  return RESERVED_POOLS.some((reserved) => prefixesOverlap(reserved, pool))
+    ? `IPPool(${text}): network within reserved range`
+    : undefined;
 }
 
-function appProblem(attr: NodeAttr): string | undefined {
+type Refuse = (problem: string, ...path: readonly Step[]) => never;
+
+function validateApp(policy: Policy, attr: NodeAttr): void {
   const connectors = attr.app.get(APP_CONNECTORS);
-  if (connectors === undefined) return undefined;
+  if (connectors === undefined) return;
+  const at = ['nodeAttrs', attr.index, 'app', APP_CONNECTORS] as const;
+  const refuse: Refuse = (problem, ...path) => {
+    throw new PolicyError(problem, policy.places.value(...at, ...path));
+  };
   const targetsAll = attr.target.length === 1 && attr.target[0]?.kind === 'any';
-  if (!targetsAll) return `${APP_CONNECTORS} can only be specified with target "*"`;
-  for (const entry of Array.isArray(connectors) ? connectors : [connectors]) {
-    const problem = connectorProblem(entry);
-    if (problem !== undefined) return problem;
+  if (!targetsAll) {
+    const place = policy.places.key(...at);
+    throw new PolicyError(`${APP_CONNECTORS} can only be specified with target "*"`, place);
   }
-  return undefined;
+  if (!Array.isArray(connectors)) validateConnector(connectors, refuse);
+  else {
+    for (const [i, entry] of connectors.entries())
+      validateConnector(entry, (problem, ...path) => refuse(problem, i, ...path));
+  }
 }
 
-function connectorProblem(entry: JsonValue): string | undefined {
+function validateConnector(entry: JsonValue, refuse: Refuse): void {
   if (entry === null || typeof entry !== 'object' || Array.isArray(entry)) {
-    return `${APP_CONNECTORS}: an app must be an object`;
+    refuse(`${APP_CONNECTORS}: an app must be an object`);
   }
   const list = entry.connectors;
-  for (const connector of Array.isArray(list) ? list : []) {
+  for (const [i, connector] of (Array.isArray(list) ? list : []).entries()) {
     if (typeof connector !== 'string' || !(connector === '*' || connector.startsWith('tag:'))) {
-      return `connector (${String(connector)}) must be a tag`;
+      refuse(`connector (${String(connector)}) must be a tag`, 'connectors', i);
     }
   }
   const preset = entry.presetAppID;
-  if (preset !== undefined && preset !== '') return `preset app ID (${String(preset)}) is not valid`;
-  return undefined;
+  if (preset !== undefined && preset !== '')
+    refuse(`preset app ID (${String(preset)}) is not valid`, 'presetAppID');
 }
 
 /** Tag owners and approvers must exist; that tags own each other in circles is allowed. */
 export function validateOwners(policy: Policy, context: ValidationContext): void {
-  for (const [tag, { owners, line }] of policy.tagOwners) {
-    for (const owner of owners) {
-      const unknown = unknownName(policy, context, owner);
+  const requireAll = (selectors: readonly Selector[], what: string, ...path: readonly Step[]): void => {
+    for (const [i, selector] of selectors.entries()) {
+      const unknown = unknownName(policy, context, selector);
       if (unknown !== undefined)
-        throw new PolicyError(`tagOwners[${quote(tag)}]: ${unknown}`, { line, column: 1 });
+        throw new PolicyError(`${what}: ${unknown}`, policy.places.value(...path, i));
     }
-  }
+  };
+  for (const [tag, { owners }] of policy.tagOwners)
+    requireAll(owners, `tagOwners[${quote(tag)}]`, 'tagOwners', tag);
   const { routes, exitNode, services } = policy.autoApprovers;
-  for (const { approvers, line } of routes) {
-    for (const approver of approvers) {
-      const unknown = unknownName(policy, context, approver);
-      if (unknown !== undefined)
-        throw new PolicyError(`autoApprovers.routes: ${unknown}`, { line, column: 1 });
-    }
-  }
-  for (const approver of [...exitNode, ...[...services.values()].flat()]) {
-    const unknown = unknownName(policy, context, approver);
-    if (unknown !== undefined) throw new PolicyError(`autoApprovers: ${unknown}`);
-  }
+  for (const { name, approvers } of routes)
+    requireAll(approvers, 'autoApprovers.routes', 'autoApprovers', 'routes', name);
+  requireAll(exitNode, 'autoApprovers', 'autoApprovers', 'exitNode');
+  for (const [name, approvers] of services)
+    requireAll(approvers, 'autoApprovers', 'autoApprovers', 'services', name);
 }

@@ -1,8 +1,7 @@
 import type { Policy, Selector } from '../ast.ts';
-import { PolicyError } from '../errors.ts';
 import { validateNodeAttrs, validateOwners } from './attributes.ts';
 import type { ValidationContext } from './context.ts';
-import { postureProblem, validateRules } from './rules.ts';
+import { validatePostures, validateRules } from './rules.ts';
 import { validateSsh } from './ssh.ts';
 import { validateSshTests } from './tests.ts';
 
@@ -11,16 +10,15 @@ export { RESERVED_TAG_PREFIX, selectorText, tagExists } from './selectors.ts';
 export { localpartDomain } from './ssh.ts';
 
 /**
- * Checks that every name exists and may stand where it stands. Throws PolicyError with the real service's text at the
- * first problem. Whether the policy's own tests hold is a question of `runTests`.
+ * Checks that every name exists and may stand where it stands. Throws PolicyError with the real service's text and the
+ * place of the first problem. Whether the policy's own tests hold is a question of `runTests`.
  */
 export function validatePolicy(policy: Policy, context: ValidationContext): void {
   validateOwners(policy, context);
   validateRules(policy, context);
   validateNodeAttrs(policy, context);
   validateSsh(policy, context);
-  const posture = postureProblem(policy, policy.defaultSrcPosture);
-  if (posture !== undefined) throw new PolicyError(posture);
+  validatePostures(policy, policy.defaultSrcPosture, 'defaultSrcPosture');
   validateSshTests(policy);
 }
 

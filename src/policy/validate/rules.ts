@@ -1,6 +1,7 @@
 import { isDefaultRoute } from '../../kernel/netip/index.ts';
 import type { Policy, Rule, Selector } from '../ast.ts';
-import { PolicyError } from '../errors.ts';
+import { refuseAt } from '../errors.ts';
+import type { Step } from '../parse/places.ts';
 import { ROLE_AUTOGROUPS } from '../parse/selector.ts';
 import type { ValidationContext } from './context.ts';
 import { isAutogroup, namesPeople, selectorText, tagExists, unknownName } from './selectors.ts';
@@ -22,25 +23,24 @@ const DST_AUTOGROUPS = new Set([
 
 const quote = (text: string): string => JSON.stringify(text);
 
+/** The old names of an acl's fields among them. */
+const SRC: Step = ['src', 'users'];
+const DST: Step = ['dst', 'ports'];
+
 export function validateRules(policy: Policy, context: ValidationContext): void {
-  for (const rule of policy.rules ?? []) {
-    const problem = ruleProblem(policy, context, rule);
-    if (problem !== undefined) throw new PolicyError(problem, { line: rule.line, column: 1 });
-  }
+  for (const rule of policy.rules ?? []) validateRule(policy, context, rule);
 }
 
-function ruleProblem(policy: Policy, context: ValidationContext, rule: Rule): string | undefined {
-  for (const src of rule.src) {
-    const problem = sourceProblem(policy, context, src);
-    if (problem !== undefined) return problem;
-  }
-  for (const { dst } of rule.targets) {
-    for (const selector of dst) {
-      const problem = destinationProblem(policy, context, rule, selector);
-      if (problem !== undefined) return problem;
-    }
-  }
-  return viaProblem(policy, rule) ?? postureProblem(policy, rule.srcPosture);
+function validateRule(policy: Policy, context: ValidationContext, rule: Rule): void {
+  const { section, index } = rule;
+  const refuse = (problem: string | undefined, field: Step, item: number): void =>
+    refuseAt(problem, () => policy.places.value(section, index, field, item));
+  for (const [i, src] of rule.src.entries()) refuse(sourceProblem(policy, context, src), SRC, i);
+  // A grant has one target with all destinations, an acl one target for each.
+  for (const [i, selector] of rule.targets.flatMap(({ dst }) => dst).entries())
+    refuse(destinationProblem(policy, context, rule, selector), DST, i);
+  for (const [i, via] of rule.via.entries()) refuse(viaProblem(policy, via), 'via', i);
+  validatePostures(policy, rule.srcPosture, section, index, 'srcPosture');
 }
 
 function sourceProblem(policy: Policy, context: ValidationContext, src: Selector): string | undefined {
@@ -87,16 +87,19 @@ function destinationProblem(
 const mayReachSelf = (rule: Rule, src: Selector): boolean =>
   namesPeople(src) || (rule.section === 'acls' && src.kind === 'any');
 
-function viaProblem(policy: Policy, rule: Rule): string | undefined {
-  for (const via of rule.via) {
-    if (!via.startsWith('tag:')) return 'via can only be a tag';
-    if (!tagExists(policy, via)) return `tag ${quote(via)} not found`;
-  }
-  return undefined;
+function viaProblem(policy: Policy, via: string): string | undefined {
+  if (!via.startsWith('tag:')) return 'via can only be a tag';
+  return tagExists(policy, via) ? undefined : `tag ${quote(via)} not found`;
 }
 
-/** Every posture that a rule names must be defined. */
-export function postureProblem(policy: Policy, postures: readonly string[] | undefined): string | undefined {
-  const missing = postures?.find((name) => !policy.postures.has(name));
-  return missing === undefined ? undefined : `srcPosture: posture not found: ${quote(missing)}`;
+/** Every posture of the list at a path must be defined. */
+export function validatePostures(
+  policy: Policy,
+  postures: readonly string[] | undefined,
+  ...path: readonly Step[]
+): void {
+  for (const [i, name] of (postures ?? []).entries()) {
+    const missing = policy.postures.has(name) ? undefined : `srcPosture: posture not found: ${quote(name)}`;
+    refuseAt(missing, () => policy.places.value(...path, i));
+  }
 }

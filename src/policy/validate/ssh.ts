@@ -1,7 +1,7 @@
 import type { Policy, Selector, SshRule } from '../ast.ts';
-import { PolicyError } from '../errors.ts';
+import { refuseAt } from '../errors.ts';
 import type { ValidationContext } from './context.ts';
-import { postureProblem } from './rules.ts';
+import { validatePostures } from './rules.ts';
 import { isAutogroup, namesPeople, selectorText, unknownDomain, unknownName } from './selectors.ts';
 
 /** `localpart:*@domain` logs each user of the domain in under the local part of their own address. */
@@ -15,26 +15,17 @@ const quote = (text: string): string => JSON.stringify(text);
 
 export function validateSsh(policy: Policy, context: ValidationContext): void {
   for (const rule of policy.ssh) {
-    const problem = ruleProblem(policy, context, rule);
-    if (problem !== undefined) throw new PolicyError(problem, { line: rule.line, column: 1 });
+    const refuse = (problem: string | undefined, field: string, item: number): void =>
+      refuseAt(problem, () => policy.places.value('ssh', rule.index, field, item));
+    for (const [i, user] of rule.users.entries()) {
+      const domain = localpartDomain(user);
+      refuse(domain === undefined ? undefined : unknownDomain(context, domain), 'users', i);
+    }
+    for (const [i, src] of rule.src.entries()) refuse(sourceProblem(policy, context, src), 'src', i);
+    for (const [i, dst] of rule.dst.entries())
+      refuse(destinationProblem(policy, context, rule, dst), 'dst', i);
+    validatePostures(policy, rule.srcPosture, 'ssh', rule.index, 'srcPosture');
   }
-}
-
-function ruleProblem(policy: Policy, context: ValidationContext, rule: SshRule): string | undefined {
-  for (const user of rule.users) {
-    const domain = localpartDomain(user);
-    const problem = domain === undefined ? undefined : unknownDomain(context, domain);
-    if (problem !== undefined) return problem;
-  }
-  for (const src of rule.src) {
-    const problem = sourceProblem(policy, context, src);
-    if (problem !== undefined) return problem;
-  }
-  for (const dst of rule.dst) {
-    const problem = destinationProblem(policy, context, rule, dst);
-    if (problem !== undefined) return problem;
-  }
-  return postureProblem(policy, rule.srcPosture);
 }
 
 const SRC_AUTOGROUPS = new Set(['autogroup:member', 'autogroup:tagged', 'autogroup:shared']);

@@ -10,16 +10,15 @@ import { isAutogroup, tagExists } from './selectors.ts';
  */
 export function validateSshTests(policy: Policy): void {
   for (const test of policy.sshTests) {
-    for (const text of test.dst) {
-      const place = { line: test.line, column: 1 };
+    for (const [i, text] of test.dst.entries()) {
+      const refuse = (problem: string): never => {
+        const place = policy.places.value('sshTests', test.index, 'dst', i);
+        throw new PolicyError(`SSH tests dst contains ${problem} ${JSON.stringify(text)}`, place);
+      };
       const dst = parseSelector(text);
-      if (dst.kind === 'tag' && !tagExists(policy, dst.name)) {
-        throw new PolicyError(`SSH tests dst contains unknown tag ${JSON.stringify(text)}`, place);
-      }
+      if (dst.kind === 'tag' && !tagExists(policy, dst.name)) refuse('unknown tag');
       const network = dst.kind === 'prefix' && !isSingleAddr(dst.prefix);
-      if (network || isAutogroup(dst, 'autogroup:internet')) {
-        throw new PolicyError(`SSH tests dst contains disallowed element ${JSON.stringify(text)}`, place);
-      }
+      if (network || isAutogroup(dst, 'autogroup:internet')) refuse('disallowed element');
     }
   }
 }

@@ -167,23 +167,39 @@ describe('what the policy language refuses', () => {
   });
 
   test.each([
-    [{ acls: [{ action: 'accept', src: ['tag:x'], dst: ['*:*'] }] }, 'src=tag not found: "tag:x"'],
-    [{ acls: [{ action: 'accept', src: ['*'], dst: ['tag:x:22'] }] }, 'dst="tag:x": tag not found: "tag:x"'],
+    [{ acls: [{ action: 'accept', src: ['tag:x'], dst: ['*:*'] }] }, 36, 'src=tag not found: "tag:x"'],
+    [
+      { acls: [{ action: 'accept', src: ['*'], dst: ['tag:x:22'] }] },
+      48,
+      'dst="tag:x": tag not found: "tag:x"',
+    ],
     [
       { acls: [{ action: 'accept', src: ['autogroup:self'], dst: ['*:*'] }] },
+      36,
       '"autogroup:self" not valid on the src side of a rule',
     ],
-    [{ acls: [{ action: 'deny', src: ['*'], dst: ['*:*'] }] }, 'action="deny" is not supported'],
-    [{ grants: [{ src: ['*'], dst: ['*'] }] }, 'ip and app can not both be empty'],
+    [{ acls: [{ action: 'deny', src: ['*'], dst: ['*:*'] }] }, 20, 'action="deny" is not supported'],
+    [{ grants: [{ src: ['*'], dst: ['*'] }] }, 12, 'ip and app can not both be empty'],
     [
       { groups: { 'group:a': ['group:b'] } },
+      23,
       'groups["group:a"]: "group:b": group members cannot be recursive',
     ],
-    [{ ssh: [{ action: 'Accept', src: ['*'], dst: ['*'], users: ['x'] }] }, '"Accept" is not a valid action'],
-  ])('%j', async (file, message) => {
+    [
+      { ssh: [{ action: 'Accept', src: ['*'], dst: ['*'], users: ['x'] }] },
+      19,
+      '"Accept" is not a valid action',
+    ],
+  ])('%j, at column %d', async (file, column, message) => {
+    const data = [{ user: '', errors: [`line 1, column ${column}`] }];
     const answer = await set(file);
-    expect([answer.status, answer.json()]).toEqual([400, { message: expect.stringContaining(message) }]);
-    expect((await validate(file)).json()).toEqual({ message: expect.stringContaining(message) });
+    expect([answer.status, answer.json()]).toEqual([400, { message, data }]);
+    expect((await validate(file)).json()).toEqual({ message, data });
+  });
+
+  test('a list of tests of the wrong shape is refused with its place in the list', async () => {
+    const answer = await api.call('POST', `${ACL}/validate`, { body: '[\n {"src": "x", "no": 1}]' });
+    expect(answer.json()).toEqual({ message: 'line 2, column 15: unknown field: "no"' });
   });
 
   test('a file whose tests fail is not saved, and says which failed', async () => {
