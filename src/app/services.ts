@@ -96,7 +96,7 @@ export function createServices(parts: ServicesParts): Services {
     signedTokens,
     onUse: usage.record,
   });
-  const organizations = createOrganizationService({ store, clock, random });
+  const organizations = createOrganizationService({ store, random });
   const passwords = createPasswords({ random, cores: availableParallelism() });
   const hashPassword = passwords.hash;
   const attemptLimiter = createAttemptLimiter({ clock });

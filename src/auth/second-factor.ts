@@ -5,6 +5,7 @@
  */
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { loginName } from '../domain/organizations/names.ts';
+import { insertIdentity } from '../domain/people/new-identity.ts';
 import type { SealedPlace, Sealer } from '../domain/ports/sealer.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -175,20 +176,15 @@ export function createSecondFactors(parts: SecondFactorsParts): SecondFactors {
             throw new AppError('conflict', 'there is a second factor already');
           }
           const id = tx.newId();
-          const made = await tx.insert('identity', {
+          const made = await insertIdentity(tx, {
             org,
             id,
             account: member.account,
             kind: 'totp',
             issuer: 'totp',
             subject: String(member.account),
-            email: null,
-            emailVerified: false,
-            secretHash: null,
             sealed: sealer.seal(secret, placeOf({ org, id })),
             data: { lastStep, recovery: recoveryCodes.map((text) => sha256Hex(text)) },
-            createdAt: tx.now,
-            lastUsed: null,
           });
           audit(tx, org, member, 'create');
           return made;

@@ -3,16 +3,15 @@
  * opened. A session belongs to one membership. One that was opened by an identity of one organization stays there; one that
  * was opened by an identity that is good everywhere may be exchanged for one in another of the account's organizations.
  */
-import type { Actor } from '../domain/access/actor.ts';
-import { newCredential } from '../domain/credentials/new-credential.ts';
-import { createToken } from '../domain/credentials/token.ts';
+import { type Actor, columnsOfBy } from '../domain/access/actor.ts';
+import { insertToken } from '../domain/credentials/insert-token.ts';
 import type { Credential } from '../domain/model/credentials.ts';
 import type { AuditOrigin, By } from '../domain/model/operations.ts';
 import type { Identity, Membership } from '../domain/model/people.ts';
 import { memberState } from '../domain/people/member-state.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../domain/ports/store.ts';
 import { readSettings } from '../domain/settings/settings.ts';
-import { type Clock, MINUTE, SECOND } from '../kernel/clock.ts';
+import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { AppError, notFound } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { takesLogin } from './login-rules.ts';
@@ -173,33 +172,20 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       await sweep(tx, member);
       const others = await liveSessions(tx, org, member.id, tx.now);
       await endSessions(tx, others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1)));
-      const id = tx.newId();
-      const { kind, token, publicId, secretHash } = createToken(random, 'session', id);
       const expiresAt = (session.provenAt ?? tx.now) + minutes * MINUTE;
-      await tx.insert(
-        'credential',
-        newCredential({
-          org,
-          id,
-          kind,
-          ownerKind: 'membership',
-          owner: member.id,
-          name: session.name,
-          description: session.name,
-          publicId,
-          secretHash,
-          scopes: ['all'],
-          expirySeconds: Math.floor((expiresAt - tx.now) / SECOND),
-          createdAt: tx.now,
-          expiresAt,
-          byKind: by.kind,
-          byId: by.id,
-          byName: by.name,
-        }),
-      );
+      const { credential, token } = await insertToken(tx, random, {
+        org,
+        kind: 'session',
+        ownerKind: 'membership',
+        owner: member.id,
+        name: session.name,
+        scopes: ['all'],
+        expiresAt,
+        ...columnsOfBy(by),
+      });
       await tx.insert('session', {
         org,
-        credential: id,
+        credential: credential.id,
         membership: member.id,
         account: member.account,
         identity: identity.id,
@@ -218,7 +204,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       } as const;
       tx.audit(org, { ...event, details: session.name });
       if (identity.org !== org) tx.audit(identity.org, event);
-      return { token, credential: id, issuedAt: tx.now, expiresAt };
+      return { token, credential: credential.id, issuedAt: tx.now, expiresAt };
     });
   };
 

@@ -18,7 +18,7 @@ describe.each(ENGINES)('usage on %s', (engine) => {
 
   const begin = async () => {
     const { store } = opened;
-    const organizations = createOrganizationService({ store, clock, random: systemRandom });
+    const organizations = createOrganizationService({ store, random: systemRandom });
     const { organization, owner } = await organizations.create(
       { label: 'acme', owner: { email: 'ada@acme.test' } },
       BY,

@@ -23,7 +23,7 @@ export async function init(context: CommandContext, options: ParsedOptions): Pro
     // So that whatever is sealed from now on is sealed with the installation's own key.
     const facts = createInstallationFacts(engine);
     await loadServerKeys({ config, facts, random });
-    const organizations = createOrganizationService({ store, clock, random });
+    const organizations = createOrganizationService({ store, random });
     const { organization, owner, apiToken } = await organizations.create(
       {
         label,

@@ -83,7 +83,7 @@ export async function startWholeProgram(): Promise<WholeProgram> {
   });
   const server = servers.found();
   const store = await openStore({ location: { kind: 'sqlite', directory }, clock, onError: () => undefined });
-  const organizations = createOrganizationService({ store, clock, random: systemRandom });
+  const organizations = createOrganizationService({ store, random: systemRandom });
 
   const issue = (of: Tenant, owner: Membership): Promise<string> =>
     seed(store, of.organization.id, async (tx) => {

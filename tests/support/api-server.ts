@@ -159,7 +159,7 @@ export async function createApiServer(
   const server = Fastify({ routerOptions: { maxParamLength: 1024 } });
   for (const dialect of dialects(parts)) await server.register(dialect);
 
-  const organizations = createOrganizationService({ store, clock, random });
+  const organizations = createOrganizationService({ store, random });
   const createOrganization = async (label: string): Promise<TestOrganization> => {
     const made = await organizations.create(
       { label, domain: `${label}.test`, owner: { email: `owner@${label}.test` } },

@@ -64,7 +64,7 @@ export async function startControlServer(
   const failures: unknown[] = [];
   const onError = (error: unknown): void => void failures.push(error);
   const follower = createFollower({ feed: store.feed, onError });
-  const organizations = createOrganizationService({ store, clock: systemClock, random: systemRandom });
+  const organizations = createOrganizationService({ store, random: systemRandom });
   const create = (label: string, email: string) =>
     organizations.create({ label, domain: `${label}.test`, owner: { email } }, BY_TEST, 'system');
   const made = await create('acme', 'ada@acme.test');

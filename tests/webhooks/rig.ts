@@ -47,7 +47,7 @@ export async function createRig(engineName: EngineName) {
   await migrate(engine);
   const store = createStore({ engine, clock: systemClock, onError, derive: deriveWebhookEvents });
   const sealer = createSealer({ key: systemRandom.bytes(32), random: systemRandom });
-  const organizations = createOrganizationService({ store, clock: systemClock, random: systemRandom });
+  const organizations = createOrganizationService({ store, random: systemRandom });
   const { organization, owner } = await organizations.create(
     { label: 'acme', domain: 'acme.test', owner: { email: 'owner@acme.test' } },
     BY,

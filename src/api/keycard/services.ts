@@ -47,7 +47,7 @@ export function createKeycardServices(parts: KeycardServicesParts): KeycardServi
     ownOrganizations: createOwnOrganizations({
       store,
       random,
-      organizations: createOrganizationService({ store, clock, random }),
+      organizations: createOrganizationService({ store, random }),
     }),
     invitationLinks: createInvitationsByAccount({ store }),
     serviceAccounts: createServiceAccountService({ store, random, access: createAccessService({ store }) }),

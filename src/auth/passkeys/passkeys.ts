@@ -8,6 +8,7 @@ import type { Identity, Membership } from '../../domain/model/people.ts';
 import { displayName, loginName } from '../../domain/organizations/names.ts';
 import { acceptInvitation, openInvitationOf } from '../../domain/people/invitation-acceptance.ts';
 import { memberState } from '../../domain/people/member-state.ts';
+import { insertIdentity } from '../../domain/people/new-identity.ts';
 import type { KeyedTexts } from '../../domain/ports/keyed-texts.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../../domain/ports/store.ts';
@@ -252,9 +253,8 @@ export function createPasskeys(parts: PasskeysParts): Passkeys {
         const [present] = await tx.find('identity', org, { issuer: PASSKEY_ISSUER, subject: made.id }, 1);
         if (present !== undefined) throw new AppError('conflict', 'this passkey is set up already');
         if (invitation !== undefined) await accept(tx, member, invitation);
-        const identity = await tx.insert('identity', {
+        const identity = await insertIdentity(tx, {
           org,
-          id: tx.newId(),
           account: member.account,
           kind: 'passkey',
           issuer: PASSKEY_ISSUER,
@@ -263,7 +263,6 @@ export function createPasskeys(parts: PasskeysParts): Passkeys {
           email: invitation !== undefined && org === INSTALLATION ? member.emailKey : null,
           emailVerified: invitation !== undefined && org === INSTALLATION,
           secretHash: made.publicKey,
-          sealed: null,
           data: {
             name: shownName,
             counter: made.counter,
@@ -272,8 +271,6 @@ export function createPasskeys(parts: PasskeysParts): Passkeys {
             afterPassword,
             used: [],
           },
-          createdAt: tx.now,
-          lastUsed: null,
         });
         for (const place of new Set([org, member.org])) {
           tx.audit(place, {

@@ -12,6 +12,7 @@ import { acceptInvitation, openInvitationOf } from '../../domain/people/invitati
 import { memberByName } from '../../domain/people/member-by-name.ts';
 import { checkEmail } from '../../domain/people/member-rules.ts';
 import { memberState } from '../../domain/people/member-state.ts';
+import { insertIdentity } from '../../domain/people/new-identity.ts';
 import { insertAuditedAccount, insertMember } from '../../domain/people/new-member.ts';
 import { INSTALLATION, type Tx } from '../../domain/ports/store.ts';
 import { readSettings } from '../../domain/settings/settings.ts';
@@ -95,7 +96,7 @@ async function useOnce(tx: Tx, identity: Identity, { hash, until }: Arrival['onc
 type Used = { readonly hash: string; readonly until: number };
 const usedOf = ({ data }: Identity): Used[] => (Array.isArray(data.used) ? (data.used as Used[]) : []);
 
-function insertIdentity(tx: Tx, member: Membership, { issuer, claims, once }: Arrival): Promise<Identity> {
+function addProvider(tx: Tx, member: Membership, { issuer, claims, once }: Arrival): Promise<Identity> {
   const { org, account } = member;
   tx.audit(org, {
     verb: 'create',
@@ -104,20 +105,15 @@ function insertIdentity(tx: Tx, member: Membership, { issuer, claims, once }: Ar
     objectName: loginName(member),
     details: `single sign-on by ${issuer}`,
   });
-  return tx.insert('identity', {
+  return insertIdentity(tx, {
     org,
-    id: tx.newId(),
     account,
     kind: 'sso',
     issuer,
     subject: claims.subject,
     email: claims.email ?? null,
     emailVerified: claims.emailVerified,
-    secretHash: null,
-    sealed: null,
     data: { used: [once] },
-    createdAt: tx.now,
-    lastUsed: null,
   });
 }
 
@@ -203,7 +199,7 @@ async function join(
         givenName: givenName ?? null,
         familyName: familyName ?? null,
       });
-  return { kind: 'verified', member: shown, identity: await insertIdentity(tx, joined, arrival) };
+  return { kind: 'verified', member: shown, identity: await addProvider(tx, joined, arrival) };
 }
 
 /** Somebody who is new to this provider, and has nothing but their address. */
@@ -213,7 +209,7 @@ async function byAddress(tx: Tx, random: Random, arrival: Arrival, email: string
   if (member === undefined) {
     if (!(await isWelcome(tx, org, email))) return refused('not-a-member');
     const made = await insertArrived(tx, random, arrival, email);
-    return { kind: 'verified', member: made, identity: await insertIdentity(tx, made, arrival) };
+    return { kind: 'verified', member: made, identity: await addProvider(tx, made, arrival) };
   }
   if (member.joinedAt !== null || !sameAddress(member.email, email)) return refused('address-taken');
   if (member.suspendedAt !== null) return refused('suspended');
@@ -232,7 +228,7 @@ async function found(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
     const member = await tx.get('membership', org, purpose.membership);
     if (member === undefined) return refused('not-a-member');
     if (!vouchesFor(arrival.connection, member.role)) return refused('not-vouched');
-    return { kind: 'verified', member, identity: await insertIdentity(tx, member, arrival) };
+    return { kind: 'verified', member, identity: await addProvider(tx, member, arrival) };
   }
   const email = addressOf(claims.email);
   if (email === undefined) return refused('no-email');

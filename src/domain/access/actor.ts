@@ -68,11 +68,16 @@ export function byOf(actor: Actor): By {
   }
 }
 
-/** The columns that record an actor on a row. */
-export function byColumnsOf(actor: Actor): { byKind: string; byId: string; byName: string } {
-  const by = byOf(actor);
-  return { byKind: by.kind, byId: by.id, byName: by.name };
+/** The columns that record on a row who made it. */
+export interface ByColumns {
+  readonly byKind: string;
+  readonly byId: string;
+  readonly byName: string;
 }
+
+export const columnsOfBy = ({ kind, id, name }: By): ByColumns => ({ byKind: kind, byId: id, byName: name });
+
+export const byColumnsOf = (actor: Actor): ByColumns => columnsOfBy(byOf(actor));
 
 /** The context of a write to the actor's own organization. */
 export const contextOf = (actor: Actor, origin: AuditOrigin, ids?: number): WriteContext => ({

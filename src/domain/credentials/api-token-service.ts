@@ -2,12 +2,12 @@
 import { DAY, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
+import { columnsOfBy } from '../access/actor.ts';
 import { isScope } from '../access/scopes.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Store } from '../ports/store.ts';
-import { newCredential } from './new-credential.ts';
-import { createToken } from './token.ts';
+import { insertToken } from './insert-token.ts';
 
 const MAX_LIFETIME_MS = 366 * DAY;
 const MAX_DESCRIPTION = 50;
@@ -64,35 +64,22 @@ export function createApiTokenService(parts: {
             'the member is not active: let the person join or restore access first',
           );
         }
-        const id = tx.newId();
-        const { token, publicId, secretHash, kind } = createToken(random, 'api', id);
-        const credential = await tx.insert(
-          'credential',
-          newCredential({
-            org,
-            id,
-            kind,
-            ownerKind: 'membership',
-            owner: member.id,
-            name: description,
-            description,
-            publicId,
-            secretHash,
-            scopes: input.scopes,
-            expirySeconds: Math.floor(input.lifetimeMs / SECOND),
-            createdAt: tx.now,
-            expiresAt: tx.now + input.lifetimeMs,
-            byKind: by.kind,
-            byId: by.id,
-            byName: by.name,
-          }),
-        );
+        const { credential, token } = await insertToken(tx, random, {
+          org,
+          kind: 'api',
+          ownerKind: 'membership',
+          owner: member.id,
+          name: description,
+          scopes: input.scopes,
+          expiresAt: tx.now + input.lifetimeMs,
+          ...columnsOfBy(by),
+        });
         tx.audit(org, {
           verb: 'create',
           objectKind: 'credential',
-          objectId: id,
+          objectId: credential.id,
           objectName: description,
-          after: { kind, scopes: input.scopes, owner: member.id },
+          after: { kind: credential.kind, scopes: input.scopes, owner: member.id },
         });
         return { credential, token };
       });

@@ -10,8 +10,8 @@ import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { TagRules } from '../policy-file/tag-rules.ts';
 import type { Store } from '../ports/store.ts';
-import { newCredential } from './new-credential.ts';
-import { createToken, parseToken } from './token.ts';
+import { insertToken } from './insert-token.ts';
+import { parseToken } from './token.ts';
 
 /** Fixed: clients of the API count on it. */
 const ACCESS_TOKEN_MS = HOUR;
@@ -75,35 +75,25 @@ export function createClientTokenService(parts: ClientTokenParts): ClientTokenSe
     const tagged = wanted.tags.length > 0 && scopes.some((scope) => TAGGING_SCOPES.has(scope));
     const tags = tagged ? await tagRules.permitted(actor, wanted.tags) : parent.tags;
     return store.write(contextOf(actor, origin, 1), async (tx) => {
-      const id = tx.newId();
-      const { token, publicId, secretHash } = createToken(random, 'access', id);
-      await tx.insert(
-        'credential',
-        newCredential({
-          org: parent.org,
-          id,
-          kind: 'access',
-          ownerKind: parent.ownerKind,
-          owner: parent.owner,
-          name: parent.name,
-          description: parent.description,
-          publicId,
-          secretHash,
-          scopes,
-          tags,
-          expirySeconds: ACCESS_TOKEN_MS / SECOND,
-          createdAt: tx.now,
-          expiresAt: tx.now + ACCESS_TOKEN_MS,
-          parent: parent.id,
-          ...byColumnsOf(actor),
-        }),
-      );
+      const { credential, token } = await insertToken(tx, random, {
+        org: parent.org,
+        kind: 'access',
+        ownerKind: parent.ownerKind,
+        owner: parent.owner,
+        name: parent.name,
+        description: parent.description,
+        scopes,
+        tags,
+        expiresAt: tx.now + ACCESS_TOKEN_MS,
+        parent: parent.id,
+        ...byColumnsOf(actor),
+      });
       tx.audit(parent.org, {
         verb: 'login',
         objectKind: 'credential',
         objectId: parent.id,
         objectName: parent.description || parent.publicId,
-        details: `access token ${publicId}`,
+        details: `access token ${credential.publicId}`,
       });
       return { token, expiresInSeconds: ACCESS_TOKEN_MS / SECOND, scopes };
     });

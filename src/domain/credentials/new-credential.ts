@@ -21,6 +21,6 @@ const PLAIN = {
   federation: null,
 } as const satisfies Partial<Credential>;
 
-type Given = Omit<Credential, keyof typeof PLAIN> & Partial<Credential>;
+export type NewCredential = Omit<Credential, keyof typeof PLAIN> & Partial<Credential>;
 
-export const newCredential = (given: Given): Credential => ({ ...PLAIN, ...given });
+export const newCredential = (given: NewCredential): Credential => ({ ...PLAIN, ...given });

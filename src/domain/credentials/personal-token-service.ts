@@ -4,7 +4,7 @@
  *
  * Errors of all: `not_found`, `invalid`; `forbidden` for tokens of somebody whom the actor does not manage.
  */
-import { DAY, SECOND } from '../../kernel/clock.ts';
+import { DAY } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
@@ -17,8 +17,7 @@ import type { Membership } from '../model/people.ts';
 import { memberState } from '../people/member-state.ts';
 import { requireManages } from '../people/role-rules.ts';
 import type { Store } from '../ports/store.ts';
-import { newCredential } from './new-credential.ts';
-import { createToken } from './token.ts';
+import { insertToken } from './insert-token.ts';
 
 export interface NewPersonalToken {
   readonly membership: number;
@@ -106,33 +105,22 @@ export function createPersonalTokens({
         if ((await tx.count('credential', org, { where: where(member.id) })) >= MAX_TOKENS) {
           throw new AppError('too_large', `more than ${MAX_TOKENS} access tokens`);
         }
-        const id = tx.newId();
-        const { token, publicId, secretHash, kind } = createToken(random, 'pat', id);
-        const credential = await tx.insert(
-          'credential',
-          newCredential({
-            org,
-            id,
-            kind,
-            ownerKind: 'membership',
-            owner: member.id,
-            name,
-            description: name,
-            publicId,
-            secretHash,
-            scopes: ['all'],
-            expirySeconds: Math.floor((expiresAt - tx.now) / SECOND),
-            createdAt: tx.now,
-            expiresAt,
-            ...byColumnsOf(actor),
-          }),
-        );
+        const { credential, token } = await insertToken(tx, random, {
+          org,
+          kind: 'pat',
+          ownerKind: 'membership',
+          owner: member.id,
+          name,
+          scopes: ['all'],
+          expiresAt,
+          ...byColumnsOf(actor),
+        });
         tx.audit(org, {
           verb: 'create',
           objectKind: 'credential',
-          objectId: id,
+          objectId: credential.id,
           objectName: name,
-          after: { kind, owner: member.id },
+          after: { kind: credential.kind, owner: member.id },
         });
         return { credential, member, token };
       });

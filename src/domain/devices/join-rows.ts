@@ -1,6 +1,7 @@
 /** The rows of a device that comes in or comes back. */
 import { DAY } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
+import { columnsOfBy } from '../access/actor.ts';
 import { FLOW_LOG_SETTING, mayLogFlows } from '../flow-logs/flow-log-consent.ts';
 import type { Device } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
@@ -82,9 +83,7 @@ export async function addDevice(
     ephemeral: grant.ephemeral || request.ephemeral,
     serials: [],
     credential: grant.credential,
-    byKind: by.kind,
-    byId: by.id,
-    byName: by.name,
+    ...columnsOfBy(by),
   });
   await insertAddresses(tx, org, device.id, addresses);
   if (owner.ownerKind === 'gateway') await bindGateway(tx, device, grant);

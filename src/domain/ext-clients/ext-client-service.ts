@@ -5,8 +5,7 @@
  * Errors of all: `forbidden`, `not_found`, `invalid`, `taken` (id, public key), `conflict` (the program has a client
  * already, no address free), `too_large`.
  */
-import { AppError, invalid } from '../../kernel/errors.ts';
-import { parsePrefix, prefixesOverlap } from '../../kernel/netip/index.ts';
+import { AppError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { createPresharedKey, createWireGuardKeyPair } from '../../kernel/wireguard-keys.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
@@ -15,12 +14,17 @@ import { requireRow } from '../directory/missing.ts';
 import type { NetworkPermissions } from '../groups/network-permissions.ts';
 import type { ExtClient, Gateway, Network } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
-import { isBound } from '../networks/gateway-binding.ts';
-import { reachOf } from '../networks/network-reach.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { Store, Tx } from '../ports/store.ts';
-import { clientMissing, mayManageAll, mayRead, ownerOfNew, requireMayWrite } from './client-access.ts';
+import { mayManageAll, ownerOfNew, requireMayWrite } from './client-access.ts';
 import { giveAddresses, withPools } from './client-pools.ts';
+import {
+  requireClient,
+  requireFreeKey,
+  requireFreePrefixes,
+  requireGateway,
+  requireReach,
+} from './client-preconditions.ts';
 import { auditClient, removeExtClient, switchClients } from './client-removal.ts';
 import {
   checkClientId,
@@ -252,69 +256,6 @@ function checked(actor: Actor, change: ExtClientChange): Settings {
     ...(change.deviceId === undefined ? {} : { deviceId: checkProgramId(change.deviceId, 'device_id') }),
     ...(change.racId === undefined ? {} : { racId: checkProgramId(change.racId, 'remote_access_client_id') }),
   };
-}
-
-async function requireClient(tx: Tx, actor: Actor, id: number, everybodys: boolean): Promise<ExtClient> {
-  const client = await tx.get('extClient', actor.org, id);
-  if (client === undefined || !(everybodys || mayRead(actor, client))) throw clientMissing();
-  return client;
-}
-
-async function requireGateway(
-  tx: Tx,
-  org: number,
-  id: number,
-  { unbound = false }: { readonly unbound?: boolean } = {},
-): Promise<{ readonly gateway: Gateway; readonly network: Network }> {
-  const gateway = await tx.get('gateway', org, id);
-  if (gateway === undefined || !(unbound || isBound(gateway)))
-    throw new AppError('not_found', 'gateway not found');
-  return { gateway, network: await requireRow(tx, 'network', org, gateway.network) };
-}
-
-/** Somebody without any access there has no use for a client, and takes no addresses. */
-async function requireReach(tx: Tx, actor: Actor, network: Network): Promise<void> {
-  const member =
-    actor.kind === 'member' ? await tx.get('membership', actor.org, actor.membership) : undefined;
-  if (member === undefined || !(await reachOf(tx, member, tx.now)).reaches(network.id)) {
-    throw new AppError('forbidden', 'access denied');
-  }
-}
-
-async function requireFreeKey(tx: Tx, org: number, publicKey: string): Promise<void> {
-  const [holder] = await tx.find('extClient', org, { publicKey }, 1);
-  const gateways = await tx.find('gatewayAgent', org, { publicKey }, 1);
-  if (holder !== undefined || gateways.length > 0) {
-    throw new AppError('taken', 'the public key is in use', { field: 'publickey' });
-  }
-}
-
-const MAX_SCANNED = 100_000;
-
-/** Prefixes of a client belong to nobody else: no network's range, no resource, no other client. */
-async function requireFreePrefixes(
-  tx: Tx,
-  org: number,
-  prefixes: readonly string[],
-  own: number | undefined,
-): Promise<void> {
-  if (prefixes.length === 0) return;
-  const networks = await tx.find('network', org, {}, MAX_SCANNED);
-  const resources = await tx.find('resource', org, { addressKind: ['ip', 'cidr'] }, MAX_SCANNED);
-  const clients = await tx.find('extClient', org, {}, MAX_SCANNED);
-  const taken = [
-    ...networks.flatMap(({ clientPool4, clientPool6 }) => [clientPool4, clientPool6]),
-    ...resources.map(({ addressText, addressKind, lowAddress }) =>
-      addressKind === 'cidr' ? addressText : `${lowAddress}/${lowAddress?.includes(':') ? 128 : 32}`,
-    ),
-    ...clients.filter(({ id }) => id !== own).flatMap(({ extraAllowedIps }) => extraAllowedIps),
-  ].flatMap((text) => parsePrefix(text ?? '') ?? []);
-  for (const text of prefixes) {
-    const range = parsePrefix(text);
-    if (range !== undefined && taken.some((other) => prefixesOverlap(other, range))) {
-      throw invalid(`extraallowedips: ${text} is in use already`, 'extraallowedips');
-    }
-  }
 }
 
 /** One client a program and gateway, and one gateway a device and network. */

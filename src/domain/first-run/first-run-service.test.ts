@@ -29,7 +29,7 @@ async function openPlace(name: EngineName) {
   await migrate(engine);
   const store = createStore({ engine, clock });
   const facts = createInstallationFacts(engine);
-  const organizations = createOrganizationService({ store, clock, random: systemRandom });
+  const organizations = createOrganizationService({ store, random: systemRandom });
   const firstRun = createFirstRun({
     store,
     facts,

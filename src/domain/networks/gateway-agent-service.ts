@@ -12,8 +12,8 @@ import type { Random } from '../../kernel/random.ts';
 import { isWireGuardKey } from '../../kernel/wireguard-keys.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { newCredential } from '../credentials/new-credential.ts';
-import { createToken, parseToken } from '../credentials/token.ts';
+import { insertToken } from '../credentials/insert-token.ts';
+import { parseToken } from '../credentials/token.ts';
 import { requireRow } from '../directory/missing.ts';
 import { gatewayAddresses, withPools } from '../ext-clients/client-pools.ts';
 import type { CredentialKind } from '../model/credentials.ts';
@@ -124,25 +124,16 @@ export function createGatewayAgentService({
           kind: 'gateway-agent',
           revokedAt: null,
         });
-        for (const token of older) await tx.update('credential', org, token.id, { revokedAt: tx.now });
-        const credential = tx.newId();
-        const { token, publicId, secretHash, kind } = createToken(random, 'gateway-agent', credential);
-        await tx.insert(
-          'credential',
-          newCredential({
-            org,
-            id: credential,
-            kind,
-            ownerKind: 'gateway',
-            owner: id,
-            name: gateway.name,
-            description: `agent of ${gateway.name}`,
-            publicId,
-            secretHash,
-            createdAt: tx.now,
-            ...byColumnsOf(actor),
-          }),
-        );
+        for (const old of older) await tx.update('credential', org, old.id, { revokedAt: tx.now });
+        const { token } = await insertToken(tx, random, {
+          org,
+          kind: 'gateway-agent',
+          ownerKind: 'gateway',
+          owner: id,
+          name: gateway.name,
+          description: `agent of ${gateway.name}`,
+          ...byColumnsOf(actor),
+        });
         tx.audit(org, {
           verb: 'update',
           objectKind: 'gateway',

@@ -10,8 +10,8 @@ import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { newCredential } from '../credentials/new-credential.ts';
-import { createToken, parseToken } from '../credentials/token.ts';
+import { insertToken } from '../credentials/insert-token.ts';
+import { parseToken } from '../credentials/token.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import { checkDns } from '../ext-clients/client-rules.ts';
@@ -233,8 +233,8 @@ export function createGatewayService({
         const older = await tx.find('credential', org, { ownerKind: 'gateway', owner: id, revokedAt: null });
         for (const token of older) await tx.update('credential', org, token.id, { revokedAt: tx.now });
         await tx.update('gateway', org, id, { tokenGeneration: generation });
-        const accessToken = await insertToken(tx, actor, gateway, 'connector-access', generation);
-        const refreshToken = await insertToken(tx, actor, gateway, 'connector-refresh', generation);
+        const accessToken = await insertConnectorToken(tx, actor, gateway, 'connector-access', generation);
+        const refreshToken = await insertConnectorToken(tx, actor, gateway, 'connector-refresh', generation);
         audit(tx, gateway, 'update', { field: 'tokens', after: { generation } });
         return { accessToken, refreshToken };
       });
@@ -255,34 +255,24 @@ export function createGatewayService({
     },
   };
 
-  async function insertToken(
+  async function insertConnectorToken(
     tx: Tx,
     actor: Actor,
     gateway: Gateway,
     kind: 'connector-access' | 'connector-refresh',
     generation: number,
   ): Promise<string> {
-    const id = tx.newId();
-    const { token, publicId, secretHash } = createToken(random, kind, id);
-    await tx.insert(
-      'credential',
-      newCredential({
-        org: gateway.org,
-        id,
-        kind,
-        ownerKind: 'gateway',
-        owner: gateway.id,
-        name: gateway.name,
-        description: gateway.name,
-        publicId,
-        secretHash,
-        // The device may come again with it, as containers do that keep no state.
-        preauthorized: true,
-        createdAt: tx.now,
-        generation,
-        ...byColumnsOf(actor),
-      }),
-    );
+    const { token } = await insertToken(tx, random, {
+      org: gateway.org,
+      kind,
+      ownerKind: 'gateway',
+      owner: gateway.id,
+      name: gateway.name,
+      // The device may come again with it, as containers do that keep no state.
+      preauthorized: true,
+      generation,
+      ...byColumnsOf(actor),
+    });
     return token;
   }
 

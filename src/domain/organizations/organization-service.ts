@@ -1,27 +1,17 @@
 /** Making organizations, with everything that one has from its first moment. */
-import { type Clock, DAY } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { sha256Hex } from '../../kernel/hash.ts';
-import { format } from '../../kernel/hujson/index.ts';
 import { type Random, randomNanoId } from '../../kernel/random.ts';
-import { normalizeKey } from '../../kernel/text.ts';
-import { newCredential } from '../credentials/new-credential.ts';
-import { createToken, type NewToken } from '../credentials/token.ts';
-import type { Credential } from '../model/credentials.ts';
+import { type ByColumns, columnsOfBy } from '../access/actor.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
-import { insertAccount, insertMember } from '../people/new-member.ts';
-import { insertEverywherePassword } from '../people/organization-password.ts';
-import { DEFAULT_POLICY } from '../policy-file/default-policy.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+import { insertCredential, insertDefaults, insertOwner, type OwnerInput } from './first-rows.ts';
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
 const NANO_ID = /^[a-z0-9]{26}$/u;
 const DOMAIN =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/u;
 const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,189}$/u;
-/** How long the first token of an owner is good for. */
-const FIRST_TOKEN_DAYS = 90;
 const TAILNET_SUFFIX_LENGTH = 6;
 
 export interface NewOrganization {
@@ -75,7 +65,6 @@ export interface OrganizationService {
 
 export interface OrganizationServiceParts {
   readonly store: Store;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -101,7 +90,7 @@ export function createOrganizationService({ store, random }: OrganizationService
     input: Bare,
     by: By,
     origin: AuditOrigin,
-    work: (tx: Tx, organization: Organization, owner: Membership, stamp: Stamp) => Promise<T>,
+    work: (tx: Tx, organization: Organization, owner: Membership, stamp: ByColumns) => Promise<T>,
   ): Promise<T> => {
     check(input);
     if ((await store.organizationBy('label', input.label)) !== undefined) {
@@ -120,7 +109,7 @@ export function createOrganizationService({ store, random }: OrganizationService
       if (input.onlyAsFirst && (await tx.count('organization', INSTALLATION)) > 0) {
         throw new AppError('conflict', 'this installation has an organization already');
       }
-      const stamp = { byKind: by.kind, byId: by.id, byName: by.name };
+      const stamp = columnsOfBy(by);
       const organization: Organization = await tx.insert('organization', {
         org: INSTALLATION,
         id,
@@ -169,164 +158,4 @@ export function createOrganizationService({ store, random }: OrganizationService
         return { organization, client: { publicId, secret: token } };
       }),
   };
-}
-
-interface OwnerInput {
-  readonly email: string;
-  readonly passwordHash?: string;
-  readonly ownPassword?: boolean;
-  /** The person, where the installation knows them already. */
-  readonly account?: number;
-}
-
-type Stamp = { byKind: string; byId: string; byName: string };
-
-async function insertOwner(
-  tx: Tx,
-  random: Random,
-  organization: Organization,
-  input: OwnerInput,
-  stamp: Stamp,
-): Promise<Membership> {
-  const account = input.account ?? (await insertAccount(tx, input.passwordHash !== undefined)).id;
-  const email = input.email.trim();
-  const owner = await insertMember(tx, random, {
-    org: organization.id,
-    account,
-    username: email,
-    email,
-    role: 'owner',
-    joinedAt: tx.now,
-    approvedAt: tx.now,
-    ...stamp,
-  });
-  if (input.passwordHash !== undefined && input.ownPassword === true) {
-    // Whoever sets the installation up says who they are: there is nobody else whose address it could be.
-    await insertEverywherePassword(tx, owner, normalizeKey(email), input.passwordHash);
-  } else if (input.passwordHash !== undefined) {
-    // Bound to this organization: a password given by whoever runs the installation opens nothing else.
-    await tx.insert('identity', {
-      org: organization.id,
-      id: tx.newId(),
-      account,
-      kind: 'password',
-      issuer: 'password',
-      subject: String(account),
-      email,
-      emailVerified: false,
-      secretHash: input.passwordHash,
-      sealed: null,
-      data: {},
-      createdAt: tx.now,
-      lastUsed: null,
-    });
-  }
-  tx.audit(organization.id, {
-    verb: 'create',
-    objectKind: 'membership',
-    objectId: owner.id,
-    objectName: email,
-    after: { role: 'owner' },
-  });
-  return owner;
-}
-
-/** The credential that an organization begins with: it may do everything. A client never expires. */
-async function insertCredential(
-  tx: Tx,
-  random: Random,
-  organization: Organization,
-  first: Pick<Credential, 'ownerKind' | 'owner' | 'name'> & { readonly kind: 'api' | 'oauth-client' },
-  stamp: Stamp,
-): Promise<NewToken> {
-  const id = tx.newId();
-  const made = createToken(random, first.kind, id);
-  const { publicId, secretHash } = made;
-  const expires = first.kind === 'api';
-  await tx.insert(
-    'credential',
-    newCredential({
-      org: organization.id,
-      id,
-      ...first,
-      description: first.name,
-      publicId,
-      secretHash,
-      scopes: ['all'],
-      expirySeconds: expires ? FIRST_TOKEN_DAYS * (DAY / 1000) : null,
-      createdAt: tx.now,
-      expiresAt: expires ? tx.now + FIRST_TOKEN_DAYS * DAY : null,
-      ...stamp,
-    }),
-  );
-  tx.audit(organization.id, {
-    verb: 'create',
-    objectKind: 'credential',
-    objectId: id,
-    objectName: first.name,
-  });
-  return made;
-}
-
-async function insertDefaults(
-  tx: Tx,
-  random: Random,
-  organization: Organization,
-  stamp: Stamp,
-): Promise<void> {
-  const org = organization.id;
-  await tx.insert('policyVersion', {
-    org,
-    id: tx.newId(),
-    version: 1,
-    text: DEFAULT_POLICY,
-    etag: sha256Hex(format(DEFAULT_POLICY)),
-    isDefault: true,
-    createdAt: tx.now,
-    ...stamp,
-  });
-  await tx.insert('dnsConfig', {
-    org,
-    id: tx.newId(),
-    nameservers: [],
-    split: {},
-    searchPaths: [],
-    magicDns: true,
-    overrideLocal: false,
-  });
-  await tx.insert('group', {
-    org,
-    id: tx.newId(),
-    name: 'Everyone',
-    key: 'everyone',
-    kind: 'system',
-    systemKey: 'everyone',
-    active: true,
-    originId: null,
-    securityPolicy: null,
-    createdAt: tx.now,
-    updatedAt: tx.now,
-    ...stamp,
-  });
-  await tx.insert('securityPolicy', {
-    org,
-    id: tx.newId(),
-    name: 'Default Policy',
-    type: 'default',
-    conditions: [],
-    createdAt: tx.now,
-    updatedAt: tx.now,
-  });
-  await tx.insert('serviceAccount', {
-    org,
-    id: tx.newId(),
-    nano: randomNanoId(random),
-    name: 'Organization credentials',
-    description: 'Owner of OAuth clients and federated identities',
-    role: 'none',
-    system: true,
-    createdAt: tx.now,
-    updatedAt: tx.now,
-    ...stamp,
-  });
 }

@@ -2,6 +2,7 @@
 import { invalid } from '../../kernel/errors.ts';
 import type { Identity, Membership } from '../model/people.ts';
 import { INSTALLATION, type Tx } from '../ports/store.ts';
+import { insertPassword } from './new-identity.ts';
 
 /** What NIST SP 800-63B asks for at least, where a password is not the only factor. */
 const MIN_PASSWORD_LENGTH = 8;
@@ -23,21 +24,7 @@ export const insertEverywherePassword = (
   email: string,
   secretHash: string,
 ): Promise<Identity> =>
-  tx.insert('identity', {
-    org: INSTALLATION,
-    id: tx.newId(),
-    account,
-    kind: 'password',
-    issuer: 'password',
-    subject: String(account),
-    email,
-    emailVerified: true,
-    secretHash,
-    sealed: null,
-    data: {},
-    createdAt: tx.now,
-    lastUsed: null,
-  });
+  insertPassword(tx, { org: INSTALLATION, account, email, emailVerified: true, secretHash });
 
 /** Takes the place of the one before it. The audit event is the caller's. */
 export async function setOrganizationPassword(
@@ -47,19 +34,5 @@ export async function setOrganizationPassword(
 ): Promise<Identity> {
   const [present] = await tx.find('identity', org, { account, kind: 'password' }, 1);
   if (present !== undefined) return tx.update('identity', org, present.id, { secretHash });
-  return tx.insert('identity', {
-    org,
-    id: tx.newId(),
-    account,
-    kind: 'password',
-    issuer: 'password',
-    subject: String(account),
-    email,
-    emailVerified: false,
-    secretHash,
-    sealed: null,
-    data: {},
-    createdAt: tx.now,
-    lastUsed: null,
-  });
+  return insertPassword(tx, { org, account, email, secretHash });
 }

@@ -7,6 +7,7 @@ import type { CredentialKind } from '../model/credentials.ts';
 import type { Identity, Membership } from '../model/people.ts';
 import { INSTALLATION, type Tx } from '../ports/store.ts';
 import { auditMember } from './audit-member.ts';
+import { setOrganizationPassword } from './organization-password.ts';
 import { resetOwnFactors } from './second-factor-reset.ts';
 
 export type UserRefusal =
@@ -42,26 +43,7 @@ export async function changePassword(tx: Tx, actor: Actor, member: Membership, h
 }
 
 export async function writePassword(tx: Tx, member: Membership, secretHash: string): Promise<void> {
-  const { org, account } = member;
-  const [present] = await tx.find('identity', org, { account, kind: 'password' }, 1);
-  if (present !== undefined) await tx.update('identity', org, present.id, { secretHash });
-  else {
-    await tx.insert('identity', {
-      org,
-      id: tx.newId(),
-      account,
-      kind: 'password',
-      issuer: 'password',
-      subject: String(account),
-      email: null,
-      emailVerified: false,
-      secretHash,
-      sealed: null,
-      data: {},
-      createdAt: tx.now,
-      lastUsed: null,
-    });
-  }
+  await setOrganizationPassword(tx, member, secretHash);
   auditMember(tx, member, 'update', { field: 'password' });
 }
 
