@@ -6,6 +6,7 @@ import type { AttributeValue, Device } from '../domain/model/devices.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import type { DeviceFacts, ExternalDevice, Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { DeviceInput, DeviceOwner } from '../policy/index.ts';
+import { placeOf } from './device-place.ts';
 
 function ownerOf(device: Device): DeviceOwner {
   switch (device.ownerKind) {
@@ -125,5 +126,6 @@ export function deviceInput(
     class: device.class,
     authorized: device.authorizedAt !== null && device.blockedAt === null && device.archivedAt === null,
     ...sharingOf(snapshot, facts),
+    ...placeOf(snapshot, facts),
   };
 }

@@ -25,6 +25,7 @@ import {
   type WorldSettings,
 } from '../policy/index.ts';
 import { deviceInput, externalInput } from './device-input.ts';
+import { followsRegions } from './device-place.ts';
 import { clientInput, edgeInput, gatewayInput, resourceInput, serviceInput } from './network-inputs.ts';
 
 /** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
@@ -122,6 +123,18 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       );
       return [shared, ...own.map(({ device }) => device.id)];
     });
+
+  /** Where devices are matters only while routes follow regions; what serves a service then is asked whether it is there. */
+  const movedOf = (changes: readonly Change[]): Iterable<number> => {
+    if (changes.some(({ kind, key }) => kind === 'setting' && key === 'regional_routing'))
+      return snapshot.devices.keys();
+    if (!followsRegions(snapshot)) return [];
+    return changes.flatMap(({ kind, key, before, after }) => {
+      if (kind === 'serviceHost') return [Number(key.slice(key.indexOf('/') + 1))];
+      const rows = kind === 'gateway' ? ([before, after] as (Row<'gateway'> | null)[]) : [];
+      return rows.flatMap((row) => row?.device ?? []);
+    });
+  };
 
   const deviceChange = (id: number): PolicyChange[] => {
     const facts = snapshot.devices.get(id);
@@ -421,7 +434,13 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
       engine.applyAll([
         ...translate(changes),
         ...[
-          ...new Set([...devices, ...routersOf(changes), ...holdersOf(changes), ...sharersOf(changes)]),
+          ...new Set([
+            ...devices,
+            ...routersOf(changes),
+            ...holdersOf(changes),
+            ...sharersOf(changes),
+            ...movedOf(changes),
+          ]),
         ].flatMap(deviceChange),
         ...[...clientsOf(changes)].flatMap(clientChange),
       ]),

@@ -79,6 +79,13 @@ export interface DeviceInput {
    * and nobody's peer: its packets come through the gateway.
    */
   readonly behind?: number;
+  /**
+   * Relay regions, its home first and the nearest next, of a device whose routes go through the carrier in its region.
+   * Where no device has any, routes go through their ordinary carrier.
+   */
+  readonly regions?: readonly number[];
+  /** Whether it is connected; asked only of what carries routes by region. */
+  readonly online?: boolean;
 }
 
 export interface NetworkInput {

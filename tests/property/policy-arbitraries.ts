@@ -183,6 +183,14 @@ function sharingOf(id: number, sharing: string, owner: DeviceInput['owner']): Pa
   return sharing === 'given-exit' ? { audience: [{ user: STRANGER, exit: true }] } : {};
 }
 
+/** Where a device is, where routes follow regions: its home region and others by nearness. */
+type Place = Pick<DeviceInput, 'regions' | 'online'>;
+const somewhere: fc.Arbitrary<Place> = fc.record({
+  regions: fc.uniqueArray(fc.constantFrom(1, 2, 3), { minLength: 1, maxLength: 3 }),
+  online: fc.constantFrom(true, true, false),
+});
+const place = fc.oneof(fc.constant<Place>({}), somewhere);
+
 export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: SHARED_IN }).chain((i) =>
   fc
     .record({
@@ -200,8 +208,9 @@ export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: SHARE
       version: fc.constantFrom('1.58.2', '1.60', '1.100.1'),
       authorized: fc.constantFrom(true, true, true, false),
       sharing: fc.constantFrom('', '', '', 'recipient', 'given', 'given-exit'),
+      at: place,
     })
-    .map(({ owner: drawn, tags, shift, advertised, approved, os, version, authorized, sharing }) => {
+    .map(({ owner: drawn, tags, shift, advertised, approved, os, version, authorized, sharing, at }) => {
       const owner = i > DEVICES ? { kind: 'membership' as const, id: STRANGER } : drawn;
       const edgeOnly = owner.kind === 'gateway' || owner.kind === 'service-account';
       const prefix = edgeOnly ? '100.127.0.' : '100.64.0.';
@@ -216,9 +225,14 @@ export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: SHARE
         class: edgeOnly ? ('edge-only' as const) : ('normal' as const),
         authorized,
         ...sharingOf(i, sharing, owner),
+        ...(i > DEVICES ? {} : at),
       };
     }),
 );
+
+export const locatedDevice: fc.Arbitrary<DeviceInput> = fc
+  .tuple(device, somewhere)
+  .map(([one, at]) => (one.external === undefined ? { ...one, ...at } : one));
 
 /** Two networks, so that equal prefixes of both compete. */
 const NETWORKS = [61, 62];

@@ -9,7 +9,14 @@ import {
   parsePolicy,
   validatePolicy,
 } from '../../src/policy/index.ts';
-import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
+import {
+  deviceChange,
+  locatedDevice,
+  networkChange,
+  policyText,
+  primary,
+  startChanges,
+} from './policy-arbitraries.ts';
 
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
 const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
@@ -108,61 +115,83 @@ function outputsOf(engine: PolicyEngine): Outputs {
 const keysThatDiffer = <V>(before: ReadonlyMap<number, V>, after: ReadonlyMap<number, V>): number[] =>
   [...after.keys()].filter((id) => before.get(id) !== after.get(id));
 
+/** Half of the devices carry one prefix, and all are somewhere: changes are about who is where, and who is there. */
+const CARRIERS = 3;
+const contested = (change: Change): Change =>
+  change.kind !== 'device' || change.device.id > CARRIERS
+    ? change
+    : {
+        kind: 'device',
+        device: { ...change.device, advertised: ['10.1.0.0/16'], approved: ['10.1.0.0/16'] },
+      };
+const regionStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: locatedDevice.map((device): Change => contested({ kind: 'device', device })) },
+  { weight: 2, arbitrary: primary },
+  { weight: 1, arbitrary: policyStep },
+);
+
 describe('the engine after any sequence of changes', () => {
-  it('gives what a fresh engine gives, and tells exactly whose outputs each change made different', () => {
-    fc.assert(
-      fc.property(
-        policyStep,
-        startChanges.map((changes) => changes.map(withClients)),
-        fc.array(step, { minLength: 1, maxLength: 8 }),
-        (first, start, more) => {
-          const engine = createPolicyEngine({ settings });
-          const history: Change[] = [changeOf(first), ...start];
-          engine.applyAll(history);
-          let before = outputsOf(engine);
-          for (const next of more) {
-            const one = changeOf(next);
-            history.push(one);
-            const changes = engine.apply(one);
-            const told = {
-              filters: new Set(changes.filters),
-              ssh: new Set(changes.ssh),
-              self: new Set(changes.self),
-              viewers: new Set(changes.viewers),
-              subjects: new Map(
-                [...changes.subjects()].map(({ subject, viewers }) => [subject, new Set(viewers)]),
-              ),
-            };
-            const after = outputsOf(engine);
+  it.each([
+    ['of all kinds', startChanges.map((changes) => changes.map(withClients)), step],
+    ['of where carriers of a route are', startChanges.map((changes) => changes.map(contested)), regionStep],
+  ])(
+    '%s gives what a fresh engine gives, and tells exactly whose outputs each change made different',
+    (_kinds, starts, steps) => {
+      fc.assert(
+        fc.property(
+          policyStep,
+          starts,
+          fc.array(steps, { minLength: 1, maxLength: 8 }),
+          (first, start, more) => {
+            const engine = createPolicyEngine({ settings });
+            const history: Change[] = [changeOf(first), ...start];
+            engine.applyAll(history);
+            let before = outputsOf(engine);
+            for (const next of more) {
+              const one = changeOf(next);
+              history.push(one);
+              const changes = engine.apply(one);
+              const told = {
+                filters: new Set(changes.filters),
+                ssh: new Set(changes.ssh),
+                self: new Set(changes.self),
+                viewers: new Set(changes.viewers),
+                subjects: new Map(
+                  [...changes.subjects()].map(({ subject, viewers }) => [subject, new Set(viewers)]),
+                ),
+              };
+              const after = outputsOf(engine);
 
-            for (const name of ['filters', 'ssh', 'self'] as const) {
-              for (const id of keysThatDiffer(before[name], after[name])) {
-                expect(told[name].has(id), `${name} of ${id} after ${JSON.stringify(next)}`).toBe(true);
+              for (const name of ['filters', 'ssh', 'self'] as const) {
+                for (const id of keysThatDiffer(before[name], after[name])) {
+                  expect(told[name].has(id), `${name} of ${id} after ${JSON.stringify(next)}`).toBe(true);
+                }
               }
-            }
-            for (const [viewer, views] of after.views) {
-              const old = before.views.get(viewer) ?? new Map<number, string>();
-              for (const peer of new Set([...views.keys(), ...old.keys()])) {
-                if (views.get(peer) === old.get(peer)) continue;
-                const known = told.viewers.has(viewer) || told.subjects.get(peer)?.has(viewer);
-                expect(known, `${viewer} sees ${peer} after ${JSON.stringify(next)}`).toBe(true);
+              for (const [viewer, views] of after.views) {
+                const old = before.views.get(viewer) ?? new Map<number, string>();
+                for (const peer of new Set([...views.keys(), ...old.keys()])) {
+                  if (views.get(peer) === old.get(peer)) continue;
+                  const known = told.viewers.has(viewer) || told.subjects.get(peer)?.has(viewer);
+                  expect(known, `${viewer} sees ${peer} after ${JSON.stringify(next)}`).toBe(true);
+                }
               }
+              before = after;
             }
-            before = after;
-          }
 
-          const fresh = createPolicyEngine({ settings });
-          fresh.applyAll(history);
-          const expected = outputsOf(fresh);
-          const got = outputsOf(engine);
-          expect({ ...got, classes: null }).toEqual({ ...expected, classes: null });
-          checkClasses(got);
-          checkPairs(engine);
-        },
-      ),
-      { numRuns: RUNS },
-    );
-  }, 600_000);
+            const fresh = createPolicyEngine({ settings });
+            fresh.applyAll(history);
+            const expected = outputsOf(fresh);
+            const got = outputsOf(engine);
+            expect({ ...got, classes: null }).toEqual({ ...expected, classes: null });
+            checkClasses(got);
+            checkPairs(engine);
+          },
+        ),
+        { numRuns: RUNS },
+      );
+    },
+    600_000,
+  );
 });
 
 /** Devices of one class see every third device alike. */

@@ -1,5 +1,6 @@
 /** What `fields=all` adds to a device: routes, and what the client reported of itself. */
 import { type DeviceRoutes, routesOf } from '../../domain/devices/device-admin-routes.ts';
+import { relayLatencies } from '../../domain/devices/relay-latencies.ts';
 import type { HostFacts } from '../../domain/model/devices.ts';
 import type { DeviceDetails } from '../../domain/ports/queries.ts';
 
@@ -18,23 +19,12 @@ const booleanOf = (facts: HostFacts, name: string): boolean | null => {
   return typeof value === 'boolean' ? value : null;
 };
 
-const LATENCY_KEY = /^(\d{1,6})-v[46]$/u;
-
-/** The better of a region's two latencies, by the region's name. */
 function latencyOf(netInfo: HostFacts, homeDerp: number, regionName: RegionName): Record<string, object> {
-  const best = new Map<number, number>();
-  const reported = netInfo.DERPLatency;
-  if (reported === null || typeof reported !== 'object') return {};
-  for (const [key, seconds] of Object.entries(reported)) {
-    const region = Number(LATENCY_KEY.exec(key)?.[1] ?? 0);
-    if (region === 0 || typeof seconds !== 'number') continue;
-    best.set(region, Math.min(seconds * MS, best.get(region) ?? Number.POSITIVE_INFINITY));
-  }
   return Object.fromEntries(
-    [...best].map(([region, latencyMs]) => [
-      regionName(region),
-      region === homeDerp ? { preferred: true, latencyMs } : { latencyMs },
-    ]),
+    [...relayLatencies(netInfo)].map(([region, seconds]) => {
+      const latencyMs = seconds * MS;
+      return [regionName(region), region === homeDerp ? { preferred: true, latencyMs } : { latencyMs }];
+    }),
   );
 }
 

@@ -5,6 +5,7 @@ import type { Atom } from './atoms.ts';
 import type { DeviceState } from './device-state.ts';
 import { createProfileTable, type ProfileTable } from './profiles.ts';
 import { buildProgram, type Program } from './program.ts';
+import { createRegions, type Regions } from './regions.ts';
 import { createSlotTable, type SlotTable } from './slots.ts';
 import { createSourceTexts, type SourceTexts } from './source-texts.ts';
 import { createSshTally } from './ssh-tally.ts';
@@ -30,6 +31,7 @@ export interface Core {
   profiles(): ProfileTable;
   readonly sources: SourceTexts;
   readonly wild: WildTracker;
+  readonly regions: Regions;
   readonly devices: ReadonlyMap<number, DeviceState>;
   /** Untagged devices of a user. */
   devicesOfUser(user: number): readonly DeviceState[];
@@ -56,6 +58,7 @@ export function createCore(world: WorldState, like?: Core): Core {
   const byUser = new Map<number, Set<number>>();
   const sshTally = createSshTally();
   const wild = createWildTracker();
+  const regions = createRegions();
 
   const names: Names = {
     get policy() {
@@ -103,6 +106,7 @@ export function createCore(world: WorldState, like?: Core): Core {
     profiles.leave(state.profile, state.id);
     sshTally.count(state, -1);
     wild.remove(state);
+    regions.remove(state);
     for (const atom of atomsOf.get(state.id) ?? []) atom.devices.delete(state.id);
     atomsOf.delete(state.id);
     if (state.user !== undefined) byUser.get(state.user.id)?.delete(state.id);
@@ -115,7 +119,7 @@ export function createCore(world: WorldState, like?: Core): Core {
     const basics = basicsOf(world, index, input);
     const traits = traitsOf(program, basics);
     const { principals: _names, ...rest } = basics;
-    const state: DeviceState = { ...rest, profile: profiles.of(basics, traits) };
+    const state: DeviceState = { ...rest, profile: profiles.of(basics, traits, regions.add(basics)) };
     devices.set(id, state);
     profiles.join(state.profile, id);
     sshTally.count(state, 1);
@@ -138,6 +142,7 @@ export function createCore(world: WorldState, like?: Core): Core {
     profiles: () => profiles,
     sources,
     wild,
+    regions,
     devices,
     names,
     slots: { net: netSlots, ssh: sshSlots },

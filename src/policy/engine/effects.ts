@@ -16,6 +16,7 @@ import type { Core, Delta } from './core.ts';
 import { unionOf } from './device-set.ts';
 import type { DeviceState } from './device-state.ts';
 import type { Profile } from './profile.ts';
+import { homeOf } from './regions.ts';
 import { reachesAcross, visible } from './visibility.ts';
 
 export interface EffectsInput {
@@ -259,6 +260,7 @@ function sameStanding(before: DeviceState, after: DeviceState): boolean {
       equalBits(was.net.dst, is.net.dst) &&
       was.selfUser === is.selfUser &&
       was.sharing === is.sharing &&
+      was.regions.join() === is.regions.join() &&
       equalBits(was.self, is.self))
   );
 }
@@ -320,7 +322,11 @@ function looksDifferent(input: EffectsInput, { before, after }: Delta, profile: 
   if (before !== after && !sameCaps(before.profile, after.profile)) return true;
   if (before.routes.length + after.routes.length === 0) return false;
   // Who carries a prefix for a rule with `via` depends on all its carriers, and those before are not known any more.
-  const carries = before.routeKey !== after.routeKey || before.tags.join() !== after.tags.join();
+  const carries =
+    before.routeKey !== after.routeKey ||
+    before.tags.join() !== after.tags.join() ||
+    before.input.online !== after.input.online ||
+    homeOf(before.input) !== homeOf(after.input);
   if (carries && input.core.program().viaUnits.length > 0) return true;
   const [anyone] = profile.members;
   const viewer = anyone === undefined ? undefined : input.core.devices.get(anyone);

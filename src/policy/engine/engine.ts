@@ -14,8 +14,8 @@ import type { Profile } from './profile.ts';
 import type { Program } from './program.ts';
 import { addressTexts, type SourceText } from './source-texts.ts';
 import { buildSsh } from './ssh.ts';
-import { applyToWorld, newTouched } from './touch.ts';
-import { createViews } from './views.ts';
+import { applyToWorld, newTouched, type Touched } from './touch.ts';
+import { type Carriers, createViews } from './views.ts';
 import { copyWorld, createWorldState, primaryKey, type WorldState } from './world-state.ts';
 
 export interface PolicyEngine {
@@ -69,6 +69,7 @@ function forkOf(original: Core, changes: Iterable<Change>): PolicyEngine {
   for (const change of changes) applyToWorld(world, change, newTouched());
   const core = createCore(world, original);
   for (const id of world.devices.keys()) core.settle(id);
+  for (const id of core.regions.reordered()) core.settle(id);
   core.wild.refresh(world.settings.edgeOnlyBlocks);
   return engineOf(world, core);
 }
@@ -142,14 +143,16 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
       shared.clear();
     } else if (touched.reindex) core.reindex();
 
-    const deltas: Delta[] = [];
-    for (const id of touched.devices) deltas.push(core.settle(id));
+    const deltas = settleAll(core, touched);
     const wildChanged = core.wild.refresh(world.settings.edgeOnlyBlocks);
     if (core.program().viaUnits.length > 0) noteMovedRoutes(deltas, touched.routes);
 
-    const before = (network: number, prefix: string): number | undefined => {
-      const key = primaryKey(network, prefix);
-      return touched.primariesBefore.has(key) ? touched.primariesBefore.get(key) : world.primaries.get(key);
+    const before: Carriers = {
+      primary: (network, prefix) => {
+        const key = primaryKey(network, prefix);
+        return touched.primariesBefore.has(key) ? touched.primariesBefore.get(key) : world.primaries.get(key);
+      },
+      byRegion: core.regions.carrierBefore,
     };
     const effects = effectsOf({
       core,
@@ -257,6 +260,20 @@ function openedTo(program: Program, profile: Profile): readonly number[] {
       found.add(origin.resource);
   }
   return [...found].sort((a, b) => a - b);
+}
+
+/** Brings what is touched up to date, and what follows from where carriers of routes are now. */
+function settleAll(core: Core, touched: Touched): Delta[] {
+  const deltas = new Map<number, Delta>();
+  const settle = (id: number): void => {
+    const delta = core.settle(id);
+    deltas.set(id, { ...delta, before: deltas.has(id) ? deltas.get(id)?.before : delta.before });
+  };
+  core.regions.begin();
+  for (const id of touched.devices) settle(id);
+  for (const id of core.regions.reordered()) settle(id);
+  for (const route of core.regions.moved()) touched.routes.add(route);
+  return [...deltas.values()];
 }
 
 /** Where rules with `via` exist, a carrier that comes or goes decides about the others too. */

@@ -36,6 +36,8 @@ export interface Profile {
   readonly audience: ReadonlyMap<number, boolean> | undefined;
   /** Equal for equal parts in sharing. */
   readonly sharing: string;
+  /** The regions through whose carriers its routes go, in this order; empty where routes follow no regions. */
+  readonly regions: readonly number[];
   readonly caps: CapMap;
   /** Keys of posture lists that the device fails. */
   readonly failed: ReadonlySet<string>;

@@ -8,7 +8,8 @@ import type { Basics, Traits } from './traits.ts';
 
 /** Profiles of one program, shared by devices with equal traits. */
 export interface ProfileTable {
-  of(device: Basics, traits: Traits): Profile;
+  /** `regions`: those through which its routes go. */
+  of(device: Basics, traits: Traits, regions: readonly number[]): Profile;
   /** Profiles that have members. */
   readonly all: ReadonlySet<Profile>;
   join(profile: Profile, device: number): void;
@@ -26,7 +27,13 @@ export function createProfileTable(
   const all = new Set<Profile>();
   const capsByBits = new Map<string, CapMap>();
 
-  function build(key: string, device: Basics, traits: Traits, selfUser: number | undefined): Profile {
+  function build(
+    key: string,
+    device: Basics,
+    traits: Traits,
+    selfUser: number | undefined,
+    regions: readonly number[],
+  ): Profile {
     const { net, ssh, attr } = program.words;
     const { external, recipient, audience = [] } = device.input;
     const src: Bits = new Uint32Array(net);
@@ -72,6 +79,7 @@ export function createProfileTable(
       recipient,
       audience: audience.length === 0 ? undefined : new Map(audience.map(({ user, exit }) => [user, exit])),
       sharing: sharingOf(device.input),
+      regions,
       caps: internedCaps(attrs),
       failed: new Set(traits.failed.map((gate) => gate.spec.key)),
       members: new Set(),
@@ -90,13 +98,13 @@ export function createProfileTable(
 
   return {
     all,
-    of(device, traits) {
+    of(device, traits, regions) {
       const selfUser = program.hasSelf ? device.user?.id : undefined;
       const standing = device.input.behind === undefined ? 'd' : 'c';
-      const key = `${device.active ? 1 : 0}${standing}|${traits.key}|${selfUser ?? ''}|${sharingOf(device.input)}|${device.routeKey}`;
+      const key = `${device.active ? 1 : 0}${standing}|${traits.key}|${selfUser ?? ''}|${sharingOf(device.input)}|${device.routeKey}|${regions.join()}`;
       let profile = byKey.get(key);
       if (profile === undefined) {
-        profile = build(key, device, traits, selfUser);
+        profile = build(key, device, traits, selfUser, regions);
         byKey.set(key, profile);
       }
       return profile;

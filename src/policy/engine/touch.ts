@@ -1,3 +1,4 @@
+import type { DeviceInput } from '../world.ts';
 import type { Change } from './change.ts';
 import { manualRoutes } from './device-state.ts';
 import { primaryKey, type WorldState } from './world-state.ts';
@@ -27,12 +28,11 @@ export const newTouched = (): Touched => ({
 export function applyToWorld(world: WorldState, change: Change, touched: Touched): void {
   switch (change.kind) {
     case 'device':
-      touchDevice(world, change.device.id, touched);
+      touchDevice(world, change.device.id, change.device, touched);
       world.devices.set(change.device.id, change.device);
-      touchDevice(world, change.device.id, touched);
       return;
     case 'device-removed':
-      touchDevice(world, change.id, touched);
+      touchDevice(world, change.id, undefined, touched);
       world.devices.delete(change.id);
       return;
     case 'user':
@@ -115,12 +115,16 @@ export function applyToWorld(world: WorldState, change: Change, touched: Touched
 }
 
 /** A gateway's own routes are what network roles open, so they are part of the rules. */
-function touchDevice(world: WorldState, id: number, touched: Touched): void {
+function touchDevice(world: WorldState, id: number, next: DeviceInput | undefined, touched: Touched): void {
   touched.devices.add(id);
-  const input = world.devices.get(id);
-  if (input === undefined || world.roles.size === 0) return;
-  const routes = manualRoutes(input);
-  if (routes.length === 0) return;
+  if (world.roles.size === 0) return;
+  const texts = (input: DeviceInput | undefined): string =>
+    input === undefined
+      ? ''
+      : manualRoutes(input)
+          .map(({ text }) => text)
+          .join();
+  if (texts(world.devices.get(id)) === texts(next)) return;
   for (const gateway of world.gateways.values()) if (gateway.device === id) touched.recompile = true;
 }
 

@@ -1,14 +1,33 @@
 import { intersects } from './bits.ts';
 import { DISABLE_IPV4, peerCaps } from './caps.ts';
 import type { Core } from './core.ts';
-import type { DeviceState } from './device-state.ts';
+import type { DeviceState, RouteInfo } from './device-state.ts';
 import type { PeerView, SelfView } from './output.ts';
+import { type CarrierQuestion, homeOf } from './regions.ts';
 import { carriesFor, type RouteBits, routeBitsOf } from './route-views.ts';
 import { reachesAcross, visible } from './visibility.ts';
 import { primaryKey } from './world-state.ts';
 
-/** Who carries a prefix; a parameter, so that the time before a change can be asked about too. */
-export type PrimaryLookup = (network: number, prefix: string) => number | undefined;
+/** The ordinary carriers of prefixes, and those by region: of now, or of the time before a change. */
+export interface Carriers {
+  readonly primary: (network: number, prefix: string) => number | undefined;
+  readonly byRegion: (question: CarrierQuestion) => number | undefined;
+}
+
+export const carriersNow = ({ world, regions }: Pick<Core, 'world' | 'regions'>): Carriers => ({
+  primary: (network, prefix) => world.primaries.get(primaryKey(network, prefix)),
+  byRegion: regions.carrier,
+});
+
+/** Through whom a viewer gets a prefix, if it may have it at all. */
+export function carrierFor(
+  { primary, byRegion }: Carriers,
+  { profile }: DeviceState,
+  { network, text }: Pick<RouteInfo, 'network' | 'text'>,
+): number | undefined {
+  const ordinary = primary(network, text);
+  return byRegion({ order: profile.regions, network, prefix: text, primary: ordinary }) ?? ordinary;
+}
 
 export interface Views {
   sees(viewer: DeviceState, peer: DeviceState): boolean;
@@ -16,7 +35,7 @@ export interface Views {
   view(viewer: DeviceState, peer: DeviceState): PeerView;
   self(device: DeviceState): SelfView;
   /** What a viewer gets of a peer's routes, as one comparable text. */
-  routesSeen(viewer: DeviceState, peer: DeviceState, primary?: PrimaryLookup): string;
+  routesSeen(viewer: DeviceState, peer: DeviceState, carriers?: Carriers): string;
   /** The prefixes that a viewer gets from a peer. */
   routes(viewer: DeviceState, peer: DeviceState): readonly string[];
   forget(device: number): void;
@@ -29,8 +48,7 @@ export function createViews(core: Core): Views {
   let routeBits = new WeakMap<DeviceState, readonly RouteBits[]>();
   let bitsOfProgram = core.program();
 
-  const primaryNow: PrimaryLookup = (network, prefix) =>
-    core.world.primaries.get(primaryKey(network, prefix));
+  const now = carriersNow(core);
 
   function bitsOf(device: DeviceState): readonly RouteBits[] {
     if (bitsOfProgram !== core.program()) {
@@ -45,54 +63,62 @@ export function createViews(core: Core): Views {
     return bits;
   }
 
-  /** Whether the device is the first among the active carriers of a prefix that hold one of the tags. */
+  /** Whether the device is the viewer's first among the active carriers of a prefix that hold one of the tags. */
   function firstWithTags(
+    viewer: DeviceState,
     device: DeviceState,
-    bits: RouteBits,
+    { route: { network, text } }: RouteBits,
     tags: readonly string[],
-    primary: PrimaryLookup,
+    { primary, byRegion }: Carriers,
   ): boolean {
-    const { network, text } = bits.route;
-    const elected = primary(network, text);
-    let first: number | undefined;
+    const among = new Set<number>();
     for (const id of core.wild.holders(text)) {
       const holder = core.devices.get(id);
-      if (holder === undefined || !tags.some((tag) => holder.tags.includes(tag))) continue;
-      if (id === elected) return id === device.id;
-      first = first === undefined ? id : Math.min(first, id);
+      if (holder !== undefined && tags.some((tag) => holder.tags.includes(tag))) among.add(id);
     }
-    return first === device.id;
+    const elected = primary(network, text);
+    const near = byRegion({ order: viewer.profile.regions, network, prefix: text, primary: elected, among });
+    if (near !== undefined) return near === device.id;
+    return device.id === (elected !== undefined && among.has(elected) ? elected : Math.min(...among));
   }
 
   function seenRoutes(
     viewer: DeviceState,
     peer: DeviceState,
-    lookup: PrimaryLookup,
+    carriers: Carriers,
   ): { all: string[]; primary: string[] } {
     const all = new Set<string>();
     const carried: string[] = [];
     if (peer.routes.length === 0) return { all: [], primary: carried };
     for (const bits of bitsOf(peer)) {
       const { route } = bits;
-      const primary = !route.exit && lookup(route.network, route.text) === peer.id;
+      const primary = !route.exit && carrierFor(carriers, viewer, route) === peer.id;
       const question = {
         viewer,
         peer,
         bits,
         primary,
-        firstWithTags: (tags: readonly string[]) => firstWithTags(peer, bits, tags, lookup),
+        firstWithTags: (tags: readonly string[]) => firstWithTags(viewer, peer, bits, tags, carriers),
       };
       if (route.exit && peer.profile.audience !== undefined && isKeptFrom(viewer, peer)) continue;
       if (all.has(route.text) || !carriesFor(core.program(), question)) continue;
       const taken = bits.rivals.some(
         ({ network, dst }) =>
-          lookup(network, route.text) !== undefined && intersects(viewer.profile.net.src, dst),
+          carriers.primary(network, route.text) !== undefined && intersects(viewer.profile.net.src, dst),
       );
       if (taken) continue;
       all.add(route.text);
       if (!route.exit) carried.push(route.text);
     }
     return { all: [...all], primary: carried };
+  }
+
+  /** Whether a device carries a prefix for anybody: for its own region, or where regions say nothing. */
+  function carriesAtHome({ id, input }: DeviceState, { network, text }: RouteInfo): boolean {
+    const primary = now.primary(network, text);
+    const home = homeOf(input);
+    const order = home === undefined ? [] : [home];
+    return primary === id || now.byRegion({ order, network, prefix: text, primary }) === id;
   }
 
   /** A device of others is an exit node for those alone with whom it is shared as one. */
@@ -106,7 +132,7 @@ export function createViews(core: Core): Views {
   };
 
   function intern(viewer: DeviceState, peer: DeviceState): PeerView {
-    const { all, primary } = seenRoutes(viewer, peer, primaryNow);
+    const { all, primary } = seenRoutes(viewer, peer, now);
     const caps = peerCaps(peer.profile.caps, all.length > primary.length);
     const addresses = addressesFor(viewer, peer);
     const jailed = peer.profile.external !== undefined && !reachesAcross(peer.profile, viewer.profile);
@@ -131,8 +157,8 @@ export function createViews(core: Core): Views {
       for (const { members } of parts) for (const id of members) if (id !== viewer.id) ids[size++] = id;
       return Array.from(ids.subarray(0, size).sort());
     },
-    routesSeen(viewer, peer, lookup = primaryNow) {
-      const { all, primary } = seenRoutes(viewer, peer, lookup);
+    routesSeen(viewer, peer, carriers = now) {
+      const { all, primary } = seenRoutes(viewer, peer, carriers);
       return `${all.join()}|${primary.join()}`;
     },
     view(viewer, peer) {
@@ -150,16 +176,14 @@ export function createViews(core: Core): Views {
     },
     self(device) {
       const routes = [...new Set(device.routes.map((route) => route.text))];
-      const primary = device.routes.filter(
-        (route) => !route.exit && primaryNow(route.network, route.text) === device.id,
-      );
+      const primary = device.routes.filter((route) => !route.exit && carriesAtHome(device, route));
       return {
         allowedIPs: [...addressesFor(device, device), ...routes],
         primaryRoutes: [...new Set(primary.map((route) => route.text))],
         capMap: device.profile.caps,
       };
     },
-    routes: (viewer, peer) => seenRoutes(viewer, peer, primaryNow).all,
+    routes: (viewer, peer) => seenRoutes(viewer, peer, now).all,
     forget: (device) => {
       interned.delete(device);
     },

@@ -121,7 +121,7 @@ export function explain(engine: PolicyEngine, question: Question): Explanation {
 function verdict(engine: PolicyEngine, from: Endpoint, to: Endpoint, traffic: Traffic): Verdict {
   const { core } = engine;
   const addr = addressOf(from, to);
-  const paths = addr === undefined ? [] : pathsTo(core, addr);
+  const paths = addr === undefined ? [] : pathsTo(core, addr, from.device);
   const path = paths.find((one) => usable(engine, from, one)) ?? paths[0];
   const problems = problemsOf(core, from, to, addr, path);
   const source = addr === undefined ? from : ofFamily(from, addr.family);

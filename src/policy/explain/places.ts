@@ -2,7 +2,7 @@ import { type Addr, formatAddr, setContains, setOfRanges } from '../../kernel/ne
 import { resourcePrefixes } from '../compile/networks.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
-import { primaryKey } from '../engine/world-state.ts';
+import { carrierFor, carriersNow } from '../engine/views.ts';
 import {
   deviceAt,
   type Endpoint,
@@ -118,18 +118,25 @@ export interface Path {
   readonly exit: boolean;
 }
 
-/** The receivers of packets to an address: its holder, else the carriers of the longest prefix, primaries first. */
-export function pathsTo(core: Core, addr: Addr): Path[] {
+/**
+ * The receivers of packets to an address: its holder, else the carriers of the longest prefix, the one first through which
+ * the source gets it.
+ */
+export function pathsTo(core: Core, addr: Addr, source?: DeviceState): Path[] {
   const own = deviceAt(core, addr);
   // A client behind a gateway is reached as that gateway's route.
   if (own !== undefined && own.input.behind === undefined)
     return [{ receiver: own, route: undefined, network: 0, exit: false }];
+  const carriers = carriersNow(core);
   const found: { path: Path; bits: number; primary: boolean }[] = [];
   for (const receiver of core.devices.values()) {
     for (const route of receiver.routes) {
       if (!setContains(setOfRanges([route.range]), addr)) continue;
       const bits = Number(route.text.slice(route.text.lastIndexOf('/') + 1));
-      const primary = core.world.primaries.get(primaryKey(route.network, route.text)) === receiver.id;
+      const carrier = source
+        ? carrierFor(carriers, source, route)
+        : carriers.primary(route.network, route.text);
+      const primary = carrier === receiver.id;
       const path = { receiver, route: route.text, network: route.network, exit: route.exit };
       found.push({ path, bits, primary });
     }

@@ -235,7 +235,9 @@ function rulesOfRoutes(before: Core, after: Core, carrier: number): { into: Bits
   return rules;
 }
 
+/** Whether prefixes surely have the same carriers for everybody. */
 function samePrimaries(before: Core, after: Core): boolean {
+  if (before.regions.inUse() || after.regions.inUse()) return false;
   const [was, is] = [before.world.primaries, after.world.primaries];
   return was.size === is.size && [...was].every(([key, device]) => is.get(key) === device);
 }
