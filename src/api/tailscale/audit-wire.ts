@@ -2,8 +2,12 @@
 import { decodeDecimalId, type ExternalIdKind, encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { AuditEvent, AuditOrigin, AuditVerb } from '../../domain/model/operations.ts';
 import type { Organization } from '../../domain/model/people.ts';
+import { sha256Hex } from '../../kernel/hash.ts';
 import { tailnetId } from './tailnet.ts';
 import { ZERO_TIME } from './times.ts';
+
+/** Of a group's id, as long as the vendor's. */
+const GROUP_DIGITS = 32;
 
 const ACTIONS: Readonly<Record<AuditVerb, string>> = {
   create: 'CREATE',
@@ -44,6 +48,8 @@ const TARGETS: Readonly<Record<string, { readonly type: string; readonly id?: Ex
   credential: { type: 'API_KEY', id: 'credential' },
   invitation: { type: 'INVITE' },
   deviceShare: { type: 'INVITE' },
+  sharedDevice: { type: 'SHARE', id: 'device' },
+  shareAccept: { type: 'SHARE', id: 'membership' },
   webhook: { type: 'WEBHOOK_ENDPOINT', id: 'webhook' },
 };
 
@@ -75,6 +81,7 @@ const PROPERTIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const WHOLE_KINDS: Readonly<Record<string, string>> = {
   dnsConfig: 'DNS_CONFIG',
   postureIntegration: 'POSTURE_INTEGRATION',
+  logStream: 'LOGSTREAM_ENDPOINT',
   invitation: 'TAILNET_INVITE',
   deviceShare: 'NODE_SHARE',
 };
@@ -86,9 +93,13 @@ const constantCase = (text: string): string =>
     .replace(/([a-z0-9])([A-Z])/gu, '$1_$2')
     .toUpperCase();
 
+/** Attributes are the only fields of devices with a namespace. */
+const isAttribute = (objectKind: string, field: string | null): boolean =>
+  objectKind === 'device' && field?.includes(':') === true;
+
 function propertyOf({ objectKind, objectId, field }: AuditEvent): string {
   if (objectKind === 'contact') return `${objectId.toUpperCase()}_EMAIL`;
-  if (objectKind === 'device' && field?.includes(':') === true) return 'ATTRIBUTES';
+  if (isAttribute(objectKind, field)) return 'ATTRIBUTES';
   const known = field === null ? undefined : PROPERTIES[objectKind]?.[field];
   if (known !== undefined) return known;
   if (WHOLE_KINDS[objectKind] !== undefined) return WHOLE_KINDS[objectKind];
@@ -96,7 +107,9 @@ function propertyOf({ objectKind, objectId, field }: AuditEvent): string {
   return TARGETS[objectKind] === undefined && objectKind !== 'organization' ? constantCase(objectKind) : '';
 }
 
-function actionOf({ verb, objectKind, field, after }: AuditEvent): string {
+function actionOf({ verb, objectKind, field, before, after }: AuditEvent): string {
+  if (isAttribute(objectKind, field) && verb === 'update' && isNone(before)) return 'CREATE';
+  if (objectKind === 'sharedDevice' && verb === 'accept') return 'CREATE';
   if (objectKind === 'device' && field === 'authorized' && verb === 'update' && after === 'false')
     return 'REVOKE';
   if (objectKind === 'dnsConfig' && field === 'magicDns') return after === 'true' ? 'ENABLE' : 'DISABLE';
@@ -122,7 +135,14 @@ function externalId(kind: ExternalIdKind | undefined, text: string): string {
 
 type WireEntry = LogEntry & Readonly<Record<string, unknown>>;
 
-const jsonOf = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
+/** No value, or a null. */
+const isNone = (text: string | null): text is null | 'null' => text === null || text === 'null';
+const valueAs = (name: 'old' | 'new', text: string | null): object =>
+  isNone(text) ? {} : { [name]: JSON.parse(text) };
+
+/** What one write recorded has its time and its author in common, and lies within one organization. */
+const groupOf = ({ org, at, byKind, byId, origin }: AuditEvent): string =>
+  sha256Hex(JSON.stringify([org, at, byKind, byId, origin])).slice(0, GROUP_DIGITS);
 
 export interface LogEntry {
   readonly actor: {
@@ -147,8 +167,7 @@ export function auditWire(event: AuditEvent, organization: Organization): WireEn
     eventTime: new Date(event.at).toISOString(),
     type: 'CONFIG',
     deferredAt: ZERO_TIME,
-    // The chain's own hash: nobody else's event has it.
-    eventGroupID: event.hash.slice(0, 32),
+    eventGroupID: groupOf(event),
     origin: ORIGINS[event.origin],
     actor: {
       id: externalId(ACTOR_IDS[event.byKind], event.byId),
@@ -163,8 +182,8 @@ export function auditWire(event: AuditEvent, organization: Organization): WireEn
       ...(property === '' ? {} : { property }),
     },
     action: actionOf(event),
-    ...(event.before === null ? {} : { old: jsonOf(event.before) }),
-    ...(event.after === null ? {} : { new: jsonOf(event.after) }),
+    ...valueAs('old', event.before),
+    ...valueAs('new', event.after),
     ...(event.details === null ? {} : { actionDetails: event.details }),
   };
 }

@@ -18,22 +18,26 @@ function timeOf(query: readonly (readonly [string, string])[], name: string): nu
   return ms;
 }
 
-/** `~text` looks for a part, anything else for the whole; several of one name are alternatives. */
-function matches(wanted: readonly string[], values: readonly string[]): boolean {
-  if (wanted.length === 0) return true;
-  return wanted.some((text) =>
-    text.startsWith('~')
-      ? values.some((value) => value.toLowerCase().includes(text.slice(1).toLowerCase()))
-      : values.includes(text),
-  );
+const holds = (value: string, part: string): boolean => value.toLowerCase().includes(part.toLowerCase());
+
+/** Several of one name are alternatives; none asks for nothing. */
+const anyOf = (wanted: readonly string[], fits: (text: string) => boolean): boolean =>
+  wanted.length === 0 || wanted.some(fits);
+
+/** `~text` looks for a part, anything else for the whole. */
+function fitsActor(text: string, { id, loginName, displayName }: LogEntry['actor']): boolean {
+  const values = [id, loginName, displayName];
+  return text.startsWith('~') ? values.some((value) => holds(value, text.slice(1))) : values.includes(text);
 }
 
-const eventNames = ({ target, action }: LogEntry): string[] => {
-  const name = `${target.type}.${action}`;
-  return target.property === undefined ? [name] : [name, `${name}.${target.property}`];
-};
+/** Any part of a target will do, with the mark of a part or without. */
+const fitsTarget = (text: string, { id, name }: LogEntry['target']): boolean =>
+  [id, name].some((value) => holds(value, text.replace(/^~/u, '')));
 
-/** Clients read the answer as it comes: the list is the object's only member. */
+/** `NODE.DELETE` is the device gone, `NODE.DELETE.ATTRIBUTES` something else: the whole name counts. */
+const eventName = ({ target, action }: LogEntry): string =>
+  [target.type, action, target.property].filter((part) => part !== undefined).join('.');
+
 async function* networkLogs(pages: AsyncIterable<readonly StoredFlowLog[]>): AsyncGenerator<string> {
   yield '{"logs":[';
   let separator = '';
@@ -64,9 +68,9 @@ export function loggingOperations({ services }: TailscaleApiParts): Operation[] 
           .map((event) => auditWire(event, organization))
           .filter(
             (entry) =>
-              matches(actors, [entry.actor.id, entry.actor.loginName, entry.actor.displayName]) &&
-              matches(targets, [entry.target.id, entry.target.name]) &&
-              (events.length === 0 || eventNames(entry).some((name) => events.includes(name))),
+              anyOf(actors, (text) => fitsActor(text, entry.actor)) &&
+              anyOf(targets, (text) => fitsTarget(text, entry.target)) &&
+              anyOf(events, (text) => eventName(entry) === text),
           );
         return { version: '1.1', tailnet: organization.tailnetName, logs };
       }),

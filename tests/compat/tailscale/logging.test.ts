@@ -46,6 +46,8 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
     await post(`/api/v2/device/${id}/authorized`, { authorized: false });
     await post(`/api/v2/device/${id}/authorized`, { authorized: true });
     await post(`/api/v2/device/${id}/attributes/custom:a`, { value: 1, comment: 'why' });
+    await post(`/api/v2/device/${id}/attributes/custom:a`, { value: 2 });
+    await api.call('DELETE', `/api/v2/device/${id}/attributes/custom:a`);
     await post(`${T}/keys`, { capabilities: { devices: {} }, description: 'k' });
     await post(`${T}/acl`, { acls: [{ action: 'accept', src: ['*'], dst: ['*:*'] }] });
     await post(`${T}/dns/nameservers`, { dns: ['1.1.1.1'] });
@@ -54,6 +56,9 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
     await api.call('PATCH', `${T}/contacts/security`, { body: { email: 's@acme.test' } });
     await post(`${T}/webhooks`, { endpointUrl: 'https://h.test', subscriptions: ['nodeCreated'] });
     await post(`${T}/posture/integrations`, { provider: 'kolide', clientSecret: 'hidden' });
+    const stream = { destinationType: 'splunk', url: 'https://splunk.test', token: 'hidden' };
+    await api.call('PUT', `${T}/logging/network/stream`, { body: stream });
+    await api.call('DELETE', `${T}/logging/network/stream`);
     await api.call('DELETE', `/api/v2/device/${id}`);
   });
   afterAll(async () => {
@@ -68,7 +73,9 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
       'NODE.DISABLE.KEY_EXPIRY',
       'NODE.REVOKE',
       'NODE.APPROVE',
+      'NODE.CREATE.ATTRIBUTES',
       'NODE.UPDATE.ATTRIBUTES',
+      'NODE.DELETE.ATTRIBUTES',
       'API_KEY.CREATE',
       'TAILNET.UPDATE.ACL',
       'TAILNET.UPDATE.DNS_CONFIG',
@@ -78,6 +85,8 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
       'TAILNET.UPDATE.SECURITY_EMAIL',
       'WEBHOOK_ENDPOINT.CREATE',
       'TAILNET.CREATE.POSTURE_INTEGRATION',
+      'TAILNET.CREATE.LOGSTREAM_ENDPOINT',
+      'TAILNET.DELETE.LOGSTREAM_ENDPOINT',
       'NODE.DELETE',
     ]);
   });
@@ -109,18 +118,41 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
       'NODE.APPROVE',
       'NODE.DELETE',
     ]);
-    expect(await logs(`&target=${nodeId}`)).toHaveLength(7);
-    expect(await logs('&actor=~OWNER')).toHaveLength(16);
+    expect(await logs(`&target=${nodeId}`)).toHaveLength(9);
+    expect(await logs('&actor=~OWNER')).toHaveLength(20);
     expect(await logs('&actor=owner@acme.test&target=~hooks')).toHaveLength(0);
     expect(await logs('&actor=somebody')).toEqual([]);
-    expect(await logs('&event=NODE.UPDATE.ATTRIBUTES')).toEqual([
+    expect(await logs('&event=NODE.CREATE.ATTRIBUTES')).toEqual([
       expect.objectContaining({ actionDetails: 'why' }),
     ]);
   });
 
+  test('a target is found by any part of its id or name', async () => {
+    expect(names(await logs('&target=RENAME&event=NODE.REVOKE'))).toEqual(['NODE.REVOKE']);
+    expect(await logs(`&target=${nodeId.slice(1, -3)}`)).toHaveLength(9);
+    expect(await logs('&target=nothing&target=renam')).toHaveLength(8);
+  });
+
+  test('what was not there before or is not there after is left out', async () => {
+    const of = async (event: string): Promise<Entry | undefined> => (await logs(`&event=${event}`))[0];
+    const made = await of('NODE.CREATE.ATTRIBUTES');
+    expect([made?.old, made?.new, Object.hasOwn(made ?? {}, 'old')]).toEqual([undefined, 1, false]);
+    const gone = await of('NODE.DELETE.ATTRIBUTES');
+    expect([gone?.old, Object.hasOwn(gone ?? {}, 'new')]).toEqual([2, false]);
+  });
+
+  test('what one call changed is one group', async () => {
+    const groupOf = async (event: string) => (await logs(`&event=${event}`))[0]?.eventGroupID;
+    expect(await groupOf('TAILNET.UPDATE.MAX_KEY_DURATION')).toBe(await groupOf('TAILNET.ENABLE.HTTPS'));
+    api.clock.advance(10);
+    await api.call('PATCH', `${T}/settings`, { body: { httpsEnabled: false } });
+    expect(await groupOf('TAILNET.DISABLE.HTTPS')).not.toBe(await groupOf('TAILNET.ENABLE.HTTPS'));
+    await api.call('PATCH', `${T}/settings`, { body: { httpsEnabled: true } });
+  });
+
   test('only the time asked for is told, its end excluded', async () => {
     expect(await logs('', start - 30_000, start)).toEqual([]);
-    expect(await logs('', start, start + 1)).toHaveLength(16);
+    expect(await logs('', start, start + 1)).toHaveLength(20);
   });
 
   test('no secret is in it', async () => {
