@@ -5,7 +5,7 @@
  */
 import type { InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { permissionsOfRole } from '../../src/domain/access/permissions.ts';
+import { type Permission, permissionsOfRole } from '../../src/domain/access/permissions.ts';
 import { ROLES, type Role } from '../../src/domain/model/people.ts';
 import type { ReplicaLeases } from '../../src/domain/ports/replica-leases.ts';
 import { INSTALLATION } from '../../src/domain/ports/store.ts';
@@ -78,8 +78,9 @@ const isRefusal = (
 
 const allows = (role: Role, { requires }: Route): boolean => {
   if (requires === undefined || requires === 'public' || requires === 'authenticated') return true;
-  const wanted = typeof requires === 'string' ? [requires] : requires.anyOf;
-  return wanted.some((permission) => permissionsOfRole(role).has(permission));
+  const has = (permission: Permission): boolean => permissionsOfRole(role).has(permission);
+  if (typeof requires === 'string') return has(requires);
+  return 'allOf' in requires ? requires.allOf.every(has) : requires.anyOf.some(has);
 };
 
 describe('every route', () => {

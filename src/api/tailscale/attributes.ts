@@ -12,7 +12,9 @@ import { DEVICE, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './pa
 import { deviceIdOf } from './tailnet.ts';
 import { parseWireTime, wireTime, ZERO_TIME } from './times.ts';
 
-const value = z.union([z.string(), z.number(), z.boolean()]);
+const value = z.union([z.string(), z.number(), z.boolean()], {
+  error: 'expected a string, a number or a boolean',
+});
 const attribute = z.object({ value, expiry: z.string().nullish() });
 const setBody = attribute.extend({ comment: z.string().nullish() });
 const batchBody = z.object({

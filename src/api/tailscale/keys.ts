@@ -5,7 +5,7 @@ import type { CreatedKey } from '../../domain/credentials/key-service.ts';
 import { CREDENTIAL_FAMILIES, FAMILY_PERMISSIONS } from '../../domain/credentials/kinds.ts';
 import { invalid } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { isTrue, jsonBody, pathParameter, queryValue } from './body.ts';
+import { isTrue, jsonBody, pathParameter, queryValue, textBody } from './body.ts';
 import { keyWire } from './key-wire.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { tailnetId } from './tailnet.ts';
@@ -41,11 +41,22 @@ const federatedBody = clientBody.extend({
 
 const WRITE_ANY_KEY = CREDENTIAL_FAMILIES.map((family) => FAMILY_PERMISSIONS[family].write);
 
+/** Whatever is wrong with the capabilities of a key, or with the whole of its body, the vendor's answer is this one. */
+const noCapability = () => invalid('exactly one capability scope must be populated', 'capabilities');
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === 'object' && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 const authKeyOf = (call: GuardedCall) => {
   const body = jsonBody(call.request, authBody);
   const parsed = capabilities.safeParse(body.capabilities);
-  // Whatever is wrong in there, the vendor's answer is this one.
-  if (!parsed.success) throw invalid('exactly one capability scope must be populated', 'capabilities');
+  if (!parsed.success) throw noCapability();
   const { create } = parsed.data.devices;
   return {
     description: body.description ?? '',
@@ -79,6 +90,7 @@ export function keyOperations({ services, clock }: TailscaleApiParts): Operation
 
   const create = (call: GuardedCall): Promise<CreatedKey> => {
     const { actor, request } = call;
+    if (!isObject(textBody(request))) throw noCapability();
     const { keyType } = jsonBody(request, typeBody);
     switch (keyType ?? 'auth') {
       case '':

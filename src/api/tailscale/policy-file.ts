@@ -3,7 +3,7 @@ import type { PolicyVersion } from '../../domain/model/configuration.ts';
 import type { PolicyFinding, PolicyReport } from '../../domain/policy-file/policy-checker.ts';
 import { type PolicyCondition, refuseProblem } from '../../domain/policy-file/policy-file-service.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
-import { HujsonError, parseValue, standardize } from '../../kernel/hujson/index.ts';
+import { HujsonError, minify, parseValue } from '../../kernel/hujson/index.ts';
 import type { Operation } from '../shared/operation.ts';
 import { isTrue, queryValue, textBody } from './body.ts';
 import { inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
@@ -35,7 +35,7 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: PolicyVers
   void reply.header('etag', etagOf(file));
   if (wantsJson(request)) {
     void reply.header('content-type', JSON_TYPE);
-    return JSON.stringify(JSON.parse(standardize(file.text)));
+    return minify(file.text);
   }
   void reply.header('content-type', HUJSON_TYPE);
   return file.text;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { Row } from '../../domain/model/entities.ts';
-import type { ServiceView } from '../../domain/services/vip-service.ts';
+import { READ_HOSTS, type ServiceView, WRITE_HOSTS } from '../../domain/services/vip-service.ts';
 import type { Operation } from '../shared/operation.ts';
 import { jsonBody, pathParameter } from './body.ts';
 import { deviceOfPath } from './device-path.ts';
@@ -100,7 +100,7 @@ function operationsUnder(base: string, { services }: TailscaleApiParts): Operati
       id: id('devices'),
       method: 'GET',
       path: `${path}/devices`,
-      requires: 'services:read',
+      requires: READ_HOSTS,
       handle: inTailnet(organizations, async (call) => ({
         hosts: (await vipServices.hosts(call.actor, serviceName(call))).map(hostWire),
       })),
@@ -109,7 +109,7 @@ function operationsUnder(base: string, { services }: TailscaleApiParts): Operati
       id: id('approved.get'),
       method: 'GET',
       path: approvedPath,
-      requires: 'services:read',
+      requires: READ_HOSTS,
       handle: inTailnet(organizations, async (call) =>
         approvalWire(await vipServices.approval(call.actor, serviceName(call), deviceOfPath(call))),
       ),
@@ -118,7 +118,7 @@ function operationsUnder(base: string, { services }: TailscaleApiParts): Operati
       id: id('approved.set'),
       method: 'POST',
       path: approvedPath,
-      requires: 'services:write',
+      requires: WRITE_HOSTS,
       handle: inTailnet(organizations, async (call) => {
         const { approved } = jsonBody(call.request, approvedBody);
         const name = serviceName(call);

@@ -10,7 +10,9 @@ export type Requirement =
   | 'authenticated'
   | Permission
   /** One of several, for operations whose need depends on what they are asked for; the service checks the rest. */
-  | { readonly anyOf: readonly Permission[] };
+  | { readonly anyOf: readonly Permission[] }
+  /** Several at once, for operations on what lies between two kinds of things. */
+  | { readonly allOf: readonly Permission[] };
 
 export interface Target {
   readonly org: number;
@@ -29,13 +31,16 @@ export function decide(
   if (actor === undefined) return new AppError('unauthenticated', 'a valid credential is required');
   if (target !== undefined && target.org !== actor.org) return new AppError('not_found', 'not found');
   if (requirement === 'authenticated') return undefined;
-  const wanted = typeof requirement === 'string' ? [requirement] : requirement.anyOf;
-  if (wanted.some((permission) => actor.permissions.has(permission))) return undefined;
+  const has = (permission: Permission): boolean => actor.permissions.has(permission);
+  const isAll = typeof requirement === 'object' && 'allOf' in requirement;
+  const wanted =
+    typeof requirement === 'string' ? [requirement] : isAll ? requirement.allOf : requirement.anyOf;
+  if (isAll ? wanted.every(has) : wanted.some(has)) return undefined;
   return new AppError(
     'forbidden',
     'calling actor does not have enough permissions to perform this function',
     {
-      details: { permission: wanted.join(' or ') },
+      details: { permission: wanted.join(isAll ? ' and ' : ' or ') },
     },
   );
 }

@@ -23,7 +23,10 @@ export interface Contact {
 export interface ContactService {
   /** All kinds; one that was never set is the owner's address. */
   read(actor: Actor): Promise<readonly Contact[]>;
-  /** Setting the present address again changes nothing and sends nothing. Errors: `invalid`. */
+  /**
+   * Setting the present address again changes nothing and sends nothing; going back to the proven one sends nothing.
+   * Errors: `invalid`.
+   */
   set(actor: Actor, kind: ContactKind, email: string, origin: AuditOrigin): Promise<Contact>;
   /** What a link of a mail is about; undefined when it was used or the address is another by now. */
   waiting(link: string): Promise<Contact | undefined>;
@@ -111,15 +114,17 @@ export function createContactService({ store }: { readonly store: Store }): Cont
         const { org } = actor;
         const before = await current(tx, org, kind);
         if (before.email === email) return shown(before);
+        const proven = before.verifiedAt === null ? before.fallbackEmail : before.email || null;
+        const isProven = email === proven;
         const after = {
           org,
           kind,
           email,
-          verifiedAt: null,
-          fallbackEmail: before.verifiedAt === null ? before.fallbackEmail : before.email || null,
+          verifiedAt: isProven ? tx.now : null,
+          fallbackEmail: isProven ? null : proven,
           tokenHash: null,
         };
-        sendVerification(tx, org, kind, email);
+        if (!isProven) sendVerification(tx, org, kind, email);
         await tx.put('contact', after);
         tx.audit(org, {
           verb: 'update',

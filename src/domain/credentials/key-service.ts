@@ -103,6 +103,13 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
     return key;
   };
 
+  /** The credential that the call is made with, which may be of a kind that no list shows. */
+  const ownToken = async (actor: Actor, publicId: string): Promise<Credential | undefined> => {
+    const id = actor.kind === 'system' ? undefined : actor.credential?.id;
+    if (id === undefined || id !== decodeExternalId('credential', publicId)) return undefined;
+    return store.get('credential', actor.org, id);
+  };
+
   const insert = (
     actor: Actor,
     kind: CredentialKind,
@@ -194,7 +201,7 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
         // Without a person or a tag behind it, a device would belong to nobody.
         throw invalid('tailnet-owned auth key must have tags set', 'tags');
       }
-      const tags = await tagRules.permitted(actor, input.tags);
+      const tags = await tagRules.permittedOnKey(actor, input.tags);
       const { reusable, ephemeral, preauthorized } = input;
       const draft = { description, scopes: [], tags, reusable, ephemeral, preauthorized, expirySeconds };
       return insert(actor, 'auth-key', draft, null, origin);
@@ -222,7 +229,7 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
       return replace(actor, publicId, 'federated', draft, rules, origin);
     },
     get: async (actor, publicId) => {
-      const key = await find(store, actor, publicId);
+      const key = (await ownToken(actor, publicId)) ?? (await find(store, actor, publicId));
       if (!mayRead(actor, key)) throw refusedKey();
       return key;
     },

@@ -24,6 +24,8 @@ export interface TagOwnership {
 export interface TagRules {
   /** The tags, each once, in the order given. Errors: `invalid`, `too_large`, `tags_not_permitted`. */
   permitted(actor: Actor, tags: readonly string[]): Promise<readonly string[]>;
+  /** As `permitted`, but a client gives its own tags only together, unless one of them owns those that it gives. */
+  permittedOnKey(actor: Actor, tags: readonly string[]): Promise<readonly string[]>;
 }
 
 /** The error that names tags which do not exist or which the actor may not use. */
@@ -34,7 +36,11 @@ const tagsRefused = (tags: readonly string[]): AppError =>
   });
 
 export function createTagRules({ ownership }: { readonly ownership: TagOwnership }): TagRules {
-  const refusedTo = async (actor: Actor, tags: readonly string[]): Promise<readonly string[]> => {
+  const refusedTo = async (
+    actor: Actor,
+    tags: readonly string[],
+    apart: boolean,
+  ): Promise<readonly string[]> => {
     if (actor.kind === 'system' || actor.permissions.has('tags:use-any'))
       return ownership.unknownTags(actor.org, tags);
     if (actor.kind === 'member')
@@ -42,23 +48,31 @@ export function createTagRules({ ownership }: { readonly ownership: TagOwnership
     const held = actor.credential.tags;
     const forbidden = await ownership.forbiddenTags(actor.org, { membership: null, tags: held }, tags);
     // A client gives the tags that it holds itself, as long as there are such tags.
-    const own = forbidden.filter((tag) => actor.kind === 'client' && held.includes(tag));
+    const givesOwn = actor.kind === 'client' && (apart || held.every((tag) => tags.includes(tag)));
+    const own = forbidden.filter((tag) => givesOwn && held.includes(tag));
     const unknown = own.length === 0 ? [] : await ownership.unknownTags(actor.org, own);
     return forbidden.filter((tag) => !own.includes(tag) || unknown.includes(tag));
   };
 
+  const permitted = async (
+    actor: Actor,
+    tags: readonly string[],
+    apart: boolean,
+  ): Promise<readonly string[]> => {
+    const wanted = [...new Set(tags)];
+    if (wanted.length === 0) return [];
+    if (wanted.length > MAX_TAGS) {
+      throw new AppError('too_large', `at most ${MAX_TAGS} tags are allowed`, { field: 'tags' });
+    }
+    const malformed = wanted.filter((tag) => !TAG.test(tag) || tag.startsWith(RESERVED_PREFIX));
+    if (malformed.length > 0) throw tagsRefused(malformed);
+    const refused = await refusedTo(actor, wanted, apart);
+    if (refused.length > 0) throw tagsRefused(refused);
+    return wanted;
+  };
+
   return {
-    permitted: async (actor, tags) => {
-      const wanted = [...new Set(tags)];
-      if (wanted.length === 0) return [];
-      if (wanted.length > MAX_TAGS) {
-        throw new AppError('too_large', `at most ${MAX_TAGS} tags are allowed`, { field: 'tags' });
-      }
-      const malformed = wanted.filter((tag) => !TAG.test(tag) || tag.startsWith(RESERVED_PREFIX));
-      if (malformed.length > 0) throw tagsRefused(malformed);
-      const refused = await refusedTo(actor, wanted);
-      if (refused.length > 0) throw tagsRefused(refused);
-      return wanted;
-    },
+    permitted: (actor, tags) => permitted(actor, tags, true),
+    permittedOnKey: (actor, tags) => permitted(actor, tags, false),
   };
 }

@@ -47,6 +47,10 @@ const CLOUDS: Readonly<Record<string, readonly string[] | undefined>> = {
   kolide: undefined,
   sentinelone: undefined,
 };
+/** Products whose cloud is the customer's own host there. */
+const HOSTED: ReadonlySet<string> = new Set(['jamfpro', 'kandji', 'sentinelone']);
+const HOST =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/iu;
 const MAX_TEXT = 500;
 const MAX_SECRET = 10_000;
 
@@ -73,6 +77,9 @@ function check(provider: string, settings: Partial<IntegrationSettings>): void {
     clouds?.includes(settings.cloudId) === false
   ) {
     throw invalid(`cloudId must be one of ${clouds.join(', ')} for ${provider}`, 'cloudId');
+  }
+  if (HOSTED.has(provider) && (settings.cloudId ?? '') !== '' && !HOST.test(settings.cloudId ?? '')) {
+    throw invalid(`cloudId must be a host name such as mydomain.example.net for ${provider}`, 'cloudId');
   }
 }
 

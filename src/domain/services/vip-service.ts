@@ -3,7 +3,7 @@ import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import { formatAddr, parseAddr } from '../../kernel/netip/index.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
-import { authorize } from '../access/authorize.ts';
+import { authorize, type Requirement } from '../access/authorize.ts';
 import {
   type AddressPair,
   addressHolder,
@@ -30,7 +30,7 @@ export interface VipServices {
   list(actor: Actor): Promise<readonly ServiceView[]>;
   /** Errors: `not_found`. */
   get(actor: Actor, name: string): Promise<ServiceView>;
-  /** Makes or replaces the service of that name; an input of another name renames it. Errors: `invalid`, `taken`. */
+  /** Makes or replaces the service of that name; an input of another name renames one that is there. Errors: `invalid`, `taken`. */
   put(actor: Actor, name: string, input: ServiceInput, origin: AuditOrigin): Promise<ServiceView>;
   /** Errors: `not_found`. */
   remove(actor: Actor, name: string, origin: AuditOrigin): Promise<void>;
@@ -54,6 +54,10 @@ export interface VipServicesParts {
 }
 
 const MAX_SERVICES = 10_000;
+
+/** Hosts of a service are devices, so who asks about them must be one who may see both. */
+export const READ_HOSTS = { allOf: ['services:read', 'devices:read'] } as const satisfies Requirement;
+export const WRITE_HOSTS = { allOf: ['services:write', 'devices:read'] } as const satisfies Requirement;
 
 export function createVipServices({ store, random, tagRules }: VipServicesParts): VipServices {
   const find = async (reader: Reader, org: number, name: string): Promise<Service> => {
@@ -97,6 +101,10 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
       const tags = await tagRules.permitted(actor, input.tags);
       return store.write(contextOf(actor, origin), async (tx) => {
         const [before] = await tx.find('service', actor.org, { name });
+        if (before === undefined && input.name !== name) {
+          const problem = `name "${input.name}" of a new service must be that of the path, "${name}"`;
+          throw invalid(problem, 'name');
+        }
         await requireFreeName(tx, actor.org, input.name, before);
         const { displayName, comment, annotations, ports } = input;
         const columns = { name: input.name, displayName, comment, annotations, ports, tags };
@@ -134,21 +142,20 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
     },
 
     hosts: async (actor, name) => {
-      authorize(actor, 'services:read');
+      authorize(actor, READ_HOSTS);
       const service = await find(store, actor.org, name);
       return store.find('serviceHost', actor.org, { service: service.id });
     },
 
     approval: async (actor, name, device) => {
-      authorize(actor, 'services:read');
+      authorize(actor, READ_HOSTS);
       const service = await find(store, actor.org, name);
       if ((await store.get('device', actor.org, device)) === undefined) throw notFound('device');
       return store.get('serviceHost', actor.org, { service: service.id, device });
     },
 
     setApproved: (actor, name, id, approved, origin) => {
-      authorize(actor, 'services:write');
-      authorize(actor, 'devices:read');
+      authorize(actor, WRITE_HOSTS);
       return store.write(contextOf(actor, origin), async (tx) => {
         const { org } = actor;
         const service = await find(tx, org, name);

@@ -3,6 +3,7 @@ import {
   format,
   HujsonError,
   insertValue,
+  minify,
   PathError,
   parse,
   parseValue,
@@ -10,7 +11,6 @@ import {
   removeValue,
   replaceValue,
   setValue,
-  standardize,
 } from './index.ts';
 
 const failure = (text: string): string => {
@@ -70,9 +70,11 @@ describe('formatting', () => {
   });
 });
 
-describe('standardizing', () => {
-  it('blanks comments and trailing commas and moves nothing', () => {
-    expect(standardize('{"a": 1, // é\n "b": [2,],}')).toBe('{"a": 1,     \n "b": [2 ] }');
+describe('minifying', () => {
+  it('leaves out comments, trailing commas and space, and nothing of what is written', () => {
+    expect(minify(' {"a": 1.0, // é\n "b c": [12345678901234567890 , "\\u00e9",],}\n')).toBe(
+      '{"a":1.0,"b c":[12345678901234567890,"\\u00e9"]}',
+    );
   });
 });
 

@@ -4,14 +4,14 @@
  *   parse(text)        -> Node; throws HujsonError (line, column, offset)
  *   print(node)        -> text; print(parse(x)) === x
  *   format(text)       -> the canonical layout; the ETag of a policy file is SHA-256 of it
- *   standardize(text)  -> plain JSON text with every character in its old place
+ *   minify(text)       -> plain JSON text, literals as they were written
  *   parseValue(text)   -> plain JSON value
  *   setValue, insertValue, removeValue, replaceValue (text, path, …) -> text with one span changed
  */
 import { type JsonValue, toValue } from './ast.ts';
 import { formatNode } from './format.ts';
 import { parse } from './parse.ts';
-import { print, standardizeNode } from './print.ts';
+import { minifyNode, print } from './print.ts';
 
 export {
   type ArrayNode,
@@ -48,10 +48,10 @@ export function format(text: string): string {
   return print(root);
 }
 
-/** Plain JSON with comments and trailing commas blanked. Throws HujsonError on bad syntax. */
-export function standardize(text: string): string {
+/** Plain JSON without comments, trailing commas or space; numbers keep all their digits. Throws HujsonError on bad syntax. */
+export function minify(text: string): string {
   const root = parse(text);
-  standardizeNode(root);
+  minifyNode(root);
   return print(root);
 }
 

@@ -52,23 +52,12 @@ export function isStandard(node: Node): boolean {
   return true;
 }
 
-const blank = (extra: string): string => (hasComment(extra) ? extra.replace(/[^ \t\r\n]/g, ' ') : extra);
-
-/**
- * Turns the tree into plain JSON in place. Comments and trailing commas become spaces, so that every other character
- * keeps its line and column.
- */
-export function standardizeNode(node: Node): void {
-  node.before = blank(node.before);
-  node.after = blank(node.after);
+/** Turns the tree into plain JSON without any space in place; literals stay as they were written. */
+export function minifyNode(node: Node): void {
+  node.before = '';
+  node.after = '';
   if (!isContainer(node)) return;
-  for (const child of children(node)) standardizeNode(child);
-  node.inner = blank(node.inner);
-  if (!node.trailingComma) return;
-  const last = node.kind === 'array' ? node.items.at(-1) : node.members.at(-1)?.value;
-  if (last !== undefined) {
-    node.inner = `${last.after} ${node.inner}`;
-    last.after = '';
-  }
+  for (const child of children(node)) minifyNode(child);
+  node.inner = '';
   node.trailingComma = false;
 }

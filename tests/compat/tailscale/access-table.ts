@@ -127,9 +127,10 @@ export const ACCESS: readonly AccessLine[] = [
       { operation: `GET ${one}`, roles: READERS, scopes: read('services') },
       { operation: `PUT ${one}`, roles: NETWORK, scopes: write('services') },
       { operation: `DELETE ${one}`, roles: NETWORK, scopes: write('services') },
-      { operation: `GET ${one}/devices`, roles: READERS, scopes: read('services') },
-      { operation: `GET ${one}/device/:deviceId/approved`, roles: READERS, scopes: read('services') },
-      { operation: `POST ${one}/device/:deviceId/approved`, roles: NETWORK, scopes: write('services') },
+      // "service hosts/approval want services + devices:core": no scope alone is enough.
+      { operation: `GET ${one}/devices`, roles: READERS, scopes: ['all', 'all:read'] },
+      { operation: `GET ${one}/device/:deviceId/approved`, roles: READERS, scopes: ['all', 'all:read'] },
+      { operation: `POST ${one}/device/:deviceId/approved`, roles: NETWORK, scopes: ['all'] },
     ];
   }),
 

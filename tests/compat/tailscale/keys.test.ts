@@ -82,6 +82,9 @@ describe.each(ENGINES)('keys over the REST API on %s', (engine) => {
 
   test.each([
     [{}, 'exactly one capability scope must be populated'],
+    ['', 'exactly one capability scope must be populated'],
+    ['{"capabilities":', 'exactly one capability scope must be populated'],
+    ['[]', 'exactly one capability scope must be populated'],
     [{ capabilities: null }, 'exactly one capability scope must be populated'],
     [
       { capabilities: { devices: { create: { reusable: 'yes' } } } },

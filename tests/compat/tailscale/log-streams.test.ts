@@ -225,7 +225,7 @@ describe.each(ENGINES)('log streams on %s', (engine) => {
     );
     expect(log.text).not.toContain('some-token');
     const { logs } = log.json<{ logs: { action: string; target: { id: string; property?: string } }[] }>();
-    const ours = logs.filter(({ target }) => target.property === 'LOG_STREAM');
+    const ours = logs.filter(({ target }) => target.property === 'LOGSTREAM_ENDPOINT');
     expect(ours.map(({ action }) => action)).toEqual(expect.arrayContaining(['CREATE', 'DELETE']));
   });
 });

@@ -160,4 +160,47 @@ describe.each(ENGINES)('OAuth clients on %s', (engine) => {
     expect(answer.status).toBe(400);
     expect(answer.json<{ error: string }>().error).toBe('invalid_request');
   });
+
+  test('a token reads itself, whatever its scopes, and is no key to anybody else', async () => {
+    const narrow = await accessToken({ scope: 'devices:core:read' });
+    const id = narrow.split('-')[2] ?? '';
+    const answer = await api.call('GET', `${KEYS}/${id}`, { token: narrow });
+    expect([answer.status, answer.json()]).toEqual([
+      200,
+      {
+        id,
+        keyType: 'api',
+        description: '',
+        expirySeconds: 3600,
+        created: expect.any(String),
+        expires: expect.any(String),
+        invalid: false,
+        userId: '',
+        scopes: ['devices:core:read'],
+      },
+    ]);
+    expect((await api.call('GET', `${KEYS}/${id}`)).status).toBe(404);
+    expect((await api.call('DELETE', `${KEYS}/${id}`, { token: narrow })).status).toBe(404);
+  });
+
+  test('the tags of a client go on a key together, or tags that one of them owns', async () => {
+    const made = await api.call('POST', KEYS, {
+      body: { keyType: 'client', scopes: ['auth_keys'], tags: ['tag:k8s', 'tag:other'] },
+    });
+    const both = { client_secret: made.json<{ key: string }>().key };
+    const status = async (form: Record<string, string>, tags: string[]) => {
+      const answer = await api.call('POST', KEYS, {
+        token: await accessToken(form),
+        body: { capabilities: { devices: { create: { tags } } } },
+      });
+      return answer.status === 200 ? 200 : [answer.status, answer.json<{ message: string }>().message];
+    };
+    const refused = (tag: string) => [400, `requested tags [${tag}] are invalid or not permitted`];
+    expect(await status(both, ['tag:k8s', 'tag:other'])).toBe(200);
+    expect(await status(both, ['tag:other', 'tag:k8s'])).toBe(200);
+    expect(await status(both, ['tag:app'])).toBe(200);
+    expect(await status(both, ['tag:k8s'])).toEqual(refused('tag:k8s'));
+    expect(await status(both, ['tag:other', 'tag:app'])).toEqual(refused('tag:other'));
+    expect(await status({ ...both, tags: 'tag:other' }, ['tag:other'])).toBe(200);
+  });
 });

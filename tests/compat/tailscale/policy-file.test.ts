@@ -46,6 +46,14 @@ describe.each(ENGINES)('the policy file over the REST API on %s', (engine) => {
     expect(read.json()).toEqual({ ACLs: [{ Action: 'accept', Users: ['*'], Ports: ['*:*'] }] });
   });
 
+  test('as JSON it has every digit of a number', async () => {
+    const grant =
+      '{"src": ["*"], "dst": ["*"], "app": {"example.com/cap": [{"id": 12345678901234567890, "x": 1.0}]}}';
+    await set(`{"grants": [${grant},], /* c */}`);
+    const { text } = await get({ accept: 'application/json' });
+    expect(text).toBe(`{"grants":[${grant.replaceAll(' ', '')}]}`);
+  });
+
   test('the ETag is the quoted SHA-256 of the canonical form, on every variant', async () => {
     const saved = await set(CANONICAL);
     const etag = `"${sha256(CANONICAL)}"`;

@@ -111,6 +111,32 @@ describe.each(ENGINES)('services over the REST API on %s', (engine) => {
     expect((await put('web', { ports: ['tcp:1'] })).status).toBe(400);
   });
 
+  test('a new service has the name of its path', async () => {
+    expect(await put('svc:web', { name: 'svc:www', ports: ['tcp:1'] })).toEqual({
+      status: 400,
+      body: { message: 'name "svc:www" of a new service must be that of the path, "svc:web"' },
+    });
+    expect((await api.call('GET', `${T}/services`)).json()).toEqual({ vipServices: [] });
+  });
+
+  test('who sees the hosts of a service must see devices as well', async () => {
+    const acme = { organization: api.organization, owner: api.owner, token: api.token };
+    await put('svc:web', { ports: ['tcp:1'] });
+    const statusOf = async (method: string, path: string, scopes: string[]) => {
+      const token = await api.createToken(acme, api.owner, scopes);
+      return (await api.call(method, `${T}/services/svc:web/${path}`, { token, body: { approved: false } }))
+        .status;
+    };
+    const approved = 'device/999999/approved';
+    expect(await statusOf('GET', 'devices', ['services'])).toBe(403);
+    expect(await statusOf('GET', 'devices', ['services:read', 'devices:core:read'])).toBe(200);
+    expect(await statusOf('GET', approved, ['services'])).toBe(403);
+    expect(await statusOf('GET', approved, ['services:read', 'devices:core:read'])).toBe(404);
+    expect(await statusOf('POST', approved, ['services'])).toBe(403);
+    expect(await statusOf('POST', approved, ['services:read', 'devices:core'])).toBe(403);
+    expect(await statusOf('POST', approved, ['services', 'devices:core'])).toBe(404);
+  });
+
   test('deleting frees name and addresses', async () => {
     await put('svc:web', { ports: ['tcp:1'], addrs: ['100.80.0.1'] });
     expect((await api.call('DELETE', `${T}/vip-services/svc:web`)).status).toBe(200);

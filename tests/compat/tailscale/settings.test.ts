@@ -126,6 +126,8 @@ describe.each(ENGINES)('settings and contacts over the REST API on %s', (engine)
     expect(await get(CONTACTS)).toEqual({ account: owner, support: pending, security: owner });
     await patch(`${CONTACTS}/support`, { email: 'other@acme.test' });
     expect(await get(CONTACTS)).toMatchObject({ support: { fallbackEmail: 'owner@acme.test' } });
+    await patch(`${CONTACTS}/support`, { email: 'owner@acme.test' });
+    expect(await get(CONTACTS)).toEqual({ account: owner, support: owner, security: owner });
   });
 
   test('a verification is sent again only while one is pending', async () => {

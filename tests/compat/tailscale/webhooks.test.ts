@@ -112,6 +112,11 @@ describe.each(ENGINES)('webhooks and posture integrations over the REST API on %
     [{ provider: 'nobody', clientSecret: 'x' }, /^provider /u],
     [{ provider: 'falcon' }, /^clientSecret: /u],
     [{ provider: 'falcon', clientSecret: 'x', cloudId: 'mars' }, /^cloudId /u],
+    [{ provider: 'jamfpro', clientSecret: 'x', cloudId: 'not a host' }, /^cloudId must be a host name/u],
+    [
+      { provider: 'kandji', clientSecret: 'x', cloudId: 'https://a.kandji.io' },
+      /^cloudId must be a host name/u,
+    ],
     [{ clientSecret: 'x' }, /^provider: /u],
   ])('the integration %j is refused', async (body, message) => {
     const answer = await api.call('POST', INTEGRATIONS, { body });
