@@ -4,6 +4,7 @@
  * was opened by an identity that is good everywhere may be exchanged for one in another of the account's organizations.
  */
 import { type Actor, columnsOfBy } from '../domain/access/actor.ts';
+import { isRecentSignIn, requireRecentSignIn } from '../domain/access/recent-sign-in.ts';
 import { insertToken } from '../domain/credentials/insert-token.ts';
 import type { Credential } from '../domain/model/credentials.ts';
 import type { AuditOrigin, By } from '../domain/model/operations.ts';
@@ -67,6 +68,10 @@ export interface Sessions {
   list(actor: Member): Promise<ShownSession[]>;
   /** Ends one of the actor's own, the present one too. Errors: `not_found`. */
   revoke(actor: Member, credential: number, origin: AuditOrigin): Promise<void>;
+  /** Whether the person proved who they are lately. */
+  isRecent(actor: Actor): Promise<boolean>;
+  /** Errors: `sign_in_again`, `forbidden` (no session). */
+  requireRecent(actor: Actor): Promise<void>;
   /** What the actor's session was opened with; undefined when it is no session. */
   openedWith(actor: Member): Promise<
     | {
@@ -269,6 +274,8 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
   return {
     open,
     revoke,
+    isRecent: (actor) => isRecentSignIn(store, actor, clock.now()),
+    requireRecent: (actor) => requireRecentSignIn(store, actor, clock.now()),
     list: async (actor) => {
       const live = await liveSessions(store, actor.org, actor.membership, clock.now());
       const rows = new Map(

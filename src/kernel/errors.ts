@@ -7,6 +7,8 @@ export const ERROR_CODES = [
   'invalid',
   /** No credential, or one that is unknown, expired or revoked. */
   'unauthenticated',
+  /** The person proved who they are too long ago for this: after signing in again it is allowed. */
+  'sign_in_again',
   /** The actor is known, and may not do this. */
   'forbidden',
   /** The thing does not exist in the actor's organization (also: exists in another one). */

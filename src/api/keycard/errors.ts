@@ -19,6 +19,7 @@ function wireOf(code: ErrorCode): Wire {
       return { status: 400, code: 'invalid_request' };
     case 'unauthenticated':
       return { status: 401, code: 'unauthorized' };
+    case 'sign_in_again':
     case 'forbidden':
       return { status: 403, code: 'forbidden' };
     case 'not_found':

@@ -1,5 +1,7 @@
 /** The error form of what is our own: `{code, message, field?}`. */
 import type { FastifyReply } from 'fastify';
+import { RECENT_SIGN_IN_MS } from '../../domain/access/recent-sign-in.ts';
+import { SECOND } from '../../kernel/clock.ts';
 import { AppError, type ErrorCode, invalid, toAppError } from '../../kernel/errors.ts';
 import { serverRefusal } from '../shared/refusal.ts';
 
@@ -10,6 +12,7 @@ export function statusOf(code: ErrorCode): number {
     case 'tags_not_permitted':
       return 400;
     case 'unauthenticated':
+    case 'sign_in_again':
       return 401;
     case 'forbidden':
       return 403;
@@ -35,6 +38,8 @@ export function statusOf(code: ErrorCode): number {
 }
 
 const TOO_LARGE = 413;
+/** RFC 9470 §3: the token is good, the sign-in behind it too old. */
+const STEP_UP = `Bearer error="insufficient_user_authentication", max_age="${RECENT_SIGN_IN_MS / SECOND}"`;
 
 /** Errors of the server itself (a body that is no JSON, a wrong content type) become ours. */
 export function translated(error: unknown): AppError {
@@ -53,6 +58,7 @@ export function sendError(
 ): FastifyReply {
   const { code, message, field } = translated(error);
   if (code === 'internal') onDefect(error);
+  if (code === 'sign_in_again') reply.header('www-authenticate', STEP_UP);
   return reply
     .code(statusOf(code))
     .header('cache-control', 'no-store')

@@ -59,6 +59,8 @@ function statusOf(code: ErrorCode): number {
     case 'tags_not_permitted':
       return 400;
     case 'unauthenticated':
+    // The dashboard asks for a sign-in on this status.
+    case 'sign_in_again':
       return 401;
     case 'forbidden':
       return 403;

@@ -52,6 +52,7 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
       method: 'POST',
       path: '/api/users/:username/auth/init-totp',
       requires: 'authenticated',
+      recent: true,
       handle: async ({ actor, request }) => {
         const member = await own(actor, pathText(request, 'username'));
         const { uri } = factors.propose(ISSUER, member, member.username);
@@ -67,6 +68,7 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
       method: 'POST',
       path: '/api/users/:username/auth/complete-totp',
       requires: 'authenticated',
+      recent: true,
       handle: async ({ actor, request }) => {
         const member = await own(actor, pathText(request, 'username'));
         const body = bodyOf(Completion, request, 'invalid request body: ');

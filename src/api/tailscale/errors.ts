@@ -18,6 +18,7 @@ function statusOf(code: ErrorCode): number {
       return 400;
     case 'unauthenticated':
       return 401;
+    case 'sign_in_again':
     case 'forbidden':
       return 403;
     case 'not_found':

@@ -7,6 +7,7 @@ export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'unauthenticated':
       return 401;
+    case 'sign_in_again':
     case 'forbidden':
       return 403;
     case 'rate_limited':

@@ -8,6 +8,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { requireRecentSignIn } from '../access/recent-sign-in.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -24,6 +25,7 @@ import { memberState } from './member-state.ts';
 import { requireManual } from './member-writes.ts';
 import { requireManages } from './role-rules.ts';
 import { resetOwnFactors } from './second-factor-reset.ts';
+import { isSelf } from './user-account-writes.ts';
 
 export type { NewMember } from './invited-member.ts';
 
@@ -231,6 +233,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       return store.write(contextOf(actor, origin), async (tx) => {
         const member = await requireRow(tx, 'membership', actor.org, id);
         requireManages(actor, member.role);
+        if (isSelf(actor, id)) await requireRecentSignIn(tx, actor, tx.now);
         const { account } = member;
         const had = await resetOwnFactors(tx, member);
         const elsewhere = await tx.find('identity', INSTALLATION, { account, kind: ['totp', 'passkey'] });

@@ -8,6 +8,7 @@ import { sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomSecret } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { requireRecentIfPossible } from '../access/recent-sign-in.ts';
 import { requireRow } from '../directory/missing.ts';
 import type { PasswordLink } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -17,6 +18,7 @@ import type { Reader, Store, Tx } from '../ports/store.ts';
 import { memberState } from './member-state.ts';
 import { requireLength, setOrganizationPassword } from './organization-password.ts';
 import { requireManages } from './role-rules.ts';
+import { isSelf } from './user-account-writes.ts';
 
 const LIFETIME_MS = 3 * DAY;
 const SECRET_LENGTH = 40;
@@ -77,6 +79,7 @@ export function createPasswordLinks({
       return store.write(contextOf(actor, origin), async (tx) => {
         const member = await requireRow(tx, 'membership', actor.org, membership);
         requireManages(actor, member.role);
+        if (isSelf(actor, member.id)) await requireRecentIfPossible(tx, actor, tx.now);
         if (memberState(member) === 'invited') {
           throw new AppError('conflict', 'the person has not accepted the invitation yet');
         }

@@ -9,6 +9,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { requireRecentIfPossible } from '../access/recent-sign-in.ts';
 import { requireSelf } from '../access/self.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
@@ -31,6 +32,7 @@ import {
 } from './member-rules.ts';
 import { insertAuditedAccount, insertMember } from './new-member.ts';
 import { endPasswordLinks } from './password-links.ts';
+import { hasOwnFactors } from './second-factor-reset.ts';
 import { requireMayGive, requireMayManage } from './user-account-rules.ts';
 import {
   changePassword,
@@ -168,6 +170,10 @@ export function createUserAccountService({
         if (regrouped && !self) authorize(actor, 'groups:write');
         if (change.withoutSecondFactor === true && self && mfa_enforced)
           throw refuse('second-factor-enforced');
+        const dropped = change.withoutSecondFactor === true && (await hasOwnFactors(tx, member));
+        if (self && (change.passwordHash !== undefined || dropped)) {
+          await requireRecentIfPossible(tx, actor, tx.now);
+        }
         if (change.passwordHash !== undefined) await changePassword(tx, actor, member, change.passwordHash);
         if (change.withoutSecondFactor === true) await dropSecondFactor(tx, member);
         if (regrouped) await writeGroups(tx, actor, member, groups);

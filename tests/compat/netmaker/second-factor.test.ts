@@ -66,7 +66,13 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
       null,
       headers,
     );
+  /** A fresh sign-in of somebody who has no second factor yet. */
+  const signIn = async (name: string): Promise<void> => {
+    const { AuthToken } = await responseOf<{ AuthToken: string }>(login(name));
+    tokens.set(name, AuthToken);
+  };
   const setUp = async (name: string): Promise<string> => {
+    await signIn(name);
     const { otp_auth_url, otp_auth_url_signature } = await responseOf<Setup>(init(name));
     const totp = codeOf(otp_auth_url, api.clock.now());
     const done = await complete(name, { otp_auth_url, otp_auth_url_signature, totp });
@@ -79,6 +85,7 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
   };
 
   test('are set up, asked for, and turned off', async () => {
+    await signIn('anna');
     const setup = await responseOf<Setup>(init('anna'));
     expect(Object.keys(setup)).toEqual(['otp_auth_url', 'otp_auth_url_signature', 'qr_code']);
     const link = new URL(setup.otp_auth_url);
@@ -150,7 +157,7 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
       account: member.account,
       kind: 'password',
     });
-    expect(sessions.map(({ identity }) => identity)).toEqual([password?.id, password?.id]);
+    expect(sessions.map(({ identity }) => identity)).toEqual([password?.id, password?.id, password?.id]);
   });
 
   test('the first step is good for five minutes, and not for a dashboard that is denied', async () => {
@@ -179,6 +186,8 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
   });
 
   test('a setup that was altered, is another’s, or comes with a wrong code is refused', async () => {
+    await signIn('bert');
+    await signIn('anna');
     const setup = await responseOf<Setup>(init('bert'));
     const totp = codeOf(setup.otp_auth_url, api.clock.now());
     const mismatch = error(400, 'otp auth url signature mismatch');
@@ -200,7 +209,48 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
       await api.store.find('membership', api.organization.id, { usernameKey: 'bert@acme.test' })
     )[0];
     const narrow = await api.createToken(acmeOf(api), member ?? api.owner, ['all:read']);
-    expect(await call('POST', path('bert', 'init'), undefined, narrow)).toEqual(error(403, 'forbidden'));
+    expect((await call('POST', path('bert', 'init'), undefined, narrow)).status).toBe(403);
+  });
+
+  test('are set up by nobody whose sign-in is old, and by no token', async () => {
+    const { member, token } = await api.createMember(acmeOf(api), 'member', 'fred');
+    await setPassword(api, member, PASSWORD);
+    tokens.set('fred', token);
+    expect((await init('fred')).status).toBe(403);
+    await signIn('fred');
+    api.clock.advance(9 * MINUTE);
+    const setup = await responseOf<Setup>(init('fred'));
+    api.clock.advance(2 * MINUTE);
+    const again = error(401, 'for this, prove once more who you are: sign in again');
+    expect(await init('fred')).toEqual(again);
+    const totp = codeOf(setup.otp_auth_url, api.clock.now());
+    expect(await complete('fred', { ...setup, totp })).toEqual(again);
+    expect((await login('fred')).body).toMatchObject({ Message: 'W1R3: Device fred@acme.test Authorized' });
+  });
+
+  test('are turned off by their person, and a password changed, only after a fresh sign-in', async () => {
+    const { member, token } = await api.createMember(acmeOf(api), 'member', 'gina');
+    await setPassword(api, member, PASSWORD);
+    const url = await setUp('gina');
+    const { pre_auth_token: pre } = await responseOf<{ pre_auth_token: string }>(login('gina'));
+    const { AuthToken: session } = await responseOf<{ AuthToken: string }>(
+      verify('gina', codeOf(url, api.clock.now()), pre),
+    );
+    const put = (body: object, by: string) =>
+      call('PUT', '/api/users/gina@acme.test', { username: 'gina@acme.test', ...body }, by);
+    api.clock.advance(11 * MINUTE);
+    for (const body of [{ is_mfa_enabled: false }, { is_mfa_enabled: true, password: 'another password' }]) {
+      expect((await put(body, session)).status).toBe(401);
+      expect((await put(body, token)).status).toBe(403);
+    }
+    // What changes no way to sign in needs none.
+    expect((await put({ is_mfa_enabled: true, display_name: 'Gina' }, session)).status).toBe(200);
+    expect((await login('gina')).body).toMatchObject({ Message: 'W1R3: TOTP required' });
+    const second = await responseOf<{ pre_auth_token: string }>(login('gina'));
+    const fresh = await responseOf<{ AuthToken: string }>(
+      verify('gina', codeOf(url, api.clock.now()), second.pre_auth_token),
+    );
+    expect((await put({ is_mfa_enabled: false }, fresh.AuthToken)).status).toBe(200);
   });
 
   test('wrong codes are counted', async () => {

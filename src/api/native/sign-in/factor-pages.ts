@@ -72,6 +72,7 @@ export function factorOperations({ services, forms }: PageParts): readonly Opera
       method: 'GET',
       path: PAGE,
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const own = memberOf(actor);
         const member = await membershipOf(own);
@@ -97,6 +98,7 @@ export function factorOperations({ services, forms }: PageParts): readonly Opera
       method: 'POST',
       path: PAGE,
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const { state = '', code = '' } = fieldsOf(request);
         const own = memberOf(actor);
@@ -121,6 +123,7 @@ export function factorOperations({ services, forms }: PageParts): readonly Opera
       method: 'POST',
       path: `${PAGE}/remove`,
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const member = await membershipOf(memberOf(actor));
         const factor = await factors.of(member);

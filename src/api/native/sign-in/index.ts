@@ -20,7 +20,7 @@ import { factorOperations } from './factor-pages.ts';
 import { createForms, MAX_FORM_BYTES, parseForm } from './forms.ts';
 import { invitationOperations } from './invitation-pages.ts';
 import { joinOperations } from './join-pages.ts';
-import { nextPage, withNext } from './next-page.ts';
+import { nextPage, ownPageOf, signInAgainPath, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passkeyOperations } from './passkey-pages.ts';
 import { passwordOperations } from './password-pages.ts';
@@ -88,6 +88,9 @@ export function createSignInPages(parts: SignInPagesParts): FastifyPluginAsync {
       cookies.clear(request, reply, 'session');
       return reply.redirect(withNext('/login', nextPage(request.url.split('?')[0])), SEE_OTHER);
     }
+    if (code === 'sign_in_again') {
+      return reply.redirect(signInAgainPath(ownPageOf(request.url.split('?')[0] ?? '')), SEE_OTHER);
+    }
     if (code === 'rate_limited') reply.header('retry-after', retryAfterSeconds(details));
     const body = html`
       <h1>That did not work</h1>
@@ -114,6 +117,7 @@ export function createSignInPages(parts: SignInPagesParts): FastifyPluginAsync {
         originOf: (request) => originOf(request, publicUrl),
       }),
       identify,
+      services.sessions.requireRecent,
     );
   };
 }

@@ -7,6 +7,18 @@ export const DEFAULT_PAGE = '/account';
 export const nextPage = (wanted: unknown): string =>
   typeof wanted === 'string' && OWN_PAGES.test(wanted) ? wanted : DEFAULT_PAGE;
 
+/** The page that a form's address belongs to: itself, or what it lies under. */
+export function ownPageOf(path: string): string {
+  for (let page = path; page !== ''; page = page.slice(0, page.lastIndexOf('/'))) {
+    if (OWN_PAGES.test(page)) return page;
+  }
+  return DEFAULT_PAGE;
+}
+
+/** Where a person who is signed in already signs in once more, to come back to a page. */
+export const signInAgainPath = (next: string): string =>
+  `/login?${new URLSearchParams({ next, again: 'yes' })}`;
+
 /** A page's address with the page to go on to, where that is not the usual one. */
 export const withNext = (path: string, next: string): string =>
   next === DEFAULT_PAGE ? path : `${path}?next=${encodeURIComponent(next)}`;

@@ -93,6 +93,7 @@ export function passkeyOperations(parts: PageParts): readonly Operation[] {
       method: 'POST',
       path: `${WAYS}/passkey`,
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const own = memberOf(actor);
         const member = await store.get('membership', own.org, own.membership);
@@ -117,6 +118,7 @@ export function passkeyOperations(parts: PageParts): readonly Operation[] {
       method: 'POST',
       path: `${WAYS}/passkey/change`,
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const { login, name, after } = fieldsOf(request);
         const id = Number(login);

@@ -9,7 +9,7 @@ import type { Operation } from '../../shared/operation.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
-import { withNext } from './next-page.ts';
+import { signInAgainPath } from './next-page.ts';
 import { nothingToDecide } from './nothing-to-decide.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
 import { timeOf } from './time.ts';
@@ -66,7 +66,7 @@ export function sshOperations({ services, forms }: PageParts): readonly Operatio
   };
 
   const signInAgain = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
-    reply.redirect(`${withNext('/login', `${SSH_CHECK_PATH}${idOf(request)}`)}&again=yes`, SEE_OTHER);
+    reply.redirect(signInAgainPath(`${SSH_CHECK_PATH}${idOf(request)}`), SEE_OTHER);
 
   return [
     {

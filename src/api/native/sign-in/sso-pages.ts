@@ -189,6 +189,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       method: 'POST',
       path: '/account/sign-in/provider',
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const { org, membership } = memberOf(actor);
         const organization = await store.get('organization', 0, org);

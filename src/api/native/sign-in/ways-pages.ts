@@ -7,6 +7,7 @@ import type { Operation } from '../../shared/operation.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
+import { signInAgainPath } from './next-page.ts';
 import { type MemberActor, memberOf, type PageParts } from './parts.ts';
 import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 import { timeOf } from './time.ts';
@@ -81,7 +82,8 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
     const token = forms.tokenField(request, reply);
     const own = await logins.list(actor);
     const connections = await sso.connections(actor.org);
-    const rp = relyingParty(originOf(request));
+    const recent = await sessions.isRecent(actor);
+    const rp = recent ? relyingParty(originOf(request)) : undefined;
     const member = await store.get('membership', actor.org, actor.membership);
     const opened = await sessions.openedWith(actor);
     const place = opened?.everywhere === true ? INSTALLATION : actor.org;
@@ -90,13 +92,7 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
         ? undefined
         : await passkeys.prepareRegistration(member, place, rp, forms.browserOf(request));
     const named = own.filter(({ kind }) => kind === 'passkey');
-    const body = html`
-      <h1>How you sign in</h1>
-      <ul class="rows">
-        ${own.map((login) => row(token, login))}
-      </ul>
-      ${own.filter(({ kind }) => kind === 'password').map((login) => passwordForm(token, login, actor.name))}
-      <h2>Passkeys</h2>
+    const additions = (): Html => html`<h2>Passkeys</h2>
       <p>A passkey is kept by your device or a security key. It signs you in without a password.</p>
       ${named.map((login) => passkeyForm(token, login))}
       ${
@@ -123,7 +119,16 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
         ({ id, name }) => html`<form method="post" action="${PAGE}/provider">${token}
         <input type="hidden" name="connection" value="${id}">
         <p class="actions"><button type="submit" class="quiet">Add ${name}</button></p></form>`,
-      )}
+      )}`;
+    const again = html`<p class="notice">To add or remove a way to sign in, or to change a passkey, say once more who you are:
+        <a href="${signInAgainPath(PAGE)}">sign in again</a>.</p>`;
+    const body = html`
+      <h1>How you sign in</h1>
+      <ul class="rows">
+        ${own.map((login) => row(token, recent ? login : { ...login, removable: false }))}
+      </ul>
+      ${own.filter(({ kind }) => kind === 'password').map((login) => passwordForm(token, login, actor.name))}
+      ${recent ? additions() : again}
       <p class="back"><a href="/account">Back to your account</a></p>`;
     return sendPage(reply, { title: 'How you sign in', body, ...scriptFor(rp) });
   };
@@ -141,6 +146,7 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
       method: 'POST',
       path: `${PAGE}/remove`,
       requires: 'self:write',
+      recent: true,
       handle: async ({ request, reply, actor }) => {
         const id = Number(fieldsOf(request).login);
         if (!Number.isSafeInteger(id) || id <= 0) throw invalid('is not a way to sign in', 'login');
