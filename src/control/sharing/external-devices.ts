@@ -5,8 +5,9 @@
 import type { EntityKind } from '../../domain/model/entities.ts';
 import type { Follower } from '../../domain/ports/follower.ts';
 import type { Change, Store } from '../../domain/ports/store.ts';
-import type { ExternalDevice, Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { createExternalLink, type ExternalLink, type Wanted } from './external-link.ts';
+import { externalOf, type Wanted, wantedBy } from '../../domain/snapshot/external-facts.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { createExternalLink, type ExternalLink } from './external-link.ts';
 import { tidyShares } from './tidy-shares.ts';
 
 export interface ExternalDevices {
@@ -28,12 +29,6 @@ export interface ExternalDevicesParts {
 
 const SHARE_KINDS: ReadonlySet<EntityKind> = new Set(['shareAccept', 'sharedDevice']);
 
-interface MutableWanted extends Wanted {
-  readonly devices: Set<number>;
-  readonly members: Set<number>;
-  readonly sharers: Set<number>;
-}
-
 export function createExternalDevices(parts: ExternalDevicesParts): ExternalDevices {
   const { store, follower, snapshot, onChanged, onError } = parts;
   const links = new Map<number, ExternalLink>();
@@ -42,44 +37,17 @@ export function createExternalDevices(parts: ExternalDevicesParts): ExternalDevi
   const loading = new Map<number, Promise<void>>();
   let stopped = false;
 
-  const wantedOf = (): Map<number, Wanted> => {
-    const wanted = new Map<number, MutableWanted>();
-    const of = (org: number): MutableWanted => {
-      const known = wanted.get(org) ?? { devices: new Set(), members: new Set(), sharers: new Set() };
-      wanted.set(org, known);
-      return known;
-    };
-    for (const { homeOrg, device, sharer } of snapshot.table('sharedDevice').values()) {
-      of(homeOrg).devices.add(device);
-      of(homeOrg).sharers.add(sharer);
-    }
-    for (const { acceptorOrg, membership } of snapshot.table('shareAccept').values()) {
-      of(acceptorOrg).members.add(membership);
-    }
-    return wanted;
-  };
+  const wantedOf = (): Map<number, Wanted> =>
+    wantedBy(snapshot.table('sharedDevice').values(), snapshot.table('shareAccept').values());
   const textOf = ({ devices, members, sharers }: Wanted): string =>
     [devices, members, sharers].map((ids) => [...ids].sort((a, b) => a - b).join()).join('/');
 
-  const externalOf = (org: number, link: ExternalLink, id: number): ExternalDevice | undefined => {
-    const facts = link.facts.devices.get(id);
-    if (facts === undefined) return undefined;
-    const { device } = facts;
-    const person = device.ownerKind === 'membership' ? link.facts.memberships.get(device.owner) : undefined;
-    const [shared] = snapshot.sharedIn(org, id);
-    // What is tagged is nobody's own.
-    const isGuest = person !== undefined && facts.tags.size === 0 && snapshot.hasAccepted(person.id);
-    const sharer = shared && link.facts.memberships.get(shared.sharer);
-    const common = { facts: { ...facts }, home: link.home, person, sharer };
-    if (shared !== undefined) return { kind: isGuest ? 'both' : 'shared-in', ...common };
-    return isGuest ? { kind: 'guest', ...common } : undefined;
-  };
   /** Brings devices of a link into the snapshot, or out of it. */
   const install = (org: number, ids: Iterable<number>): void => {
     const link = links.get(org);
     const touched = new Set<number>();
     for (const id of ids) {
-      const external = link && externalOf(org, link, id);
+      const external = link && externalOf(snapshot, link, id);
       if (external === undefined && !snapshot.external.has(id)) continue;
       snapshot.setExternal(id, external);
       touched.add(id);

@@ -3,26 +3,13 @@
  * device is shared. Nothing else of that organization is read. It follows the other's change feed like its own.
  */
 import type { Device } from '../../domain/model/devices.ts';
-import { type EntityKind, keyTextOf, type Row } from '../../domain/model/entities.ts';
-import type { Organization } from '../../domain/model/people.ts';
+import type { EntityKind } from '../../domain/model/entities.ts';
 import type { Follower } from '../../domain/ports/follower.ts';
 import { type Change, INSTALLATION, type Store } from '../../domain/ports/store.ts';
-import { createSnapshot, type Snapshot } from '../../domain/snapshot/snapshot.ts';
+import { type ExternalFacts, fillWanted, type Wanted } from '../../domain/snapshot/external-facts.ts';
+import { createSnapshot } from '../../domain/snapshot/snapshot.ts';
 
-/** What is wanted of the other organization, by id. */
-export interface Wanted {
-  /** Devices shared in. */
-  readonly devices: ReadonlySet<number>;
-  /** Members whose own devices are guests. */
-  readonly members: ReadonlySet<number>;
-  /** Members who shared something. */
-  readonly sharers: ReadonlySet<number>;
-}
-
-export interface ExternalLink {
-  readonly home: Organization;
-  /** The part of the other organization that is known here. */
-  readonly facts: Pick<Snapshot, 'devices' | 'memberships'>;
+export interface ExternalLink extends ExternalFacts {
   stop(): void;
 }
 
@@ -38,7 +25,6 @@ export interface ExternalLinkParts {
 }
 
 const DEVICE_KINDS: ReadonlySet<EntityKind> = new Set(['deviceLive', 'presence', 'route']);
-const MAX_ROWS = 100_000;
 
 /** Undefined when there is no such organization any more. */
 export async function createExternalLink(parts: ExternalLinkParts): Promise<ExternalLink | undefined> {
@@ -48,7 +34,7 @@ export async function createExternalLink(parts: ExternalLinkParts): Promise<Exte
   // Read first: what is committed while the rows are read arrives again from the feed.
   const from = (await store.feed.heads([org])).get(org) ?? 0;
   const facts = createSnapshot(home);
-  await fill(store, facts, wanted);
+  await fillWanted(store, facts, wanted);
 
   const isWanted = (device: Device): boolean =>
     wanted.devices.has(device.id) || (device.ownerKind === 'membership' && wanted.members.has(device.owner));
@@ -88,28 +74,4 @@ export async function createExternalLink(parts: ExternalLinkParts): Promise<Exte
     onStale,
   );
   return { home, facts, stop: unfollow };
-}
-
-/** Reads the rows of what is wanted. */
-async function fill(store: Store, facts: Snapshot, { devices, members, sharers }: Wanted): Promise<void> {
-  const org = facts.organization.id;
-  const put = <K extends EntityKind>(kind: K, rows: readonly Row<K>[]): void => {
-    for (const row of rows) {
-      const key = keyTextOf(kind, row);
-      facts.apply({ org, seq: 0, kind, key, before: null, after: row, at: 0 } as Change);
-    }
-  };
-  const shared = await store.find('device', org, { id: [...devices] }, MAX_ROWS);
-  const owner = [...members];
-  const guests = await store.find('device', org, { ownerKind: 'membership', owner }, MAX_ROWS);
-  const owners = shared.filter(({ ownerKind }) => ownerKind === 'membership').map((device) => device.owner);
-  const people = [...new Set([...members, ...sharers, ...owners])];
-  put('membership', await store.find('membership', org, { id: people }, MAX_ROWS));
-  put('device', shared);
-  put('device', guests);
-  const ids = [...facts.devices.keys()];
-  put('deviceLive', await store.find('deviceLive', org, { device: ids }, MAX_ROWS));
-  put('presence', await store.find('presence', org, { device: ids }, MAX_ROWS));
-  put('route', await store.find('route', org, { device: ids }, MAX_ROWS));
-  put('address', await store.find('address', org, { holderKind: 'device', holder: ids }, MAX_ROWS));
 }
