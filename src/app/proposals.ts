@@ -80,8 +80,8 @@ export function createProposals({ store, clock, mount }: ProposalsParts): Propos
       if (changes.length === 0) return { status: answer.statusCode, answer: answer.body, impact: null };
       const organization = await store.get('organization', INSTALLATION, actor.org);
       if (organization === undefined) throw notFound('organization');
-      const loaded = await loadOrganizationPolicy(store, clock, organization);
       const own = changes.filter(({ org }) => org === actor.org);
+      const loaded = await loadOrganizationPolicy(store, clock, organization, own);
       const impact = changesImpact(loaded, own, elected(actor.org, loaded.snapshot));
       return { status: answer.statusCode, answer: null, impact };
     },

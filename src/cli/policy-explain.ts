@@ -47,6 +47,11 @@ function lines(answer: AccessExplanation): string[] {
     for (const rule of verdict.by) out.push(`  by ${ruleLine(rule)}`);
     for (const rule of verdict.closest) out.push(`  closest: ${ruleLine(rule)}`);
     for (const problem of verdict.problems) out.push(`  ${problem}`);
+    if (verdict.allowed && verdict.decidedAlsoBy !== null) {
+      out.push(
+        `  as far as this organization decides: ${verdict.decidedAlsoBy} decides about its own device`,
+      );
+    }
     const { path } = verdict;
     if (path === null) continue;
     const through = path.route === null ? '' : `, which carries ${path.route}`;

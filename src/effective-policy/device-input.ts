@@ -74,8 +74,9 @@ function vouchedLogin({ person, home }: ExternalDevice): string | undefined {
 export function externalInput(snapshot: Snapshot, external: ExternalDevice, now: number): DeviceInput {
   const { facts, kind, home, person } = external;
   const { device } = facts;
-  const routes =
-    kind === 'guest' ? [] : [...facts.routes.values()].filter(({ prefix }) => isExitPrefix(prefix));
+  const accepted = kind === 'guest' ? [] : snapshot.sharedIn(home.id, device.id);
+  const isExit = accepted.some(({ exitNode }) => exitNode);
+  const routes = isExit ? [...facts.routes.values()].filter(({ prefix }) => isExitPrefix(prefix)) : [];
   const login = vouchedLogin(external);
   const isOut = person !== undefined && (person.suspendedAt !== null || person.approvedAt === null);
   return {
@@ -95,12 +96,11 @@ export function externalInput(snapshot: Snapshot, external: ExternalDevice, now:
       !isExpired(device, now),
     external: kind,
     ...(login === undefined ? {} : { externalLogin: login }),
-    ...(kind === 'shared-in' ? {} : { recipient: person?.id ?? 0 }),
+    ...(kind === 'shared-in' || device.capver < JAILING_CLIENT ? {} : { recipient: person?.id ?? 0 }),
     ...(kind === 'guest'
       ? {}
       : {
-          audience: snapshot
-            .sharedIn(home.id, device.id)
+          audience: accepted
             .map(({ membership, exitNode }) => ({ user: membership, exit: exitNode }))
             .sort((a, b) => a.user - b.user),
         }),

@@ -4,9 +4,9 @@
  */
 
 import { ADMINISTRATIVE_ROLES } from '../domain/access/permissions.ts';
-import { keyEnd } from '../domain/devices/key-expiry.ts';
+import { isExpired, keyEnd } from '../domain/devices/key-expiry.ts';
 import { EVERYONE } from '../domain/groups/group-reads.ts';
-import type { Address } from '../domain/model/devices.ts';
+import type { Address, Device } from '../domain/model/devices.ts';
 import type { Row } from '../domain/model/entities.ts';
 import type { Resource } from '../domain/model/networks.ts';
 import { opensNetwork } from '../domain/networks/network-roles.ts';
@@ -49,6 +49,8 @@ export interface EffectivePolicyParts {
   readonly snapshot: Snapshot;
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
+  /** Whether devices whose key has ended are out, as clients have them. What goes into maps has them still, marked as such. */
+  readonly cutsExpired?: boolean;
 }
 
 function readPolicy(text: string | undefined, onError: (error: unknown) => void): Policy {
@@ -71,7 +73,8 @@ export function worldSettings(snapshot: Snapshot): WorldSettings {
   };
 }
 
-export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolicyParts): EffectivePolicy {
+export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePolicy {
+  const { snapshot, now, onError, cutsExpired = false } = parts;
   const engine = createPolicyEngine({ settings: worldSettings(snapshot) });
   const roleIds = new Map<string, number>();
   /** What each device was last said to be, to tell reports that change nothing for the policy. */
@@ -136,6 +139,8 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     });
   };
 
+  const expiry = (device: Device): { readonly expired?: boolean } =>
+    cutsExpired && isExpired(device, now()) ? { expired: true } : {};
   const deviceChange = (id: number): PolicyChange[] => {
     const facts = snapshot.devices.get(id);
     const external = snapshot.external.get(id);
@@ -145,7 +150,7 @@ export function createEffectivePolicy({ snapshot, now, onError }: EffectivePolic
     const device =
       facts === undefined
         ? external && externalInput(snapshot, external, now())
-        : deviceInput(snapshot, facts, now(), isSuspended);
+        : { ...deviceInput(snapshot, facts, now(), isSuspended), ...expiry(facts.device) };
     if (device === undefined) return [];
     if (external !== undefined) ends(keyEnd(external.facts.device));
     for (const { expiresAt } of facts?.attributes.values() ?? []) ends(expiresAt);

@@ -1,8 +1,8 @@
 /** Explains with names what the policy engine says of a question. */
-import { deviceFqdn } from '../domain/organizations/names.ts';
+import { magicDnsSuffix } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import { explain, type Lack, type RuleReport, type Verdict } from '../policy/index.ts';
-import { deviceName, isOnline, originText, placeOf } from './names.ts';
+import { deviceDns, deviceName, isOnline, originText, placeOf } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
 export interface AccessQuestion {
@@ -28,6 +28,8 @@ export interface NamedVerdict {
   readonly by: readonly NamedRule[];
   readonly closest: readonly NamedRule[];
   readonly problems: readonly string[];
+  /** The other organization, by the suffix of its names, where a device of it takes part: packets pass if it agrees. */
+  readonly decidedAlsoBy: string | null;
   /** How packets go: the device that takes them, and the route if the address is not its own. */
   readonly path: {
     readonly receiver: string;
@@ -70,10 +72,9 @@ function namedRule(snapshot: Snapshot, rule: RuleReport): NamedRule {
 function namedPath(snapshot: Snapshot, path: Verdict['path']): NamedVerdict['path'] {
   if (path === undefined) return null;
   const { receiver, network } = path;
-  const name = deviceName(snapshot, receiver);
   return {
-    receiver: name,
-    dns: deviceFqdn(snapshot.organization, name),
+    receiver: deviceName(snapshot, receiver),
+    dns: deviceDns(snapshot, receiver),
     online: isOnline(snapshot, receiver),
     route: path.route ?? null,
     network: (network && snapshot.table('network').get(String(network))?.name) || null,
@@ -83,6 +84,12 @@ function namedPath(snapshot: Snapshot, path: Verdict['path']): NamedVerdict['pat
     })),
     exitNode: path.exit,
   };
+}
+
+function otherOrganization(snapshot: Snapshot, devices: readonly (number | undefined)[]): string | null {
+  const homes = devices.map((id) => (id === undefined ? undefined : snapshot.external.get(id)?.home));
+  const home = homes.find((one) => one !== undefined);
+  return home === undefined ? null : magicDnsSuffix(home);
 }
 
 export function explainAccess(
@@ -120,6 +127,11 @@ export function explainAccess(
       by: verdict.by.map((rule) => namedRule(snapshot, rule)),
       closest: verdict.closest.map((rule) => namedRule(snapshot, rule)),
       problems: verdict.problems,
+      decidedAlsoBy: otherOrganization(snapshot, [
+        verdict.sourceDevice,
+        verdict.targetDevice,
+        verdict.path?.receiver,
+      ]),
       path: namedPath(snapshot, verdict.path),
     })),
   };

@@ -18,7 +18,9 @@ export function placeOf(snapshot: Snapshot, text: string): Place {
     if (found !== undefined) return { kind: 'resource', id: found.id };
   }
   const id = decodeExternalId('device', word) ?? decodeDecimalId(word);
-  if (id !== undefined && snapshot.devices.has(id)) return { kind: 'device', id };
+  if (id !== undefined && (snapshot.devices.has(id) || snapshot.external.has(id))) {
+    return { kind: 'device', id };
+  }
   const name = word.toLowerCase().replace(/\.$/u, '');
   for (const { device } of snapshot.devices.values()) {
     const own = [
@@ -28,16 +30,31 @@ export function placeOf(snapshot: Snapshot, text: string): Place {
     ];
     if (own.includes(name)) return { kind: 'device', id: device.id };
   }
+  // The own go first: one of another organization may have the same label.
+  for (const [external, { facts, home }] of snapshot.external) {
+    if ([facts.device.label, deviceFqdn(home, facts.device.label)].includes(name)) {
+      return { kind: 'device', id: external };
+    }
+  }
   return { kind: 'selector', text: word };
 }
 
+/** One of another organization goes by its full name. */
 export function deviceName(snapshot: Snapshot, id: number): string {
+  const external = snapshot.external.get(id);
+  if (external !== undefined) return deviceFqdn(external.home, external.facts.device.label);
   return snapshot.devices.get(id)?.device.label ?? `device ${id}`;
+}
+
+/** The full name in the network's DNS. */
+export function deviceDns(snapshot: Snapshot, id: number): string {
+  const name = deviceName(snapshot, id);
+  return snapshot.external.has(id) ? name : deviceFqdn(snapshot.organization, name);
 }
 
 /** Whether a device is connected, as far as this installation knows. */
 export const isOnline = (snapshot: Snapshot, id: number): boolean =>
-  snapshot.devices.get(id)?.presence?.online ?? false;
+  (snapshot.devices.get(id) ?? snapshot.external.get(id)?.facts)?.presence?.online ?? false;
 
 /** Where a rule stands, for a person: a line of the file, an access edge, a role. */
 export function originText(snapshot: Snapshot, origin: Origin): string {

@@ -86,18 +86,21 @@ export type DeriveChanges = (changes: readonly Change[], touched: ReadonlySet<nu
 
 /** What changes of an organization's rows would do. They are made to what was loaded, which is of no use afterwards. */
 export function changesImpact(
-  { snapshot, policy }: OrganizationPolicy,
+  { snapshot, policy, external }: OrganizationPolicy,
   changes: readonly Change[],
   derive: DeriveChanges,
 ): NamedImpact {
   const before = policy.engine.fork([]);
-  const named = new Map([...snapshot.devices.keys()].map((id) => [id, deviceName(snapshot, id)]));
+  const ids = [...snapshot.devices.keys(), ...snapshot.external.keys()];
+  const named = new Map(ids.map((id) => [id, deviceName(snapshot, id)]));
   const take = (some: readonly Change[]): ReadonlySet<number> => {
     const touched = new Set<number>();
     for (const change of some) {
       const id = snapshot.apply(change);
       if (id !== undefined) touched.add(id);
     }
+    const shares = some.some(({ kind }) => kind === 'shareAccept' || kind === 'sharedDevice');
+    if (shares) for (const id of external.install()) touched.add(id);
     policy.apply(some, touched);
     return touched;
   };

@@ -60,11 +60,11 @@ export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
 export {
   type Explanation,
   explain,
-  type Lack,
   type Question,
   type RuleReport,
   type Verdict,
 } from './explain/explain.ts';
+export type { Lack } from './explain/lack.ts';
 export type { Place, Resolution } from './explain/places.ts';
 export { type PreviewMatch, type PreviewType, preview } from './explain/preview.ts';
 export {

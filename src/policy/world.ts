@@ -62,6 +62,8 @@ export interface DeviceInput {
   readonly class: 'normal' | 'edge-only';
   /** False takes the device out of everything. */
   readonly authorized: boolean;
+  /** So does a key that has ended, where that is asked about: maps keep such a device, and clients drop it by themselves. */
+  readonly expired?: boolean;
   /**
    * Of another organization: a guest belongs to somebody with whom a device here is shared, and is a source only; what is
    * shared in belongs to others and is shared with somebody here, and is a destination only. Where two people share with

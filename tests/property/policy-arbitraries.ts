@@ -176,7 +176,7 @@ function sharingOf(id: number, sharing: string, owner: DeviceInput['owner']): Pa
   if (id === SHARED_IN) {
     const audience = [{ user: 1, exit: sharing === 'given-exit' }];
     if (sharing === 'given') return { external: 'both', audience, recipient: STRANGER };
-    return { external: 'shared-in', audience };
+    return { external: 'shared-in', audience, ...(sharing === '' ? {} : { externalLogin: LOGINS[1] ?? '' }) };
   }
   if (sharing === 'recipient' && owner.kind === 'membership') return { recipient: owner.id };
   if (sharing === 'given') return { audience: [{ user: STRANGER, exit: false }] };

@@ -48,21 +48,25 @@ describe('explain', () => {
                     (id) => id !== undefined && engine.core.devices.get(id)?.active === false,
                   );
                   // A device of another organization is nobody's peer but of those that are shared with it.
-                  const [guest, receiver] = [one.sourceDevice, path?.receiver].map((id) =>
+                  const [sender, receiver] = [one.sourceDevice, path?.receiver].map((id) =>
                     id === undefined ? undefined : engine.core.devices.get(id),
                   );
-                  const stranger =
-                    guest !== undefined &&
+                  const isForeign = receiver?.profile.external !== undefined;
+                  const isStranger =
+                    sender !== undefined &&
                     receiver !== undefined &&
-                    (guest.profile.external !== undefined || receiver.profile.external !== undefined) &&
-                    !reachesAcross(guest.profile, receiver.profile);
+                    sender.profile.external !== undefined &&
+                    (isForeign || !reachesAcross(sender.profile, receiver.profile));
                   const passes =
                     path !== undefined &&
-                    !stranger &&
+                    !isStranger &&
                     to !== undefined &&
                     from !== undefined &&
                     !cut &&
-                    filterAccepts(engine.filter(path.receiver).rules, { from, to, ...traffic });
+                    (isForeign
+                      ? // What stands in maps decides: the filter is another organization's.
+                        sender !== undefined && mapHolds(engine, sender.id, path)
+                      : filterAccepts(engine.filter(path.receiver).rules, { from, to, ...traffic }));
                   if (from === undefined && to !== undefined) continue;
                   const context = JSON.stringify({ source, target, traffic, one });
                   expect(one.allowed, context).toBe(passes);
@@ -90,6 +94,18 @@ describe('explain', () => {
 });
 
 type Engine = ReturnType<typeof createPolicyEngine>;
+
+/** Whether a device's map leads to one that is shared with its person, or through it. */
+function mapHolds(
+  engine: Engine,
+  viewer: number,
+  { receiver, route }: { readonly receiver: number; readonly route: string | undefined },
+): boolean {
+  const [own, other] = [viewer, receiver].map((id) => engine.core.devices.get(id)?.profile);
+  if (own?.recipient === undefined || !other?.audience?.has(own.recipient)) return false;
+  if (!engine.sees(viewer, receiver)) return false;
+  return route === undefined || engine.view(viewer, receiver).allowedIPs.includes(route);
+}
 
 const textsOf = (
   fallback: readonly string[],

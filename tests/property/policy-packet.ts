@@ -4,7 +4,10 @@ import type { FilterRule } from '../../src/policy/index.ts';
 import type { Packet } from './policy-naive.ts';
 
 /** A client's reading of its filter. */
-export function filterAccepts(rules: readonly FilterRule[], { from, to, protocol, port }: Packet): boolean {
+export function filterAccepts(
+  rules: readonly Pick<FilterRule, 'SrcIPs' | 'DstPorts' | 'IPProto'>[],
+  { from, to, protocol, port }: Packet,
+): boolean {
   return rules.some(({ SrcIPs, DstPorts = [], IPProto = [6, 17, 1, 58] }) => {
     if (!IPProto.includes(protocol) || !SrcIPs.some((text) => covers(text, from))) return false;
     return DstPorts.some(({ IP, Ports }) => covers(IP, to) && port >= Ports.First && port <= Ports.Last);

@@ -154,9 +154,7 @@ export function destinationTexts(
   switch (dst.kind) {
     case 'any':
       if (reach.kind === 'self') return own();
-      return device.wild && device.input.external === undefined && reach.kind === 'anywhere'
-        ? everythingOf(input, device)
-        : [];
+      return device.wild && reach.kind === 'anywhere' ? everythingOf(input, device) : [];
     case 'atom':
       return reach.kind === 'anywhere' && input.program.atoms.get(dst.atom)?.devices.has(device.id)
         ? own()

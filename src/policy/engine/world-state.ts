@@ -231,7 +231,7 @@ export function basicsOf(world: WorldState, index: WorldIndex, input: DeviceInpu
     input.owner.kind === 'membership' && input.tags.length === 0 && !input.external && owner === undefined;
   // Whether a suspended owner's clients go on is settled before they get here.
   const cut = owner?.suspended === true && input.behind === undefined;
-  const active = input.authorized && !cut && !orphan;
+  const active = input.authorized && input.expired !== true && !cut && !orphan;
   const gateways = input.external ? [] : (index.gatewaysOfDevice.get(input.id) ?? []);
   const external = input.external !== undefined;
   // Of what is shared in, only the internet behind it is offered; of a guest, nothing.

@@ -19,7 +19,6 @@ import type { PolicyEngine } from '../engine/engine.ts';
 import { destinationTexts } from '../engine/filter.ts';
 import { openedTo, sharesExit } from '../engine/guests.ts';
 import type { Unit } from '../engine/program.ts';
-import { reachesAcross } from '../engine/visibility.ts';
 import type { Endpoint } from '../evaluate/endpoint.ts';
 import {
   allows,
@@ -30,6 +29,9 @@ import {
   type Traffic,
 } from '../evaluate/match.ts';
 import { lookUp } from '../posture.ts';
+import type { UserInput } from '../world.ts';
+import { isForeign, lacksTowardsSharedIn, problemAcross } from './across.ts';
+import { distance, type Lack } from './lack.ts';
 import { type Path, type Place, pathsTo, type Resolution, resolvePlace } from './places.ts';
 
 export interface Question {
@@ -38,22 +40,6 @@ export interface Question {
   readonly protocol: number;
   readonly port: number;
 }
-
-/**
- * What keeps a rule from applying. `carrier`: it names the destination, but not by way of the device that receives the
- * packets: a wildcard does not cover a resource, `via` names another tag, another network's gateways are meant.
- */
-export type Lack = 'source' | 'posture' | 'destination' | 'protocol-or-port' | 'carrier';
-
-/** How far off a rule is: a wrong port is closer than a wrong place. */
-const DISTANCE: Readonly<Record<Lack, number>> = {
-  'protocol-or-port': 10,
-  posture: 11,
-  source: 12,
-  carrier: 13,
-  destination: 14,
-};
-const distance = (rule: RuleReport): number => rule.lacks.reduce((sum, lack) => sum + DISTANCE[lack], 0);
 
 /** A rule seen from the question: all is well when it lacks nothing. */
 export interface RuleReport {
@@ -125,9 +111,14 @@ function verdict(engine: PolicyEngine, from: Endpoint, to: Endpoint, traffic: Tr
   const path = paths.find((one) => usable(engine, from, one)) ?? paths[0];
   const problems = problemsOf(core, from, to, addr, path);
   const source = addr === undefined ? from : ofFamily(from, addr.family);
+  const sharedIn = path !== undefined && isForeign(path.receiver) && !isForeign(from.device);
   const reports = [...core.program().units.values()]
     .sort((a, b) => a.rank - b.rank)
-    .map((unit) => report(core, unit, source, to, addr, path, traffic));
+    .map((unit) =>
+      sharedIn
+        ? report(unit, from, lacksTowardsSharedIn(unit, from, path))
+        : report(unit, source, lacksOf(core, unit, source, to, addr, path, traffic)),
+    );
   const by = reports.filter((one) => one.lacks.length === 0);
   const carried = path === undefined || path.route === undefined || usable(engine, from, path);
   const allowed = by.length > 0 && problems.length === 0;
@@ -139,7 +130,7 @@ function verdict(engine: PolicyEngine, from: Endpoint, to: Endpoint, traffic: Tr
     targetDevice: to.device?.id,
     allowed,
     by,
-    closest: closest.sort((a, b) => distance(a) - distance(b)).slice(0, MAX_CLOSEST),
+    closest: closest.sort((a, b) => distance(a.lacks) - distance(b.lacks)).slice(0, MAX_CLOSEST),
     path: path && pathReport(core, path),
     problems: allowed && !carried ? [...problems, 'the source does not get this route'] : problems,
   };
@@ -180,28 +171,43 @@ function problemsOf(
     if (device === undefined || device.active) return;
     const owner =
       device.input.owner.kind === 'membership' ? core.world.users.get(device.input.owner.id) : undefined;
-    const why = device.input.authorized
-      ? owner?.suspended
-        ? 'its owner is suspended'
-        : 'it has no owner'
-      : 'it is not authorized';
-    out.push(`the ${what} is cut off: ${why}`);
+    out.push(
+      `the ${what} is cut off: ${isForeign(device) ? 'its own organization, or its key' : whyCut(device, owner)}`,
+    );
   };
   stopped(from, 'source');
   stopped(to, 'destination');
-  const guest = guestOf(from);
-  if (guest !== undefined && path !== undefined && !reachesAcross(guest.profile, path.receiver.profile)) {
-    out.push(
-      'the destination is not shared with the person of the other organization, or no rule leads to it',
-    );
-  }
+  const across = path && problemAcross(from, path);
+  if (across !== undefined) out.push(across);
   if (addr !== undefined && path === undefined && to.device === undefined) {
     out.push(`${formatAddr(addr)} is no device's address, and no device carries a route to it`);
   }
   return out;
 }
 
-function report(
+function whyCut(device: DeviceState, owner: UserInput | undefined): string {
+  if (!device.input.authorized) return 'it is not authorized';
+  if (device.input.expired) return 'its key has expired';
+  return owner?.suspended ? 'its owner is suspended' : 'it has no owner';
+}
+
+function report(unit: Unit, from: Endpoint, lacks: readonly Lack[]): RuleReport {
+  const { spec } = unit;
+  const failed =
+    lacks.includes('source') || guestOf(from) !== undefined
+      ? []
+      : failedConditions(spec.source.posture, from);
+  return {
+    origin: spec.origin,
+    lacks,
+    source: sourceText(unit),
+    destination:
+      spec.targets.flatMap(({ dst }) => dst.map(destinationText)).join(', ') || 'capabilities only',
+    posture: failed.map(({ attribute, text }) => ({ condition: text, actual: actualValue(from, attribute) })),
+  };
+}
+
+function lacksOf(
   core: Core,
   unit: Unit,
   from: Endpoint,
@@ -209,15 +215,12 @@ function report(
   addr: Addr | undefined,
   path: Path | undefined,
   traffic: Traffic,
-): RuleReport {
+): Lack[] {
   const { spec } = unit;
   const lacks: Lack[] = [];
-  const named = sourceFits(unit, from);
-  if (!named) lacks.push('source');
+  if (!namesSource(spec.source, from)) lacks.push('source');
   // Conditions are not asked of devices of other organizations (contract: "not applied to shared sources").
-  const asked = named && guestOf(from) === undefined;
-  const failed = asked ? failedConditions(spec.source.posture, from) : [];
-  if (asked && !postureHolds(spec.source, from)) lacks.push('posture');
+  else if (guestOf(from) === undefined && !postureHolds(spec.source, from)) lacks.push('posture');
   const fitting = spec.targets.filter(({ dst }) =>
     dst.some((one) => {
       if (!namesDestination(one, spec.reach, from, to)) return false;
@@ -231,29 +234,11 @@ function report(
     );
     lacks.push(elsewhere ? 'carrier' : 'destination');
   } else if (!fitting.some(({ allow }) => allows(allow, traffic))) lacks.push('protocol-or-port');
-  return {
-    origin: spec.origin,
-    lacks,
-    source: sourceText(unit),
-    destination:
-      spec.targets.flatMap(({ dst }) => dst.map(destinationText)).join(', ') || 'capabilities only',
-    posture: failed.map(({ attribute, text }) => ({ condition: text, actual: actualValue(from, attribute) })),
-  };
+  return lacks;
 }
 
 /** The source, where it is a device of another organization: rules open less to it. */
-const guestOf = ({ device }: Endpoint): DeviceState | undefined =>
-  device?.profile.external === undefined ? undefined : device;
-
-/** A real device is a source exactly when its profile says so; anything else by its names and addresses. */
-function sourceFits(unit: Unit, from: Endpoint): boolean {
-  const { device } = from;
-  if (device !== undefined && !isEmptySet(from.addresses) && device.active) {
-    const bits = unit.spec.reach.kind === 'self' ? device.profile.self : device.profile.net.src;
-    if (hasBit(bits, unit.slot)) return namesSource(unit.spec.source, from);
-  }
-  return namesSource(unit.spec.source, from);
-}
+const guestOf = ({ device }: Endpoint): DeviceState | undefined => (isForeign(device) ? device : undefined);
 
 /** Whether the receiver's filter has the address under this rule. */
 function spelledOn(

@@ -1,5 +1,13 @@
-import { type Addr, formatAddr, setContains, setOfRanges } from '../../kernel/netip/index.ts';
+import {
+  type Addr,
+  formatAddr,
+  type IpSet,
+  rangesOf,
+  setContains,
+  setOfRanges,
+} from '../../kernel/netip/index.ts';
 import { resourcePrefixes } from '../compile/networks.ts';
+import { atomOf, literalSet } from '../compile/selectors.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import { carrierFor, carriersNow } from '../engine/views.ts';
@@ -57,20 +65,50 @@ export function resolvePlace(core: Core, place: Place): Resolved {
 
 function resolveSelector(core: Core, text: string): Resolved {
   const selector = parseSelector(text);
+  if (selector.kind === 'host' && !core.world.policy.hosts.has(selector.name)) {
+    return nothing(text, 'no device, user or host of the policy file is called that');
+  }
+  const literal = literalSet(core.names, selector);
+  if (literal !== undefined) return ofLiteral(core, text, literal);
+  if (selector.kind === 'autogroup' && OTHER_WORDS.has(selector.name)) {
+    return nothing(text, OTHER_WORDS.get(selector.name) ?? '');
+  }
   const idea = endpointOfSelector(core, selector, {});
-  if (typeof idea === 'string') return nothing(text, idea);
-  if (selector.kind === 'host' || selector.kind === 'prefix') {
-    const prefix =
-      selector.kind === 'prefix' ? selector.prefix : core.world.policy.hosts.get(selector.name)?.prefix;
-    return prefix === undefined ? nothing(text, 'no such host') : ofAddress(core, text, prefix.addr);
+  if (typeof idea === 'string') {
+    // A person of another organization is no user of this one, and may have devices here.
+    const atom = selector.kind === 'user' ? atomOf(selector) : undefined;
+    const strangers = atom === undefined ? [] : devicesWith(core, atom);
+    return strangers.length > 0 ? ofDevices(core, text, strangers) : nothing(text, idea);
   }
   const atom = atomText(selector, idea);
-  const devices = [...core.devices.values()].filter(
-    (device) => selector.kind === 'any' || endpointOfDevice(core, device).principals.has(atom),
-  );
+  const devices = selector.kind === 'any' ? [...core.devices.values()] : devicesWith(core, atom);
   const found = ofDevices(core, text, devices);
   return devices.length > 0 ? found : { ...found, endpoints: [idea] };
 }
+
+/** Words of the language that stand for nothing that can be asked about, and what to ask instead. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ['autogroup:internet', 'it stands for all of the internet: ask about an address there, such as 1.1.1.1'],
+  ['autogroup:self', "it stands for the source's own devices: ask about one of them"],
+  ['autogroup:danger-all', 'it stands for every address: ask about one of them'],
+]);
+
+/** A host, an address, an IP set, a service: one address is asked about, and of a service its first. */
+function ofLiteral(core: Core, text: string, set: IpSet): Resolved {
+  const first = rangesOf(set).next().value;
+  if (first === undefined) return nothing(text, 'it stands for no address');
+  const addr: Addr = first.family === 4 ? { family: 4, value: first.from } : { family: 6, value: first.from };
+  if (text.startsWith('svc:') || isOneAddress(set)) return ofAddress(core, text, addr);
+  return nothing(text, `it stands for many addresses: ask about one of them, such as ${formatAddr(addr)}`);
+}
+
+const isOneAddress = (set: IpSet): boolean => {
+  const [range, ...more] = [...rangesOf(set)];
+  return range !== undefined && more.length === 0 && range.from === range.to;
+};
+
+const devicesWith = (core: Core, atom: string): DeviceState[] =>
+  [...core.devices.values()].filter((device) => endpointOfDevice(core, device).principals.has(atom));
 
 const atomText = (selector: { readonly kind: string }, idea: Endpoint): string =>
   selector.kind === 'any' ? '*' : idea.label;

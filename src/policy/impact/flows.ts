@@ -21,9 +21,14 @@ import type { DeviceState } from '../engine/device-state.ts';
 import { destinationTexts, unitsOf } from '../engine/filter.ts';
 import { guestSources, openedTo, sharesExit } from '../engine/guests.ts';
 import type { Unit } from '../engine/program.ts';
+import { leadsOut, seesSharedIn } from '../engine/shared-in.ts';
 import { reachesAcross } from '../engine/visibility.ts';
 import { DEFAULT_PROTOCOLS } from '../evaluate/match.ts';
 import { INTERNET } from '../ranges.ts';
+
+/** Stands among the slots of rules for being seen. */
+const SEEN = -1;
+const ALL_PORTS: PortRange = { first: 0, last: 65_535 };
 
 /** Traffic that one device may send to another: to which addresses on or behind it, over which ports. */
 export interface Flow {
@@ -33,16 +38,19 @@ export interface Flow {
   readonly addresses: IpSet;
 }
 
-/** What a destination takes from the sources of one rule. Does not depend on the source. */
+/** What a destination takes from the sources of one rule. */
 interface Opening {
-  readonly unit: Unit;
+  /** Undefined: it takes it from whoever sees it, by whatever rule. */
+  readonly unit: Unit | undefined;
+  /** What it takes from any of them. */
   readonly flows: readonly Flow[];
-  /** What it takes from a device of another organization. */
-  readonly forGuest: (guest: DeviceState) => readonly Flow[];
+  /** Between devices of two organizations: what it takes from this one. */
+  readonly across: (source: DeviceState) => readonly Flow[];
 }
 
 /** The rules that lead to a device and what each opens there. */
 export function openingsOf(core: Core, device: DeviceState): Opening[] {
+  if (isForeign(device)) return openingsOfSharedIn(core, device);
   const input = { program: core.program(), asFile: core.asFile() };
   const reachable = addressSpaceOf(device);
   const flows = ({ spec }: Unit, textsOf: (dst: DstSpec) => readonly string[]): Flow[] =>
@@ -58,13 +66,32 @@ export function openingsOf(core: Core, device: DeviceState): Opening[] {
   return unitsOf(core.program(), device).map((unit) => ({
     unit,
     flows: flows(unit, (one) => destinationTexts(input, device, one, unit.spec.reach)),
-    forGuest: (guest) => {
+    across: (guest) => {
       const exit = sharesExit(device, guest);
       const opened = flows(unit, (one) => openedTo(input.program, device, one, unit.spec.reach, exit));
       const families = guestSources(core, guest, unit).map(({ family }) => family);
       return flowsOfFamilies(opened, new Set(families));
     },
   }));
+}
+
+/** Of a device that is shared in: whatever its own organization opens to those who see it, and the internet by rules here. */
+function openingsOfSharedIn(core: Core, device: DeviceState): Opening[] {
+  const flowsTo = (addresses: IpSet): Flow[] =>
+    DEFAULT_PROTOCOLS.map((protocol) => ({ protocol, ports: ALL_PORTS, addresses }));
+  const itself = flowsTo(setOfAddrs(device.addresses.map(({ addr }) => addr)));
+  const behind = flowsTo(INTERNET);
+  const leadingOut = device.exit ? unitsOf(core.program(), device).filter(({ spec }) => leadsOut(spec)) : [];
+  return [
+    { unit: undefined, flows: [], across: () => itself },
+    ...leadingOut.map(
+      (unit): Opening => ({
+        unit,
+        flows: [],
+        across: (source) => (sharesExit(device, source) ? behind : []),
+      }),
+    ),
+  ];
 }
 
 /** Addresses that packets to a device can carry: its own, those it routes, and the internet on an exit node. */
@@ -98,16 +125,17 @@ export function flowsBetween(
   const out = new Map<number, readonly Flow[]>();
   if (!source.active || !target.active || source.id === target.id) return out;
   const { profile } = source;
+  if (isForeign(source) && !reachesAcross(profile, target.profile)) return out;
+  if (!isForeign(source) && isForeign(target) && !seesSharedIn(profile, target.profile)) return out;
   if (isForeign(source) || isForeign(target)) {
-    if (!reachesAcross(profile, target.profile)) return out;
-    for (const { unit, flows, forGuest } of openings) {
-      if (!hasBit(profile.net.src, unit.slot)) continue;
-      const own = isForeign(source) ? forGuest(source) : flowsOfFamilies(flows, familiesOf(source, unit));
-      out.set(unit.slot, own);
+    for (const { unit, across } of openings) {
+      if (unit === undefined) out.set(SEEN, across(source));
+      else if (hasBit(profile.net.src, unit.slot)) out.set(unit.slot, across(source));
     }
     return out;
   }
   for (const { unit, flows } of openings) {
+    if (unit === undefined) continue;
     if (unit.spec.reach.kind === 'self') {
       const sameUser = profile.selfUser !== undefined && profile.selfUser === target.profile.selfUser;
       if (sameUser && hasBit(profile.self, unit.slot)) out.set(unit.slot, flows);

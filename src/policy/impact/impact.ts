@@ -10,7 +10,7 @@ import type { DeviceState } from '../engine/device-state.ts';
 import type { PolicyEngine } from '../engine/engine.ts';
 import { routeBitsOf } from '../engine/route-views.ts';
 import { type Flow, flowsBetween, flowsBeyond, type Opening, openingsOf } from './flows.ts';
-import { isTouched, mayDiffer, type Twins, twinsOf } from './twins.ts';
+import { isMutual, isTouched, mayDiffer, type Twins, twinsOf } from './twins.ts';
 
 export interface FlowText {
   readonly protocol: number;
@@ -87,7 +87,7 @@ function flowImpact(
   const changed = changedSources(touched);
   const everywhere = touched.filter((one) => one.moved || one.self);
   for (const target of classes) {
-    const named = !isZero(target.dst.changed) || target.moved || target.self;
+    const named = !isZero(target.dst.changed) || target.moved || target.self || isMutual(target);
     const reached = changed !== undefined && intersects(changed, target.dst.ever);
     const sources = named ? classes : reached ? touched : everywhere;
     const openings = memo(() => ({

@@ -94,8 +94,13 @@ const isMoved = (was: DeviceState | undefined, is: DeviceState | undefined): boo
 const sharing = ({ profile: { external, recipient, audience } }: DeviceState): string =>
   `${external ?? ''}/${recipient ?? ''}/${[...(audience ?? [])].join(';')}`;
 
+/** Of another organization, and both reached and reaching: who sees it follows from rules in either direction. */
+export const isMutual = ({ was, is }: Twins): boolean =>
+  was?.profile.external === 'both' || is?.profile.external === 'both';
+
 /** Whether traffic from one to the other can be different at all. */
 export function mayDiffer(source: Twins, target: Twins): boolean {
+  if (isMutual(target)) return true;
   if (source.self || (source.moved && target.self)) return true;
   if (intersects(source.src.changed, target.dst.ever) || intersects(target.dst.changed, source.src.ever))
     return true;
