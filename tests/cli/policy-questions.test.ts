@@ -6,7 +6,7 @@ import type { Store, Tx } from '../../src/domain/ports/store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { commandLine, newPlace, type Place } from '../support/command-line.ts';
-import { STAMP, seed } from '../support/seeds.ts';
+import { insertPolicy, STAMP, seed } from '../support/seeds.ts';
 
 async function insertDevice(
   tx: Tx,
@@ -75,16 +75,7 @@ describe('questions about a policy', () => {
     await seed(store, org, async (tx) => {
       await insertDevice(tx, org, 'laptop', null, ada?.id ?? 0, '100.64.0.1');
       await insertDevice(tx, org, 'web', 'tag:web', ada?.id ?? 0, '100.64.0.2');
-      await tx.insert('policyVersion', {
-        org,
-        id: tx.newId(),
-        version: 2,
-        text: JSON.stringify(policy, null, 2),
-        etag: 'x',
-        isDefault: false,
-        createdAt: tx.now,
-        ...STAMP,
-      });
+      await insertPolicy(tx, org, JSON.stringify(policy, null, 2));
     });
     await store.close();
   });

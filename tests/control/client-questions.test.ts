@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Netmap, peerNamed, type TestDevice } from '../client/index.ts';
 import { type ControlServer, startControlServer } from '../support/control-server.ts';
 import { ENGINES } from '../support/engines.ts';
+import { insertPolicy } from '../support/seeds.ts';
 
 const SOON_MS = 5_000;
 const VIP = '100.99.0.10';
@@ -49,18 +50,7 @@ describe.each(ENGINES)('questions to devices on %s', (engine) => {
         });
       tx.audit(org(), { verb: 'create', objectKind: 'service', objectId: SERVICE, objectName: 'svc:web' });
     });
-  const savePolicy = (text: string): Promise<void> =>
-    server.write(async (tx) => {
-      const [last] = await tx.list('policyVersion', org(), {
-        orderBy: [{ column: 'version', descending: true }],
-        limit: 1,
-      });
-      const id = tx.newId();
-      const version = (last?.version ?? 0) + 1;
-      if (last === undefined) throw new Error('an organization has a policy from the start');
-      await tx.insert('policyVersion', { ...last, id, version, text });
-      tx.audit(org(), { verb: 'update', objectKind: 'policy', objectId: id, objectName: 'policy' });
-    });
+  const savePolicy = (text: string): Promise<void> => server.write((tx) => insertPolicy(tx, org(), text));
   const host = (name: string): Promise<TestDevice> =>
     server.joined(name, { answers: serving, hostinfo: { ServicesHash: 'h1' } });
   const hosts = () => server.store.find('serviceHost', org(), { service: SERVICE });

@@ -1,8 +1,8 @@
 // A policy that is saved, and what live devices are told of it.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sha256Hex } from '../../src/kernel/hash.ts';
 import { type Netmap, packetFilter, peerNamed } from '../client/index.ts';
 import { type ControlServer, startControlServer } from '../support/control-server.ts';
+import { insertPolicy } from '../support/seeds.ts';
 
 const SOON_MS = 5_000;
 const names = (map: Netmap): string[] =>
@@ -18,27 +18,8 @@ describe('a policy that is saved', () => {
     await server.close();
   });
 
-  const save = (policy: unknown): Promise<void> =>
-    server.write(async (tx) => {
-      const org = server.organization.id;
-      const [last] = await tx.list('policyVersion', org, {
-        orderBy: [{ column: 'version', descending: true }],
-        limit: 1,
-      });
-      const text = JSON.stringify(policy);
-      await tx.insert('policyVersion', {
-        org,
-        id: tx.newId(),
-        version: (last?.version ?? 0) + 1,
-        text,
-        etag: sha256Hex(text),
-        isDefault: false,
-        createdAt: tx.now,
-        byKind: 'system',
-        byId: '',
-        byName: 'test',
-      });
-    });
+  const save = (policy: object): Promise<void> =>
+    server.write((tx) => insertPolicy(tx, server.organization.id, policy));
   const tagged = (hostname: string, tag: string, hostinfo = {}) =>
     server
       .authKey({ tags: [tag], reusable: true })

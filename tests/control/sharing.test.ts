@@ -14,7 +14,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { type Netmap, packetFilter, peerNamed, type TestDevice } from '../client/index.ts';
 import { type ControlServer, startControlServer, type Tenant } from '../support/control-server.ts';
 import { ENGINES } from '../support/engines.ts';
-import { insertMember } from '../support/seeds.ts';
+import { insertMember, insertPolicy } from '../support/seeds.ts';
 
 // Five times the second that others may need to hear of a change.
 const SOON_MS = 5_000;
@@ -81,22 +81,7 @@ describe.each(ENGINES)('a shared device on %s', (engine) => {
   const addressesOf = (device: TestDevice): string[] =>
     (device.netmap().self?.Addresses ?? []).map((prefix) => prefix.replace(/\/\d+$/u, ''));
   const setPolicy = (tenant: Pick<Tenant, 'organization' | 'write'>, file: object): Promise<void> =>
-    tenant.write(async (tx) => {
-      const org = tenant.organization.id;
-      const version = 1 + (await tx.count('policyVersion', org));
-      await tx.insert('policyVersion', {
-        org,
-        id: tx.newId(),
-        version,
-        text: JSON.stringify(file),
-        etag: String(version),
-        isDefault: false,
-        createdAt: tx.now,
-        byKind: 'system',
-        byId: '',
-        byName: 'test',
-      });
-    });
+    tenant.write((tx) => insertPolicy(tx, tenant.organization.id, file));
   const acme = (): Pick<Tenant, 'organization' | 'write'> => server;
 
   it('is met by the devices of whoever accepted, under its own name and addresses, and by nobody else there', async () => {

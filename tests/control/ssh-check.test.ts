@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSshChecks } from '../../src/domain/ssh-checks/ssh-check-service.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { sha256Hex } from '../../src/kernel/hash.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import type { TestDevice } from '../client/index.ts';
 import { type ControlServer, startControlServer } from '../support/control-server.ts';
 import { ENGINES } from '../support/engines.ts';
+import { insertPolicy } from '../support/seeds.ts';
 
 interface Action {
   readonly accept?: boolean;
@@ -26,30 +26,13 @@ describe.each(ENGINES)('an SSH login that asks for a sign-in, on %s', (engine) =
   const ada = () => ({ org: server.organization.id, membership: server.owner.id, name: 'ada@acme.test' });
 
   const save = (ssh: unknown): Promise<void> =>
-    server.write(async (tx) => {
-      const org = server.organization.id;
-      const [last] = await tx.list('policyVersion', org, {
-        orderBy: [{ column: 'version', descending: true }],
-        limit: 1,
-      });
-      const text = JSON.stringify({
+    server.write((tx) =>
+      insertPolicy(tx, server.organization.id, {
         tagOwners: { 'tag:db': [] },
         grants: [{ src: ['*'], dst: ['*'], ip: ['*'] }],
         ssh,
-      });
-      await tx.insert('policyVersion', {
-        org,
-        id: tx.newId(),
-        version: (last?.version ?? 0) + 1,
-        text,
-        etag: sha256Hex(text),
-        isDefault: false,
-        createdAt: tx.now,
-        byKind: 'system',
-        byId: '',
-        byName: 'test',
-      });
-    });
+      }),
+    );
   const CHECK = {
     action: 'check',
     src: ['autogroup:member'],

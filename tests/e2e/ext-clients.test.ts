@@ -14,7 +14,8 @@ import { BUILD_TIMEOUT_MS, whyNoRealClients } from '../support/real-clients.ts';
 import { startDevice } from '../support/real-clients-device.ts';
 import { unless } from '../support/requirements.ts';
 import type { Rest } from '../support/rest.ts';
-import { createNetwork, LOGIN_SERVER, type Network, PRINTER } from './network.ts';
+import { LOGIN_SERVER } from '../support/server-host.ts';
+import { createNetwork, type Network, PRINTER } from './network.ts';
 import { NewKey } from './wire.ts';
 
 const execute = promisify(execFile);

@@ -9,7 +9,8 @@ import { BUILD_TIMEOUT_MS, whyNoRealClients } from '../support/real-clients.ts';
 import { type RealDevice, startDevice } from '../support/real-clients-device.ts';
 import { unless } from '../support/requirements.ts';
 import type { Rest } from '../support/rest.ts';
-import { AGENT, createNetwork, LOGIN_SERVER, type Network, SERVER_ADDRESS, SERVER_PORT } from './network.ts';
+import { AGENT, LOGIN_SERVER, SERVER_ADDRESS, SERVER_PORT } from '../support/server-host.ts';
+import { createNetwork, type Network } from './network.ts';
 import { NewKey } from './wire.ts';
 
 const LOG_HOST = 'log.tailscale.com';

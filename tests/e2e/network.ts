@@ -4,25 +4,17 @@
 //                                         └─ router 10.99.2.2 ── printer 10.77.0.2, which runs no client
 //
 // inet routes between the others, but knows nothing of the printer's network.
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { initialise, type Server, serve } from '../support/holdfast.ts';
+import { initialise, type Server } from '../support/holdfast.ts';
 import { createWorld, type World } from '../support/namespaces.ts';
 import type { Program } from '../support/program.ts';
 import { type RealClients, realClients } from '../support/real-clients.ts';
-import { startRelay } from '../support/real-clients-relay.ts';
-import { createRest, type Rest } from '../support/rest.ts';
+import type { Rest } from '../support/rest.ts';
+import { AGENT, addServerHost, attach, startServerHost } from '../support/server-host.ts';
 
-export const AGENT = path.resolve(import.meta.dirname, '..', 'support', 'namespace-agent.ts');
-export const SERVER_ADDRESS = '10.99.0.1';
-export const SERVER_PORT = 8080;
 const ECHO_PORT = '7';
-const POLL_MS = 20;
 const DIAL_TIMEOUT_MS = 10_000;
 
-export const LOGIN_SERVER = `http://${SERVER_ADDRESS}:${SERVER_PORT}`;
 export const LAN = '10.77.0.0/24';
 export const PRINTER = '10.77.0.2';
 
@@ -55,8 +47,7 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
   const clients = await realClients();
   const world = await createWorld();
   try {
-    await world.addHost('inet', { forwarding: true });
-    await world.run('inet', ['ip', 'address', 'add', `${SERVER_ADDRESS}/32`, 'dev', 'lo']);
+    await addServerHost(world);
     await world.addHost('laptop');
     await world.addHost('router', { forwarding: true });
     await world.addHost('printer');
@@ -66,25 +57,12 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
     const echo = (host: string): Promise<unknown> =>
       world.start(host, [process.execPath, AGENT, 'echo', ECHO_PORT], { name: 'echo' });
     for (const host of ['laptop', 'router', 'printer']) await echo(host);
-    const { derpMap } = await startRelay(world, clients, 'inet', SERVER_ADDRESS);
-    const derpFile = path.join(world.directory, 'derp-map.json');
-    await writeFile(derpFile, JSON.stringify(derpMap));
-    const restSocket = path.join(world.directory, 'rest.sock');
-    await world.start('inet', [
-      process.execPath,
-      AGENT,
-      'forward',
-      restSocket,
-      SERVER_ADDRESS,
-      String(SERVER_PORT),
-    ]);
-    while (!existsSync(restSocket)) await sleep(POLL_MS);
+    const server = await startServerHost(world, clients);
 
     const databaseFlags =
       databaseUrl === undefined
         ? ['--data', path.join(world.directory, 'data')]
         : ['--database-url', databaseUrl];
-    const listen = ['--listen', `${SERVER_ADDRESS}:${SERVER_PORT}`, '--public-url', LOGIN_SERVER];
     return {
       world,
       clients,
@@ -95,12 +73,8 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
         await attach(world, host, 'inet', net);
         await echo(host);
       },
-      startServer: () =>
-        serve(
-          (command) => world.start('inet', command, { name: 'holdfast' }),
-          ...[...databaseFlags, ...listen, '--derp-map', derpFile],
-        ),
-      rest: (token) => createRest({ url: LOGIN_SERVER, token, socketPath: restSocket }),
+      startServer: () => server.serve(databaseFlags),
+      rest: server.rest,
       chatter: (from, address) =>
         world.start(from, [process.execPath, AGENT, 'chatter', address, ECHO_PORT], { name: 'chatter' }),
       attachHost: async (host, network) => {
@@ -118,10 +92,4 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
     await world.end();
     throw error;
   }
-}
-
-/** Cables a host to its router, which takes the first address of the /24 and leaves it the second. */
-async function attach(world: World, host: string, router: string, network: string): Promise<void> {
-  await world.link({ host: router, address: `${network}.1/24` }, { host, address: `${network}.2/24` });
-  await world.run(host, ['ip', 'route', 'add', 'default', 'via', `${network}.1`]);
 }

@@ -3,7 +3,8 @@
 import { expect } from 'vitest';
 import { documentFor, type Variables } from '../compat/twingate/terraform-document-for.ts';
 import { createRest, type Rest } from '../support/rest.ts';
-import { LOGIN_SERVER, type PrivateNetworkWorld } from './private-network-world.ts';
+import { LOGIN_SERVER } from '../support/server-host.ts';
+import type { PrivateNetworkWorld } from './private-network-world.ts';
 
 /** Page sizes of single reads and of the reads that fill the provider's cache. */
 const PAGE = { pageLimit: 50 };

@@ -4,35 +4,26 @@
 //                                   └─ phone (bob)        └─ far (connector)  ── 10.86.2.0/24 ─┘
 //
 // The plant's addresses, 10.88.0.2 to .4 and its name server .53, are reached through either connector, and from nowhere else.
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { newCredential } from '../../src/domain/credentials/new-credential.ts';
-import { createToken } from '../../src/domain/credentials/token.ts';
+import { insertToken } from '../../src/domain/credentials/insert-token.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import { initialise, serve } from '../support/holdfast.ts';
+import { initialise } from '../support/holdfast.ts';
 import { createWorld, type World } from '../support/namespaces.ts';
 import { untilLogged } from '../support/program.ts';
 import { realClients } from '../support/real-clients.ts';
 import { type RealDevice, startDevice } from '../support/real-clients-device.ts';
-import { startRelay } from '../support/real-clients-relay.ts';
-import { createRest, type Rest } from '../support/rest.ts';
+import type { Rest } from '../support/rest.ts';
 import { STAMP, seed } from '../support/seeds.ts';
+import { addServerHost, attach, LOGIN_SERVER, startServerHost } from '../support/server-host.ts';
 
 const SUPPORT = path.resolve(import.meta.dirname, '..', 'support');
-const AGENT = path.join(SUPPORT, 'namespace-agent.ts');
 const PROBE = path.join(SUPPORT, 'namespace-probe.ts');
 const NAMES = path.join(SUPPORT, 'namespace-names.ts');
-const SERVER = '10.99.0.1';
-const SERVER_PORT = 8080;
-const POLL_MS = 50;
 const PROBE_MS = '2000';
 const START_MS = 10_000;
 
-export const LOGIN_SERVER = `http://${SERVER}:${SERVER_PORT}`;
 export const PLANT = {
   machine: '10.88.0.2',
   database: '10.88.0.3',
@@ -67,13 +58,11 @@ export interface PrivateNetworkWorld {
 }
 
 async function buildHosts(world: World): Promise<void> {
-  await world.addHost('inet', { forwarding: true });
-  await world.run('inet', ['ip', 'address', 'add', `${SERVER}/32`, 'dev', 'lo']);
+  await addServerHost(world);
   for (const [index, host] of ['laptop', 'phone', 'near', 'far', 'robot'].entries()) {
     const network = `10.99.${index + 1}`;
     await world.addHost(host, { forwarding: host === 'near' || host === 'far' });
-    await world.link({ host: 'inet', address: `${network}.1/24` }, { host, address: `${network}.2/24` });
-    await world.run(host, ['ip', 'route', 'add', 'default', 'via', `${network}.1`]);
+    await attach(world, host, 'inet', network);
   }
   await world.addHost('plant');
   for (const address of [PLANT.machine, PLANT.database, PLANT.other, PLANT.deep, PLANT.resolver]) {
@@ -102,27 +91,18 @@ export async function createPrivateNetworkWorld(): Promise<PrivateNetworkWorld> 
   const world = await createWorld();
   try {
     await buildHosts(world);
-    const { derpMap } = await startRelay(world, clients, 'inet', SERVER);
-    const derpFile = path.join(world.directory, 'derp-map.json');
-    await writeFile(derpFile, JSON.stringify(derpMap));
-    const socketPath = path.join(world.directory, 'rest.sock');
-    await world.start('inet', [process.execPath, AGENT, 'forward', socketPath, SERVER, String(SERVER_PORT)]);
-    while (!existsSync(socketPath)) await sleep(POLL_MS);
+    const server = await startServerHost(world, clients);
 
     const directory = path.join(world.directory, 'data');
     const { api_key: token } = await initialise(['--data', directory], 'acme');
-    await serve(
-      (command) => world.start('inet', command, { name: 'holdfast' }),
-      ...['--data', directory, '--listen', `${SERVER}:${SERVER_PORT}`, '--public-url', LOGIN_SERVER],
-      ...['--derp-map', derpFile],
-    );
-    const rest = createRest({ url: LOGIN_SERVER, token, socketPath });
+    await server.serve(['--data', directory]);
+    const rest = server.rest(token);
 
     return {
       world,
       rest,
       apiKey: token,
-      socketPath,
+      socketPath: server.socketPath,
       person: (email) => joinedPerson(directory, email),
       join: async (host, authKey, ...flags) => {
         const device = await startDevice(world, clients, host);
@@ -164,25 +144,15 @@ async function joinedPerson(directory: string, email: string): Promise<{ id: num
     if (member === undefined) throw new Error(`there is no ${email}`);
     return await seed(store, org, async (tx) => {
       await tx.update('membership', org, member.id, { joinedAt: tx.now, approvedAt: tx.now });
-      const id = tx.newId();
-      const { token, publicId, secretHash } = createToken(systemRandom, 'auth-key', id);
-      await tx.insert(
-        'credential',
-        newCredential({
-          org,
-          id,
-          kind: 'auth-key',
-          ownerKind: 'membership',
-          owner: member.id,
-          name: '',
-          description: 'private network',
-          publicId,
-          secretHash,
-          preauthorized: true,
-          createdAt: tx.now,
-          ...STAMP,
-        }),
-      );
+      const { token } = await insertToken(tx, systemRandom, {
+        org,
+        kind: 'auth-key',
+        ownerKind: 'membership',
+        owner: member.id,
+        name: 'private network',
+        preauthorized: true,
+        ...STAMP,
+      });
       return { id: member.id, authKey: token };
     });
   } finally {

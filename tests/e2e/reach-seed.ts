@@ -1,7 +1,6 @@
 // What the reach test's organization has before its server starts: two people, a network with a connector and two
 // resources, a group, access edges, and keys for all devices.
-import { newCredential } from '../../src/domain/credentials/new-credential.ts';
-import { createToken } from '../../src/domain/credentials/token.ts';
+import { insertToken } from '../../src/domain/credentials/insert-token.ts';
 import type { Credential, CredentialKind } from '../../src/domain/model/credentials.ts';
 import type { Tx } from '../../src/domain/ports/store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -37,25 +36,15 @@ async function insertKey(
   kind: CredentialKind,
   of: Pick<Credential, 'ownerKind' | 'owner'> & { readonly tags?: readonly string[] },
 ): Promise<string> {
-  const id = tx.newId();
-  const { token, publicId, secretHash } = createToken(systemRandom, kind, id);
-  await tx.insert(
-    'credential',
-    newCredential({
-      org,
-      id,
-      kind,
-      name: '',
-      description: 'reach',
-      publicId,
-      secretHash,
-      preauthorized: true,
-      createdAt: tx.now,
-      generation: 1,
-      ...STAMP,
-      ...of,
-    }),
-  );
+  const { token } = await insertToken(tx, systemRandom, {
+    org,
+    kind,
+    name: 'reach',
+    preauthorized: true,
+    generation: 1,
+    ...STAMP,
+    ...of,
+  });
   return token;
 }
 

@@ -6,25 +6,17 @@
 //                                   └─ db (tag:db)
 //
 // The hosts of lan and plant run no client. Routes lead to lan by the policy, to plant by access edges.
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { initialise, serve } from '../support/holdfast.ts';
+import { initialise } from '../support/holdfast.ts';
 import { createWorld, type World } from '../support/namespaces.ts';
 import { realClients } from '../support/real-clients.ts';
 import { type RealDevice, startDevice } from '../support/real-clients-device.ts';
-import { startRelay } from '../support/real-clients-relay.ts';
-import { createRest, type Rest } from '../support/rest.ts';
+import type { Rest } from '../support/rest.ts';
+import { addServerHost, attach, LOGIN_SERVER, startServerHost } from '../support/server-host.ts';
 import { RESOURCES, seedReach } from './reach-seed.ts';
 import { DeviceList } from './wire.ts';
 
-const AGENT = path.resolve(import.meta.dirname, '..', 'support', 'namespace-agent.ts');
 const PROBE = path.resolve(import.meta.dirname, '..', 'support', 'namespace-probe.ts');
-const SERVER = '10.99.0.1';
-const SERVER_PORT = 8080;
-const LOGIN_SERVER = `http://${SERVER}:${SERVER_PORT}`;
-const POLL_MS = 50;
 
 export const PORTS = [22, 80, 443, 3000, 5432, 6379, 8080, 9090];
 export const LAN_HOSTS = ['10.77.0.2', '10.77.0.3'];
@@ -64,20 +56,15 @@ export interface ReachWorld {
 }
 
 async function buildHosts(world: World): Promise<void> {
-  await world.addHost('inet', { forwarding: true });
-  await world.run('inet', ['ip', 'address', 'add', `${SERVER}/32`, 'dev', 'lo']);
-  const attach = async (host: string, router: string, network: string): Promise<void> => {
-    await world.link({ host: router, address: `${network}.1/24` }, { host, address: `${network}.2/24` });
-    await world.run(host, ['ip', 'route', 'add', 'default', 'via', `${network}.1`]);
-  };
+  await addServerHost(world);
   for (const [index, host] of ['laptop', 'phone', 'web', 'db', 'router', 'connector'].entries()) {
     await world.addHost(host, { forwarding: host === 'router' || host === 'connector' });
-    await attach(host, 'inet', `10.99.${index + 1}`);
+    await attach(world, host, 'inet', `10.99.${index + 1}`);
   }
   await world.addHost('lan');
   await world.addHost('plant');
-  await attach('lan', 'router', '10.77.0');
-  await attach('plant', 'connector', '10.88.0');
+  await attach(world, 'lan', 'router', '10.77.0');
+  await attach(world, 'plant', 'connector', '10.88.0');
   const addSecond = async (host: string, address: string): Promise<void> => {
     const [device] = (await world.run(host, ['sh', '-c', 'ls /sys/class/net | grep -v lo']))
       .trim()
@@ -96,31 +83,13 @@ export async function createReachWorld(): Promise<ReachWorld> {
   const world = await createWorld();
   try {
     await buildHosts(world);
-    const { derpMap } = await startRelay(world, clients, 'inet', SERVER);
-    const derpFile = path.join(world.directory, 'derp-map.json');
-    await writeFile(derpFile, JSON.stringify(derpMap));
-    const socketPath = path.join(world.directory, 'rest.sock');
-    await world.start('inet', [process.execPath, AGENT, 'forward', socketPath, SERVER, String(SERVER_PORT)]);
-    while (!existsSync(socketPath)) await sleep(POLL_MS);
+    const server = await startServerHost(world, clients);
 
     const directory = path.join(world.directory, 'data');
     const { api_key: token } = await initialise(['--data', directory], 'acme');
     const keys = await seedReach(directory);
-    const flags = [
-      '--listen',
-      `${SERVER}:${SERVER_PORT}`,
-      '--public-url',
-      LOGIN_SERVER,
-      '--derp-map',
-      derpFile,
-    ];
-    await serve(
-      (command) => world.start('inet', command, { name: 'holdfast' }),
-      '--data',
-      directory,
-      ...flags,
-    );
-    const rest = createRest({ url: LOGIN_SERVER, token, socketPath });
+    await server.serve(['--data', directory]);
+    const rest = server.rest(token);
     await rest.ask('POST', '/api/v2/tailnet/-/acl', POLICY);
 
     const devices = new Map<string, RealDevice>();

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from '../support/holdfast.ts';
 import { type RealDevice, startDevice } from '../support/real-clients-device.ts';
 import type { Rest } from '../support/rest.ts';
-import { LAN, LOGIN_SERVER, type Network, PRINTER } from './network.ts';
+import { LOGIN_SERVER } from '../support/server-host.ts';
+import { LAN, type Network, PRINTER } from './network.ts';
 import { type Device, DeviceList, DeviceRoutes, NewKey } from './wire.ts';
 
 const POLL_MS = 50;

@@ -8,8 +8,7 @@ import { pino } from 'pino';
 import { startApp } from '../../src/app.ts';
 import { loadServeConfig } from '../../src/config/config.ts';
 import type { Requirement } from '../../src/domain/access/authorize.ts';
-import { newCredential } from '../../src/domain/credentials/new-credential.ts';
-import { createToken } from '../../src/domain/credentials/token.ts';
+import { insertToken } from '../../src/domain/credentials/insert-token.ts';
 import type { Membership, Organization } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Store } from '../../src/domain/ports/store.ts';
@@ -87,25 +86,15 @@ export async function startWholeProgram(): Promise<WholeProgram> {
 
   const issue = (of: Tenant, owner: Membership): Promise<string> =>
     seed(store, of.organization.id, async (tx) => {
-      const id = tx.newId();
-      const { token, publicId, secretHash, kind } = createToken(systemRandom, 'api', id);
-      await tx.insert(
-        'credential',
-        newCredential({
-          org: owner.org,
-          id,
-          kind,
-          ownerKind: 'membership',
-          owner: owner.id,
-          name: 'token',
-          description: 'token',
-          publicId,
-          secretHash,
-          scopes: ['all'],
-          createdAt: tx.now,
-          ...STAMP,
-        }),
-      );
+      const { token } = await insertToken(tx, systemRandom, {
+        org: owner.org,
+        kind: 'api',
+        ownerKind: 'membership',
+        owner: owner.id,
+        name: 'token',
+        scopes: ['all'],
+        ...STAMP,
+      });
       return token;
     });
 

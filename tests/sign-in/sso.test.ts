@@ -7,7 +7,7 @@ import type { Membership, Role } from '../../src/domain/model/people.ts';
 import { ENGINES } from '../support/api-server.ts';
 import { createIdentityProvider, type IdentityProvider, type Person } from '../support/identity-provider.ts';
 import { insertInvited } from '../support/invited.ts';
-import { insertMember, STAMP, seed } from '../support/seeds.ts';
+import { insertGroup, insertMember, insertPolicy, seed } from '../support/seeds.ts';
 import { BROWSER, createSsoRig, REDIRECT, type SsoRig } from './sso-support.ts';
 
 const reasonOf = (outcome: SsoOutcome): string => (outcome.kind === 'refused' ? outcome.reason : 'verified');
@@ -292,29 +292,9 @@ describe.each(ENGINES)('single sign-on on %s', (engine) => {
 
     it('are not those put together by hand, and get no key that the policy names', async () => {
       await seed(rig.api.store, org, async (tx) => {
-        await tx.insert('group', {
-          org,
-          id: tx.newId(),
-          name: 'Root',
-          key: 'root',
-          kind: 'manual',
-          systemKey: null,
-          active: true,
-          originId: null,
-          securityPolicy: null,
-          createdAt: tx.now,
-          updatedAt: tx.now,
-          ...STAMP,
-        });
-        await tx.insert('policyVersion', {
-          org,
-          id: tx.newId(),
-          version: 100,
-          text: '{"grants":[{"src":["group:wheel@acme.test"],"dst":["*"],"ip":["*"]}]}',
-          etag: '',
-          isDefault: false,
-          createdAt: tx.now,
-          ...STAMP,
+        await insertGroup(tx, org, { name: 'Root', key: 'root' });
+        await insertPolicy(tx, org, {
+          grants: [{ src: ['group:wheel@acme.test'], dst: ['*'], ip: ['*'] }],
         });
       });
       const member = memberOf(await rig.arrive(provider, person('rosa', { groups: ['Root', 'wheel'] })));

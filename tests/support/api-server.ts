@@ -12,8 +12,7 @@ import { createSealer, SEALING_KEY_BYTES, type Sealer } from '../../src/auth/sea
 import { createSignedTokens } from '../../src/auth/signed-tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../../src/auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../../src/auth/usage-recorder.ts';
-import { newCredential } from '../../src/domain/credentials/new-credential.ts';
-import { createToken } from '../../src/domain/credentials/token.ts';
+import { insertToken } from '../../src/domain/credentials/insert-token.ts';
 import { createFlowLogService, type FlowLogService } from '../../src/domain/flow-logs/flow-log-service.ts';
 import type { Membership, Organization, Role } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
@@ -172,26 +171,21 @@ export async function createApiServer(
 
   const issueToken: ApiServer['createToken'] = ({ organization: { id: org } }, member, scopes) =>
     store.write({ orgs: [org], by: BY_TEST, origin: 'system' }, async (tx) => {
-      const id = tx.newId();
-      const { token, publicId, secretHash } = createToken(random, 'api', id);
-      await tx.insert(
-        'credential',
-        newCredential({
-          org,
-          id,
-          kind: 'api',
-          ownerKind: 'membership',
-          owner: member.id,
-          name: 'token',
-          description: 'token',
-          publicId,
-          secretHash,
-          scopes,
-          createdAt: tx.now,
-          ...STAMP,
-        }),
-      );
-      tx.audit(org, { verb: 'create', objectKind: 'credential', objectId: id, objectName: 'token' });
+      const { credential, token } = await insertToken(tx, random, {
+        org,
+        kind: 'api',
+        ownerKind: 'membership',
+        owner: member.id,
+        name: 'token',
+        scopes,
+        ...STAMP,
+      });
+      tx.audit(org, {
+        verb: 'create',
+        objectKind: 'credential',
+        objectId: credential.id,
+        objectName: 'token',
+      });
       return token;
     });
 

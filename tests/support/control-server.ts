@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createFlowLogIds } from '../../src/auth/flow-log-ids.ts';
 import { createControlPlane } from '../../src/control/control-plane.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
-import { newCredential } from '../../src/domain/credentials/new-credential.ts';
-import { createToken } from '../../src/domain/credentials/token.ts';
+import { insertToken } from '../../src/domain/credentials/insert-token.ts';
 import type { Credential } from '../../src/domain/model/credentials.ts';
 import type { Device } from '../../src/domain/model/devices.ts';
 import type { Membership, Organization } from '../../src/domain/model/people.ts';
@@ -17,6 +16,7 @@ import { systemRandom } from '../../src/kernel/random.ts';
 import { createFollower } from '../../src/store/follower.ts';
 import { createTestDevice, type TestDevice, type TestDeviceOptions } from '../client/index.ts';
 import { type EngineName, openTestStore } from './engines.ts';
+import { STAMP } from './seeds.ts';
 
 const BY_TEST = { kind: 'system', id: '', name: 'test' } as const;
 const SHORT_GRACE_MS = 200;
@@ -106,30 +106,20 @@ export async function startControlServer(
 
   type KeyOptions = Parameters<ControlServer['authKey']>[0];
   const keyOf = async (owner: Membership, wanted: KeyOptions = {}): Promise<string> => {
-    const id = await store.newId();
-    const { token, publicId, secretHash } = createToken(systemRandom, wanted.kind ?? 'auth-key', id);
+    let token = '';
     await writeTo(owner.org, async (tx) => {
-      await tx.insert(
-        'credential',
-        newCredential({
-          org: owner.org,
-          id,
-          kind: 'auth-key',
-          ownerKind: 'membership',
-          owner: owner.id,
-          name: 'key',
-          description: 'key of a test',
-          publicId,
-          secretHash,
-          reusable: false,
-          preauthorized: true,
-          createdAt: tx.now,
-          byKind: 'system',
-          byId: '',
-          byName: 'test',
-          ...wanted,
-        }),
-      );
+      const made = await insertToken(tx, systemRandom, {
+        org: owner.org,
+        kind: 'auth-key',
+        ownerKind: 'membership',
+        owner: owner.id,
+        name: 'key of a test',
+        reusable: false,
+        preauthorized: true,
+        ...STAMP,
+        ...wanted,
+      });
+      token = made.token;
     });
     return token;
   };

@@ -3,6 +3,7 @@ import type { EntityKind, Row } from '../../src/domain/model/entities.ts';
 import type { AccessEdge, Gateway, Network, Resource } from '../../src/domain/model/networks.ts';
 import type { Group, Membership, ServiceAccount } from '../../src/domain/model/people.ts';
 import { INSTALLATION, type Store, type Tx } from '../../src/domain/ports/store.ts';
+import { sha256Hex } from '../../src/kernel/hash.ts';
 
 export const BY_TEST = { kind: 'system', id: '', name: 'test' } as const;
 export const STAMP = { byKind: 'system', byId: '', byName: 'test' };
@@ -186,3 +187,22 @@ export const insertServiceAccount = (
     ...patch,
   });
 };
+
+/** The next version of an organization's policy file. */
+export async function insertPolicy(tx: Tx, org: number, policy: string | object): Promise<void> {
+  const [last] = await tx.list('policyVersion', org, {
+    orderBy: [{ column: 'version', descending: true }],
+    limit: 1,
+  });
+  const text = typeof policy === 'string' ? policy : JSON.stringify(policy);
+  await tx.insert('policyVersion', {
+    org,
+    id: tx.newId(),
+    version: (last?.version ?? 0) + 1,
+    text,
+    etag: sha256Hex(text),
+    isDefault: false,
+    createdAt: tx.now,
+    ...STAMP,
+  });
+}

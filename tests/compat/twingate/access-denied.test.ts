@@ -1,7 +1,14 @@
 // Accesses against which the tests of the policy file speak.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ApiServer } from '../../support/api-server.ts';
-import { addToGroup, insertGroup, insertNetwork, insertResource, seed } from '../../support/seeds.ts';
+import {
+  addToGroup,
+  insertGroup,
+  insertNetwork,
+  insertPolicy,
+  insertResource,
+  seed,
+} from '../../support/seeds.ts';
 import { createTwingateServer, gid, gqlOf } from './support.ts';
 
 let api: ApiServer;
@@ -16,10 +23,7 @@ test('an access that a deny test speaks against is made; refused where the organ
     const made = await insertGroup(tx, org, { name: 'Ops' });
     await addToGroup(tx, org, made.id, [api.owner.id]);
     const network = await insertNetwork(tx, org, { name: 'Plant' });
-    const [row] = await tx.list('policyVersion', org, { limit: 1 });
-    const text = JSON.stringify({ acls: [], tests: [{ src: 'owner@acme.test', deny: ['10.0.0.5:22'] }] });
-    if (row !== undefined)
-      await tx.insert('policyVersion', { ...row, id: tx.newId(), version: row.version + 1, text });
+    await insertPolicy(tx, org, { acls: [], tests: [{ src: 'owner@acme.test', deny: ['10.0.0.5:22'] }] });
     return {
       group: made.id,
       resource: (await insertResource(tx, org, { network: network.id, name: 'db' })).id,

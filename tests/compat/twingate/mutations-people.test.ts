@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newCredential } from '../../../src/domain/credentials/new-credential.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
-import { insertMember, seed } from '../../support/seeds.ts';
+import { insertMember, insertPolicy, seed } from '../../support/seeds.ts';
 import { createTwingateServer, type Gql, gid, gqlOf, type Seeded, seedOrganization } from './support.ts';
 
 describe.each(ENGINES)('Twingate mutations of groups, networks and users on %s', (engine) => {
@@ -70,18 +70,7 @@ describe.each(ENGINES)('Twingate mutations of groups, networks and users on %s',
     test('do not take a key that the policy file names, unless their maker may write the file', async () => {
       const org = acme.organization.id;
       await seed(api.store, org, (tx) =>
-        tx.insert('policyVersion', {
-          org,
-          id: tx.newId(),
-          version: 2,
-          text: '{"grants":[{"src":["group:secret@acme.test"],"dst":["*"],"ip":["*"]}]}',
-          etag: 'x',
-          isDefault: false,
-          createdAt: tx.now,
-          byKind: 'system',
-          byId: '',
-          byName: '',
-        }),
+        insertPolicy(tx, org, { grants: [{ src: ['group:secret@acme.test'], dst: ['*'], ip: ['*'] }] }),
       );
       const { token } = await api.createMember(acme, 'it-admin', 'ita');
       await run('groupCreate(name: "Secret")', 'ok', token);
