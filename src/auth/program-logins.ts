@@ -26,7 +26,12 @@ export interface ProgramLogins {
   /** Says who signed in. False when nobody waits any more. */
   finish(link: string, member: Membership, identity: Identity): Promise<boolean>;
   /** Who signed in, once; null while nobody has. Errors: `not_found` when there is nothing to wait for any more. */
-  take(link: string): Promise<{ readonly member: Membership; readonly identity: Identity } | null>;
+  take(link: string): Promise<{
+    readonly member: Membership;
+    readonly identity: Identity;
+    /** The browser's provider knows, and it is not kept: such a session is never a fresh one. */
+    readonly provenAt: 0;
+  } | null>;
   /** Waits for it no more. */
   cancel(link: string): Promise<void>;
 }
@@ -110,7 +115,7 @@ export function createProgramLogins(parts: {
       if (!taken || member === undefined || identity === undefined) {
         throw new AppError('not_found', 'this sign-in is not open any more');
       }
-      return { member, identity };
+      return { member, identity, provenAt: 0 };
     },
     cancel,
   };

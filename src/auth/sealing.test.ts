@@ -56,6 +56,14 @@ test.each(['', 's1', 's1.', 'secret', 's1.000000000000.', 's2.000000000000.AAAA'
   },
 );
 
+test('nothing can be put behind a sealed text', () => {
+  for (const secret of ['', 'x', 'xy', 'xyz']) {
+    const sealed = sealer.seal(secret, place);
+    for (const more of ['A', '_', '='])
+      expect(() => sealer.open(`${sealed}${more}`, place)).toThrow(SealError);
+  }
+});
+
 test('after a change of keys the old texts open and new ones are sealed with the new key', () => {
   const before = sealer.seal('secret', place);
   const rotated = createSealer({ key: randomBytes(32), older: [key], random: systemRandom });

@@ -67,6 +67,8 @@ export function createSealer(parts: {
       const key = keys.get(id);
       const body = Buffer.from(text, 'base64url');
       if (key === undefined) throw new SealError(`sealed with another key (${id || 'unknown'})`);
+      // Decoders pass over what is left at the end: one text, and not several, opens to a secret.
+      if (body.toString('base64url') !== text) throw new SealError('the sealed text was altered');
       if (body.length < NONCE_BYTES + TAG_BYTES) throw new SealError('the sealed text is cut short');
       const decipher = createDecipheriv(CIPHER, key, body.subarray(0, NONCE_BYTES), {
         authTagLength: TAG_BYTES,

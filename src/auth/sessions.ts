@@ -34,6 +34,8 @@ export interface Session {
 export interface Verified {
   readonly member: Membership;
   readonly identity: Pick<Identity, 'org' | 'id' | 'account'>;
+  /** When the person proved who they are, if not now; 0: nobody knows. */
+  readonly provenAt?: number;
 }
 
 export interface NewSession {
@@ -44,8 +46,8 @@ export interface NewSession {
   readonly agent?: string;
   /** The identity of the second factor that was shown as well. */
   readonly factor?: number;
-  /** When the person proved who they are, if not now. */
-  readonly provenAt?: number;
+  /** From when on the session's time counts, if not from now. */
+  readonly since?: number;
 }
 
 export interface ShownSession {
@@ -163,7 +165,7 @@ async function isFactorEnough(reader: Reader, member: Membership, factor: number
 }
 
 export function createSessions({ store, random, clock }: SessionsParts): Sessions {
-  const open: Sessions['open'] = async ({ member, identity }, session) => {
+  const open: Sessions['open'] = async ({ member, identity, provenAt }, session) => {
     const { org } = member;
     const minutes = (await readSettings(store, org)).session_minutes;
     const by = byOfMember(member);
@@ -177,7 +179,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
       await sweep(tx, member);
       const others = await liveSessions(tx, org, member.id, tx.now);
       await endSessions(tx, others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1)));
-      const expiresAt = (session.provenAt ?? tx.now) + minutes * MINUTE;
+      const expiresAt = (session.since ?? tx.now) + minutes * MINUTE;
       const { credential, token } = await insertToken(tx, random, {
         org,
         kind: 'session',
@@ -198,7 +200,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
         address: session.address ?? '',
         agent: (session.agent ?? '').slice(0, MAX_AGENT),
         factor: session.factor ?? 0,
-        provenAt: session.provenAt ?? tx.now,
+        provenAt: provenAt ?? tx.now,
       });
       await tx.update('identity', identity.org, identity.id, { lastUsed: tx.now });
       const event = {
@@ -268,7 +270,7 @@ export function createSessions({ store, random, clock }: SessionsParts): Session
   };
   const openElsewhere: Sessions['openElsewhere'] = async (actor, org, session) => {
     const { member, identity, factor, provenAt } = await elsewhere(actor, org);
-    return open({ member, identity }, { ...session, factor, provenAt });
+    return open({ member, identity, provenAt }, { ...session, factor, since: provenAt });
   };
 
   return {

@@ -55,6 +55,7 @@ describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
   };
   const arrive = async (visitor: Visitor, who: Person, start = START): Promise<Visit> =>
     visitor.get(await back(visitor, who, start));
+  const connectionId = async () => (await server.api.store.find('ssoConnection', org, {}))[0]?.id;
   const set = (name: string, value: unknown) =>
     seed(server.api.store, org, (tx) => tx.put('setting', { org, name, value, updatedAt: tx.now }));
   const plain = async (name: string): Promise<Membership> => {
@@ -84,8 +85,8 @@ describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
       await tx.update('membership', globex.organization.id, made.id, { account: vera!.account });
     });
     expect((await visitor.get('/account')).text).not.toContain('another organization');
-    const page = await visitor.get('/account/sign-in');
-    const { csrf = '' } = hiddenFields(page, '/account/sign-in/provider');
+    const page = await visitor.get('/account');
+    const { csrf = '' } = hiddenFields(page, '/logout');
     const change = new URLSearchParams({ csrf, organization: String(globex.organization.id) }).toString();
     expect((await visitor.post('/account/organization', change)).status).toBe(403);
   });
@@ -269,5 +270,81 @@ describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
     expect(page.text).not.toContain(new URL(provider.issuer).host);
     expect((await server.visitor().get(START)).status).toBe(404);
     await server.signedIn('owner@acme.test');
+  });
+
+  describe('when somebody is to prove who they are once more', () => {
+    const SECOND = 1_000;
+    beforeAll(async () => {
+      if ((await connectionId()) === undefined) await connect(server.api, server.sealer, org, provider);
+    });
+    const LOGIN = { source: 71, target: 72, user: 'root' };
+    const authTime = (): number => Math.floor(server.api.clock.now() / SECOND);
+    const waiting = async (name: string): Promise<string> => {
+      const [member] = await server.api.store.find('membership', org, { emailKey: `${name}@acme.test` });
+      server.api.clock.advance(60 * SECOND);
+      return `/login/ssh/${await server.signIn.sshChecks.begin({ org, membership: member!.id, ...LOGIN })}`;
+    };
+    /** From the page that asks to the address of the provider. */
+    const onward = async (visitor: Visitor, path: string): Promise<string> => {
+      const asked = await visitor.get((await visitor.get(path)).location ?? '');
+      const [, link = ''] = /href="(\/login\/sso\?[^"]+)"/.exec(asked.text) ?? [];
+      return (await visitor.get(link.replaceAll('&amp;', '&'))).location ?? '';
+    };
+
+    it('have the provider ask anew, and believe it only when it says so', async () => {
+      const visitor = server.visitor();
+      await arrive(visitor, person('sally', { auth_time: authTime() }));
+      const old = authTime();
+      const path = await waiting('sally');
+      for (const claims of [{}, { auth_time: old }]) {
+        const url = await onward(visitor, path);
+        expect(new URL(url).searchParams.get('prompt')).toBe('login');
+        expect(new URL(url).searchParams.get('max_age')).toBe('0');
+        const answer = await visitor.get(pathOf(provider.signIn(url, person('sally', claims))));
+        expect(answer.status).toBe(403);
+        expect(answer.text).toContain('prove once more who you are');
+      }
+      server.api.clock.advance(5 * SECOND);
+      const url = await onward(visitor, path);
+      const back = pathOf(provider.signIn(url, person('sally', { auth_time: authTime() })));
+      expect(await visitor.get(back)).toMatchObject({ status: 303, location: path });
+      const page = await visitor.get(path);
+      expect(page.heading).toContain('as root?');
+      expect((await visitor.submit(page, path, { decision: 'allow' })).heading).toBe('The session is open');
+    });
+
+    it('do not take a session that the provider opened without asking anybody', async () => {
+      const first = server.visitor();
+      await arrive(first, person('silent'));
+      const before = authTime();
+      const path = await waiting('silent');
+      for (const claims of [{}, { auth_time: before }]) {
+        const visitor = server.visitor();
+        await arrive(visitor, person('silent', claims));
+        expect((await visitor.get(path)).location).toBe(`/login?next=${encodeURIComponent(path)}&again=yes`);
+      }
+      const asked = server.visitor();
+      await arrive(asked, person('silent', { auth_time: authTime() + 1 }));
+      // What is said to have been in a time to come was at the latest now.
+      expect((await asked.get(path)).heading).toContain('as root?');
+    });
+
+    it('is asked of nobody who just signs in', async () => {
+      const url = (await server.visitor().get(`${START}&connection=${await connectionId()}`)).location ?? '';
+      expect(url).toContain('/authorize?');
+      expect(new URL(url).searchParams.has('prompt')).toBe(false);
+      expect(new URL(url).searchParams.has('max_age')).toBe(false);
+    });
+
+    it('changes no way to sign in by a session of which nobody knows how fresh it is', async () => {
+      const visitor = server.visitor();
+      await arrive(visitor, person('vague'));
+      expect((await visitor.get('/account/second-factor')).location).toBe(
+        '/login?next=%2Faccount%2Fsecond-factor&again=yes',
+      );
+      const known = server.visitor();
+      await arrive(known, person('vague', { auth_time: authTime() }));
+      expect((await known.get('/account/second-factor')).heading).toBe('Set up a second factor');
+    });
   });
 });

@@ -89,7 +89,7 @@ export function createNetmakerApi(parts: NetmakerApiParts): FastifyPluginAsync {
       if (sendError(reply, thrown)) parts.onError?.(thrown, request);
     });
     const operations = netmakerOperations(parts, identify);
-    mountOperations(server, operations, identify, parts.services.sessions.requireRecent);
+    mountOperations(server, operations, identify);
     mountFallback(server, operations);
     mountCors(server, operations, parts.dashboardUrl);
   };

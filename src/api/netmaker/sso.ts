@@ -85,6 +85,7 @@ function wordsOf(reason: SsoRefusal): string {
     case 'gone':
     case 'provider-unavailable':
     case 'provider-refused':
+    case 'not-fresh':
     case 'untrusted':
       return 'The identity provider did not sign you in. Try again in a moment.';
   }

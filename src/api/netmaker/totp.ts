@@ -37,13 +37,14 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
   const { people, factors, keyedTexts, secondStep, sessions } = services;
   const signatureOf = ({ org, id }: Membership, url: string): string =>
     keyedTexts.sign('totp setup', [org, id, url]);
-  /** One's own row, if codes can be set up for it. */
+  /** One's own row, if codes can be set up for it, by somebody who has just signed in. */
   const own = async (actor: Actor, username: string): Promise<Membership> => {
     const member = await people.self(actor, username, 'write');
     const facts = (await people.signInFacts(actor, [member])).get(member.id);
     if (facts?.issuer != null && !facts.hasPassword) {
       throw new NetmakerError(400, 'auth type is oauth, cannot process totp setup');
     }
+    await sessions.requireRecent(actor);
     return member;
   };
   return [
@@ -52,7 +53,6 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
       method: 'POST',
       path: '/api/users/:username/auth/init-totp',
       requires: 'authenticated',
-      recent: true,
       handle: async ({ actor, request }) => {
         const member = await own(actor, pathText(request, 'username'));
         const { uri } = factors.propose(ISSUER, member, member.username);
@@ -68,7 +68,6 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
       method: 'POST',
       path: '/api/users/:username/auth/complete-totp',
       requires: 'authenticated',
-      recent: true,
       handle: async ({ actor, request }) => {
         const member = await own(actor, pathText(request, 'username'));
         const body = bodyOf(Completion, request, 'invalid request body: ');

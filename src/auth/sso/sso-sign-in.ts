@@ -22,7 +22,7 @@ import {
 import type { Identity, Membership, SsoConnection } from '../../domain/model/people.ts';
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import { INSTALLATION, type Store } from '../../domain/ports/store.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import { type Clock, SECOND } from '../../kernel/clock.ts';
 import { AppError, notFound } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomSecret } from '../../kernel/random.ts';
@@ -40,6 +40,8 @@ export type SsoRefusal =
   | 'provider-unavailable'
   /** The provider did not let the person in, or the person did not want to. */
   | 'provider-refused'
+  /** Asked to have the person prove who they are once more, the provider did not, or does not say so. */
+  | 'not-fresh'
   /** What the provider said cannot be believed. */
   | 'untrusted';
 
@@ -51,7 +53,13 @@ interface SsoReturn {
 }
 
 export type SsoOutcome =
-  | (SsoReturn & { readonly kind: 'verified'; readonly member: Membership; readonly identity: Identity })
+  | (SsoReturn & {
+      readonly kind: 'verified';
+      readonly member: Membership;
+      readonly identity: Identity;
+      /** When the person proved who they are, as far as the provider says (milliseconds since 1970); else 0. */
+      readonly provenAt: number;
+    })
   | { readonly kind: 'refused'; readonly reason: SsoRefusal; readonly began: SsoReturn | undefined };
 
 /** A connection as the sign-in page shows it. */
@@ -75,6 +83,8 @@ export interface SsoSignIn {
     /** Absolute; registered with the provider. */
     readonly redirectUri: string;
     readonly purpose: SsoPurpose;
+    /** Whether the person is to prove who they are at the provider even if they are signed in there. Default: no. */
+    readonly fresh?: boolean;
     /** Given back with the outcome. At most 1,000 characters. Whether it may be gone to is the caller's to check. */
     readonly returnTo: string;
   }): Promise<string>;
@@ -107,9 +117,17 @@ const MAX_RETURN = 1_000;
 const MAX_CONNECTIONS = 10;
 const MAX_URL = 8_000;
 const MAX_SUBJECT = 255;
+/** By how much a provider's clock may be behind ours. */
+const CLOCK_SKEW_MS = 30 * SECOND;
 const NONCE_LENGTH = 32;
 /** RFC 7636 §4.1: 43 to 128 characters. */
 const VERIFIER_LENGTH = 64;
+
+/** What a provider says of a person, and of when it asked them. */
+interface Said {
+  readonly claims: SsoClaims;
+  readonly provenAt: number;
+}
 
 const scopesOf = (configuration: Configuration): string =>
   ['openid', 'email', 'profile', 'groups']
@@ -129,7 +147,7 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     );
 
   const start: SsoSignIn['start'] = async (request) => {
-    const { org, browser, redirectUri, purpose, returnTo } = request;
+    const { org, browser, redirectUri, purpose, returnTo, fresh = false } = request;
     if (returnTo.length > MAX_RETURN) throw new AppError('too_large', 'the address to return to is too long');
     const all = await usable(org);
     const chosen =
@@ -138,7 +156,10 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     const { id: connection, identifier } = chosen;
     const nonce = randomSecret(random, NONCE_LENGTH);
     const verifier = randomSecret(random, VERIFIER_LENGTH);
-    const state: SsoState = { org, connection, identifier, nonce, verifier, redirectUri, purpose, returnTo };
+    const state: SsoState = {
+      ...{ org, connection, identifier, nonce, verifier, redirectUri, purpose, returnTo, fresh },
+      startedAt: clock.now(),
+    };
     const sealed = states.seal(state, browser);
     const challenge = await calculatePKCECodeChallenge(verifier);
     try {
@@ -152,6 +173,8 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
         nonce,
         code_challenge: challenge,
         code_challenge_method: 'S256',
+        // OpenID Connect Core §3.1.2.1: a provider that is asked for `max_age` has to say when it last asked the person.
+        ...(fresh ? { prompt: 'login', max_age: '0' } : {}),
       }).href;
     } catch (error) {
       onProblem?.(chosen.id, error);
@@ -159,8 +182,12 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     }
   };
 
+  /** A time to come is none that could be relied on. */
+  const provenAtOf = (authTime: unknown): number =>
+    typeof authTime === 'number' && authTime > 0 ? Math.min(authTime * SECOND, clock.now()) : 0;
+
   /** The person that the provider's answer speaks of. */
-  const ask = async (configuration: Configuration, url: URL, state: SsoState): Promise<SsoClaims> => {
+  const ask = async (configuration: Configuration, url: URL, state: SsoState): Promise<Said> => {
     const tokens = await authorizationCodeGrant(configuration, url, {
       expectedState: url.searchParams.get('state') ?? '',
       expectedNonce: state.nonce,
@@ -174,7 +201,7 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     const more = configuration.serverMetadata().userinfo_endpoint !== undefined && needsMore(claims);
     // The library holds the answer against the subject of the token.
     const info = more ? await fetchUserInfo(configuration, tokens.access_token, sub) : {};
-    return claimsOf(sub, claims, info);
+    return { claims: claimsOf(sub, claims, info), provenAt: provenAtOf(claims.auth_time) };
   };
 
   const finish: SsoSignIn['finish'] = async ({ url: text, browser, redirectUri, signedIn }) => {
@@ -203,13 +230,16 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
     // What the library compares with the token's address must be what the provider was told.
     const answer = new URL(redirectUri);
     answer.search = url.search;
-    let claims: SsoClaims;
+    let said: Said;
     try {
-      claims = await ask(configuration, answer, state);
+      said = await ask(configuration, answer, state);
     } catch (error) {
       onProblem?.(connection.id, error);
       return refused(reasonOf(error));
     }
+    const { claims } = said;
+    if (state.fresh && said.provenAt < state.startedAt - CLOCK_SKEW_MS) return refused('not-fresh');
+    const provenAt = state.fresh ? Math.max(said.provenAt, state.startedAt) : said.provenAt;
     const once = { hash: sha256Hex(state.nonce), until: state.expiresAt };
     const bound = await store.write(
       {
@@ -221,7 +251,7 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
       (tx) =>
         bindArrival(tx, random, { org, connection, issuer: connection.identifier, claims, purpose, once }),
     );
-    return bound.kind === 'verified' ? { ...bound, ...began } : refused(bound.reason);
+    return bound.kind === 'verified' ? { ...bound, ...began, provenAt } : refused(bound.reason);
   };
 
   return {

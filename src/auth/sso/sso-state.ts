@@ -24,6 +24,10 @@ export interface SsoState {
   readonly nonce: string;
   readonly verifier: string;
   readonly redirectUri: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** The person is to prove who they are at the provider once more, whatever session they have there. */
+  readonly fresh: boolean;
   readonly purpose: SsoPurpose;
   /** The caller's own words, given back. */
   readonly returnTo: string;

@@ -1,3 +1,5 @@
+import { html } from '../html.ts';
+
 /** Where to go after signing in: one of our own pages, and nothing else. */
 const OWN_PAGES =
   /^\/(?:account(?:\/organization|\/second-factor|\/sign-in)?|login\/(?:device|ssh)\/[A-Za-z0-9]{1,64}|login\/join\/[a-z0-9-]{1,120}|admin\/invite\/[A-Za-z0-9_-]{1,80})$/u;
@@ -15,9 +17,12 @@ export function ownPageOf(path: string): string {
   return DEFAULT_PAGE;
 }
 
+/** Says in a form that whoever fills it in proves who they are anew. */
+export const AGAIN_FIELD = html`<input type="hidden" name="again" value="yes">`;
+
 /** Where a person who is signed in already signs in once more, to come back to a page. */
-export const signInAgainPath = (next: string): string =>
-  `/login?${new URLSearchParams({ next, again: 'yes' })}`;
+export const signInAgainPath = (next: string, path = '/login'): string =>
+  `${path}?${new URLSearchParams({ next, again: 'yes' })}`;
 
 /** A page's address with the page to go on to, where that is not the usual one. */
 export const withNext = (path: string, next: string): string =>

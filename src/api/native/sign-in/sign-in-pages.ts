@@ -1,12 +1,13 @@
 /** Signing in and out. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PasswordOutcome } from '../../../auth/password-sign-in.ts';
+import { INSTALLATION } from '../../../domain/ports/store.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { createFactorStep } from './factor-step.ts';
 import { fieldsOf } from './forms.ts';
-import { nextPage, withNext } from './next-page.ts';
+import { AGAIN_FIELD, nextPage, signInAgainPath, withNext } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
 import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
 import { browserSession, putSession } from './session-cookie.ts';
@@ -39,6 +40,8 @@ interface Shown {
   readonly organization: string;
   readonly login: string;
   readonly next: string;
+  /** Somebody who is signed in already proves who they are once more. */
+  readonly again: boolean;
   readonly problem?: string;
 }
 
@@ -50,7 +53,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
   const show = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    { organization, login, next, problem }: Shown,
+    { organization, login, next, again, problem }: Shown,
     status?: number,
   ): Promise<FastifyReply> => {
     const named = (await services.signIn.needsOrganization()) || organization !== '';
@@ -78,12 +81,12 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       ${
         place === undefined || connections.length === 0
           ? undefined
-          : html`${ssoLinks(place, connections, next)}
+          : html`${ssoLinks(place, connections, next, again)}
       <p class="or">or with a password</p>`
       }
       <form method="post" action="/login" id="by-name">
         ${forms.tokenField(request, reply)}
-        <input type="hidden" name="next" value="${next}">
+        <input type="hidden" name="next" value="${next}">${again ? AGAIN_FIELD : undefined}
         <p class="error" role="alert">${problem}</p>
         ${
           named
@@ -109,7 +112,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       ${passkey}
       ${
         named && connections.length === 0
-          ? html`<p><a href="${withNext('/login/sso', next)}">Sign in with your organization’s provider</a></p>`
+          ? html`<p><a href="${again ? signInAgainPath(next, '/login/sso') : withNext('/login/sso', next)}">Sign in with your organization’s provider</a></p>`
           : undefined
       }`;
     return sendPage(reply, { title: 'Sign in', body, ...scriptFor(rp) }, status);
@@ -119,13 +122,13 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
   const askPasskey = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    { organization, login, next }: Shown,
+    { organization, login, next, again }: Shown,
   ): Promise<FastifyReply> => {
     const rp = relyingParty(parts.originOf(request));
     const place = await services.signIn.organizationOf(organization);
     if (rp === undefined || place === undefined || login === '') {
       const problem = place === undefined ? 'Name the organization as well.' : 'Say who you are first.';
-      return show(request, reply, { organization, login, next, problem }, UNAUTHORIZED);
+      return show(request, reply, { organization, login, next, again, problem }, UNAUTHORIZED);
     }
     const browser = forms.browserOf(request);
     const body = html`
@@ -150,10 +153,15 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       requires: 'public',
       handle: async ({ request, reply }) => {
         const { next, organization, again } = request.query as Readonly<Record<string, unknown>>;
-        if (again === undefined && (await person(request)) !== undefined)
-          return reply.redirect(nextPage(next), SEE_OTHER);
-        const shown = { organization: textOf(organization), login: '', next: nextPage(next) };
-        return show(request, reply, shown);
+        const signedIn = await person(request);
+        if (again === undefined && signedIn !== undefined) return reply.redirect(nextPage(next), SEE_OTHER);
+        const known = signedIn && (await services.store.get('organization', INSTALLATION, signedIn.org));
+        return show(request, reply, {
+          organization: textOf(organization ?? known?.label),
+          login: '',
+          next: nextPage(next),
+          again: again !== undefined,
+        });
       },
     },
     {
@@ -162,11 +170,16 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
       path: '/login',
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const { organization = '', login = '', password = '', how, next: wanted } = fieldsOf(request);
+        const { organization = '', login = '', password = '', how, next: wanted, again } = fieldsOf(request);
         const next = nextPage(wanted);
+        const said = {
+          organization: textOf(organization),
+          login: textOf(login),
+          next,
+          again: again !== undefined,
+        };
         if (how === 'passkey') {
-          const shown = { organization: textOf(organization), login: textOf(login), next };
-          return askPasskey(request, reply, shown);
+          return askPasskey(request, reply, said);
         }
         const outcome = await services.signIn.byPassword({
           organization: textOf(organization),
@@ -175,8 +188,7 @@ export function signInOperations(parts: PageParts): readonly Operation[] {
           address: request.ip,
         });
         if (outcome.kind === 'refused') {
-          const shown = { organization: textOf(organization), login: textOf(login), next };
-          return show(request, reply, { ...shown, problem: words(outcome.reason) }, UNAUTHORIZED);
+          return show(request, reply, { ...said, problem: words(outcome.reason) }, UNAUTHORIZED);
         }
         if (outcome.kind === 'second-factor') return askFactor(request, reply, outcome, next);
         // Always a new one: a session that somebody else put into this browser must not become this person's.

@@ -13,7 +13,7 @@ import type { Operation } from '../../shared/operation.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
-import { DEFAULT_PAGE, nextPage } from './next-page.ts';
+import { AGAIN_FIELD, DEFAULT_PAGE, nextPage } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
 import { browserSession, putSession } from './session-cookie.ts';
 import { ssoWords } from './sso-words.ts';
@@ -29,11 +29,12 @@ const queryOf = (request: FastifyRequest, name: string): string => {
 };
 
 /** The page where a sign-in by an organization's provider begins. */
-const ssoPath = (label: string, connection: number, next: string): string =>
+const ssoPath = (label: string, connection: number, next: string, again: boolean): string =>
   `/login/sso?${new URLSearchParams({
     organization: label,
     connection: String(connection),
     ...(next === DEFAULT_PAGE ? {} : { next }),
+    ...(again ? { again: 'yes' } : {}),
   })}`;
 
 /** Links to the providers of an organization. */
@@ -41,9 +42,12 @@ export const ssoLinks = (
   { label }: Pick<Organization, 'label'>,
   connections: readonly ShownConnection[],
   next: string,
+  /** Whether the person is to prove who they are anew. */
+  again: boolean,
 ): Html =>
   html`<div class="actions">${connections.map(
-    ({ id, name }) => html`<a class="button" href="${ssoPath(label, id, next)}">Sign in with ${name}</a>`,
+    ({ id, name }) =>
+      html`<a class="button" href="${ssoPath(label, id, next, again)}">Sign in with ${name}</a>`,
   )}</div>`;
 
 export function ssoOperations(parts: PageParts): readonly Operation[] {
@@ -59,11 +63,12 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
 
   const askName = (request: FastifyRequest, reply: FastifyReply, problem?: string): FastifyReply => {
     const next = nextPage(queryOf(request, 'next'));
+    const again = queryOf(request, 'again') === '' ? undefined : AGAIN_FIELD;
     const body = html`
       <h1>Sign in with your organization</h1>
       <p>Many organizations have a sign-in of their own. Say which is yours.</p>
       <form method="get" action="/login/sso">
-        <input type="hidden" name="next" value="${next}">
+        <input type="hidden" name="next" value="${next}">${again}
         <div class="field">
           <label for="organization">Organization</label>
           <input id="organization" name="organization" type="text" autocomplete="organization" autocapitalize="none"
@@ -86,6 +91,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
     organization: Organization,
     purpose: SsoPurpose,
     returnTo: string,
+    fresh = false,
   ): Promise<string> => {
     const chosen = Number(queryOf(request, 'connection') || fieldsOf(request).connection);
     return sso.start({
@@ -95,6 +101,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       redirectUri: callbackOf(request, organization.label),
       purpose,
       returnTo,
+      fresh,
     });
   };
 
@@ -125,7 +132,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
     const browser = forms.ensureBrowser(request, reply);
     const outcome = await sso.finish({ url, browser, redirectUri, signedIn: await person(request) });
     if (outcome.kind === 'refused') return refusedPage(reply, outcome, label);
-    const { member, purpose, identity } = outcome;
+    const { member, purpose, identity, provenAt } = outcome;
     if (purpose.kind === 'link') {
       const body = html`
       <h1>Added</h1>
@@ -134,7 +141,12 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       return sendPage(reply, { title: 'Added', body });
     }
     // Always a new session: one that somebody else put into this browser must not become this person's.
-    putSession(cookies, request, reply, await sessions.open({ member, identity }, browserSession(request)));
+    putSession(
+      cookies,
+      request,
+      reply,
+      await sessions.open({ member, identity, provenAt }, browserSession(request)),
+    );
     return reply.redirect(nextPage(outcome.returnTo), SEE_OTHER);
   };
 
@@ -157,15 +169,16 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
           );
         }
         const next = nextPage(queryOf(request, 'next'));
+        const again = queryOf(request, 'again') !== '';
         // What a form leads to may not lead on to another site: there is a link in between.
         if (queryOf(request, 'connection') === '') {
           const body = html`
       <h1>Sign in to ${organization.name}</h1>
-      ${ssoLinks(organization, connections, next)}`;
+      ${ssoLinks(organization, connections, next, again)}`;
           return sendPage(reply, { title: 'Sign in', body });
         }
         return reply.redirect(
-          await begin(request, reply, organization, { kind: 'sign-in' }, next),
+          await begin(request, reply, organization, { kind: 'sign-in' }, next, again),
           SEE_OTHER,
         );
       },
@@ -230,7 +243,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
         const target = queryOf(request, 'target_link_uri');
         const origin = originOf(request);
         const next = target.startsWith(`${origin}/`) ? target.slice(origin.length) : DEFAULT_PAGE;
-        return reply.redirect(ssoPath(organization.label, connection.id, nextPage(next)), SEE_OTHER);
+        return reply.redirect(ssoPath(organization.label, connection.id, nextPage(next), false), SEE_OTHER);
       },
     },
   ];

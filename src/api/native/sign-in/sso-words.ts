@@ -13,6 +13,8 @@ export function ssoWords(reason: SsoRefusal): string {
       return 'The identity provider does not answer. Try again in a moment.';
     case 'provider-refused':
       return 'The identity provider did not let you in, or you went back.';
+    case 'not-fresh':
+      return 'This asks you to prove once more who you are, and the identity provider did not ask you, or does not say that it did. Sign in another way; whoever runs the organization can give you a link to set a password.';
     case 'untrusted':
       return 'What the identity provider answered cannot be trusted, so nobody was signed in. Try again; if it stays so, tell whoever runs the organization.';
     case 'no-email':
