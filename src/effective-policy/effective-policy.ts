@@ -8,7 +8,7 @@ import { isExpired, keyEnd } from '../domain/devices/key-expiry.ts';
 import { EVERYONE } from '../domain/groups/group-reads.ts';
 import type { Address, Device } from '../domain/model/devices.ts';
 import type { Row } from '../domain/model/entities.ts';
-import type { Resource } from '../domain/model/networks.ts';
+import type { AccessEdge, Resource } from '../domain/model/networks.ts';
 import { opensNetwork } from '../domain/networks/network-roles.ts';
 import { isPatternName, nameTest, normalName } from '../domain/networks/resource-names.ts';
 import { loginName } from '../domain/organizations/names.ts';
@@ -26,7 +26,15 @@ import {
 } from '../policy/index.ts';
 import { deviceInput, externalInput } from './device-input.ts';
 import { followsRegions } from './device-place.ts';
-import { clientInput, edgeInput, gatewayInput, resourceInput, serviceInput } from './network-inputs.ts';
+import { createDueTimes } from './due-times.ts';
+import {
+  clientInput,
+  edgeInput,
+  gatewayInput,
+  isOpenToSome,
+  resourceInput,
+  serviceInput,
+} from './network-inputs.ts';
 
 /** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
 const EDGE_ONLY_BLOCKS = ['100.127.0.0/16', 'fd7a:115c:a1e0:ab12:4843:cd96:627f:0/112'];
@@ -80,10 +88,14 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
   /** What each device was last said to be, to tell reports that change nothing for the policy. */
   const lastDevice = new Map<number, string>();
   const lastResource = new Map<number, string>();
-  let nextExpiry = Number.POSITIVE_INFINITY;
+  const lastEdge = new Map<number, string>();
+  const dueTimes = createDueTimes();
 
-  const ends = (at: number | null): void => {
-    if (at !== null && at > now() && at < nextExpiry) nextExpiry = at;
+  /** Says when something is to be looked at again: at the first of these instants that is to come. */
+  const ends = (kind: 'edge' | 'device', id: number, instants: Iterable<number | null>): void => {
+    let next = Number.POSITIVE_INFINITY;
+    for (const at of instants) if (at !== null && at > now() && at < next) next = at;
+    dueTimes.set(`${kind}/${id}`, Number.isFinite(next) ? next : undefined);
   };
 
   const isSuspended = (membership: number): boolean =>
@@ -145,6 +157,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
     const facts = snapshot.devices.get(id);
     const external = snapshot.external.get(id);
     if (facts === undefined && external === undefined) {
+      ends('device', id, []);
       return lastDevice.delete(id) ? [{ kind: 'device-removed', id }] : [];
     }
     const device =
@@ -152,8 +165,10 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
         ? external && externalInput(snapshot, external, now())
         : { ...deviceInput(snapshot, facts, now(), isSuspended), ...expiry(facts.device) };
     if (device === undefined) return [];
-    if (external !== undefined) ends(keyEnd(external.facts.device));
-    for (const { expiresAt } of facts?.attributes.values() ?? []) ends(expiresAt);
+    ends('device', id, [
+      ...(external === undefined ? [] : [keyEnd(external.facts.device)]),
+      ...[...(facts?.attributes.values() ?? [])].map(({ expiresAt }) => expiresAt),
+    ]);
     const text = JSON.stringify(device);
     if (lastDevice.get(id) === text) return [];
     lastDevice.set(id, text);
@@ -197,7 +212,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
   const membersOfGroup = (id: number): number[] => {
     if (snapshot.table('group').get(String(id))?.systemKey === EVERYONE)
       return [...snapshot.memberships.values()].filter((m) => m.joinedAt !== null).map((m) => m.id);
-    return [...snapshot.table('groupMember').values()].filter((m) => m.group === id).map((m) => m.membership);
+    return snapshot.membersOf(id).map((m) => m.membership);
   };
   const groupChange = (id: number): PolicyChange => {
     const row = snapshot.table('group').get(String(id));
@@ -206,11 +221,15 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
     const group: GroupInput = { id, key: row.key, label: row.name, active: row.active, members };
     return { kind: 'group', group };
   };
-  const edgeChange = (id: number): PolicyChange => {
+  const edgeChange = (id: number): PolicyChange[] => {
     const row = snapshot.table('accessEdge').get(String(id));
     const edge = row && edgeInput({ snapshot, now: now(), members: membersOfGroup }, row);
-    for (const at of edge?.ends ?? []) ends(at);
-    return edge === undefined ? { kind: 'edge-removed', id } : { kind: 'edge', edge: edge.input };
+    ends('edge', id, edge?.ends ?? []);
+    if (edge === undefined) return lastEdge.delete(id) ? [{ kind: 'edge-removed', id }] : [];
+    const text = JSON.stringify(edge.input);
+    if (lastEdge.get(id) === text) return [];
+    lastEdge.set(id, text);
+    return [{ kind: 'edge', edge: edge.input }];
   };
   const networkChange = (id: number): PolicyChange => {
     const row = snapshot.table('network').get(String(id));
@@ -269,14 +288,12 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
 
   const everyoneId = (): number | undefined =>
     [...snapshot.table('group').values()].find(({ systemKey }) => systemKey === EVERYONE)?.id;
-  const edgesWhere = (
-    matches: (edge: {
-      id: number;
-      resource: number;
-      principal: number;
-      securityPolicy: number | null;
-    }) => boolean,
-  ): number[] => [...snapshot.table('accessEdge').values()].filter(matches).map(({ id }) => id);
+  /** The edges of a group that are others with its members. */
+  const edgesWithMembers = (group: number): AccessEdge[] =>
+    snapshot.edgesOfPrincipal(group).filter((edge) => {
+      const resource = snapshot.table('resource').get(String(edge.resource));
+      return resource !== undefined && isOpenToSome(edge, resource);
+    });
 
   /** What a change of the store is for the policy, once each subject. */
   const translate = (changes: readonly Change[]): PolicyChange[] => {
@@ -290,8 +307,8 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
         if (named && concerned(resource)) note('resource', resource.id, () => resourceChange(resource.id));
       }
     };
-    const noteEdges = (ids: readonly number[]): void => {
-      for (const id of ids) note('edge', id, () => edgeChange(id));
+    const noteEdges = (edges: Iterable<{ readonly id: number }>): void => {
+      for (const { id } of edges) note('edge', id, () => edgeChange(id));
     };
     /** Names of which gateways found something else, by network: there may be thousands, of thousands of resources. */
     const renamed = new Map<number, Set<string>>();
@@ -305,7 +322,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
           const everyone = everyoneId();
           if (everyone === undefined) break;
           note('group', everyone, () => groupChange(everyone));
-          noteEdges(edgesWhere((edge) => edge.principal === everyone));
+          noteEdges(edgesWithMembers(everyone));
           break;
         }
         case 'group':
@@ -314,7 +331,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
         case 'groupMember': {
           const group = Number(row?.group);
           note('group', group, () => groupChange(group));
-          noteEdges(edgesWhere((edge) => edge.principal === group));
+          noteEdges(edgesWithMembers(group));
           break;
         }
         case 'network':
@@ -339,16 +356,16 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
         }
         case 'resource':
           note('resource', id, () => resourceChange(id));
-          noteEdges(edgesWhere((edge) => edge.resource === id));
+          noteEdges(snapshot.edgesOfResource(id));
           break;
         case 'accessEdge':
-          noteEdges([id]);
+          noteEdges([{ id }]);
           break;
         case 'accessLock':
-          noteEdges([Number(row?.edge)]);
+          noteEdges([{ id: Number(row?.edge) }]);
           break;
         case 'securityPolicy':
-          noteEdges(edgesWhere(() => true));
+          noteEdges(snapshot.table('accessEdge').values());
           break;
         case 'networkRole':
           for (const key of snapshot.table('groupNetworkRole').keys())
@@ -417,7 +434,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
       ...[...snapshot.table('network').values()].map(({ id }) => networkChange(id)),
       ...[...snapshot.table('gateway').values()].map(({ id }) => gatewayChange(id)),
       ...[...snapshot.table('resource').values()].flatMap(({ id }) => resourceChange(id)),
-      ...[...snapshot.table('accessEdge').values()].map(({ id }) => edgeChange(id)),
+      ...[...snapshot.table('accessEdge').values()].flatMap(({ id }) => edgeChange(id)),
       ...[...snapshot.table('groupNetworkRole').keys()].map(roleChange),
       ...(snapshot.settings().admins_reach_networks ? [administratorsGroup(), administratorsRole()] : []),
       ...[...snapshot.table('service').values()].map(({ id, name }) => serviceChange(id, name)),
@@ -450,11 +467,14 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
         ...[...clientsOf(changes)].flatMap(clientChange),
       ]),
     expire: (time) => {
-      if (time < nextExpiry) return undefined;
-      nextExpiry = Number.POSITIVE_INFINITY;
-      const edges = edgesWhere(() => true).map(edgeChange);
-      const devices = [...snapshot.devices.keys(), ...snapshot.external.keys()];
-      return engine.applyAll([...edges, ...devices.flatMap(deviceChange)]);
+      const due = dueTimes.take(time);
+      if (due.length === 0) return undefined;
+      return engine.applyAll(
+        due.flatMap((subject) => {
+          const [kind, id] = subject.split('/');
+          return kind === 'edge' ? edgeChange(Number(id)) : deviceChange(Number(id));
+        }),
+      );
     },
   };
 }

@@ -77,19 +77,19 @@ export function clientInput(snapshot: Snapshot, client: ExtClient): DeviceInput 
   };
 }
 
+/** Whether an edge is open to members of its group one by one, so that it is another with its members. */
+export const isOpenToSome = (edge: AccessEdge, resource: Resource): boolean =>
+  edge.principalKind === 'group' && modeOf(edge, resource).mode !== 'manual';
+
 /** The members of a group to whom an edge is open one by one; undefined when it is open to all. */
 function openMembers(
   { snapshot, now, members }: EdgeSurroundings,
   edge: AccessEdge,
   resource: Resource,
 ): { readonly open: number[]; readonly until: readonly number[] } | undefined {
+  if (!isOpenToSome(edge, resource)) return undefined;
   const { mode } = modeOf(edge, resource);
-  if (mode === 'manual' || edge.principalKind !== 'group') return undefined;
-  const locks = new Map(
-    [...snapshot.table('accessLock').values()]
-      .filter((lock) => lock.edge === edge.id)
-      .map((lock) => [lock.membership, lock]),
-  );
+  const locks = new Map(snapshot.locksOf(edge.id).map((lock) => [lock.membership, lock]));
   const open = members(edge.principal).filter((id) => isOpen(mode, locks.get(id), now));
   return { open, until: open.flatMap((id) => locks.get(id)?.openUntil ?? []) };
 }
@@ -139,8 +139,9 @@ export function serviceInput(
   service: Row<'service'>,
   addresses: readonly string[],
 ): ServiceInput {
-  const hosts = [...snapshot.table('serviceHost').values()]
-    .filter((host) => host.service === service.id && host.advertised && host.approval !== 'not-approved')
+  const hosts = snapshot
+    .hostsOf(service.id)
+    .filter((host) => host.advertised && host.approval !== 'not-approved')
     .map(({ device }) => device);
   return { name: service.name, addresses, hosts };
 }

@@ -16,7 +16,7 @@ import type {
   RoutePrimary,
 } from '../model/devices.ts';
 import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
-import type { Gateway } from '../model/networks.ts';
+import type { AccessEdge, Gateway } from '../model/networks.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import type { Change, Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
@@ -67,6 +67,13 @@ export interface Snapshot {
   serviceAddresses(service: number): readonly string[];
   /** What a device serves, or may serve, of services. */
   servicesOf(device: number): Iterable<Row<'serviceHost'>>;
+  /** The hosts of a service. */
+  hostsOf(service: number): readonly Row<'serviceHost'>[];
+  /** The members of a group, by the rows of the group: the group of everyone has none. */
+  membersOf(group: number): readonly Row<'groupMember'>[];
+  edgesOfResource(resource: number): readonly AccessEdge[];
+  edgesOfPrincipal(principal: number): readonly AccessEdge[];
+  locksOf(edge: number): readonly Row<'accessLock'>[];
   /** The addresses of an external client, IPv4 first. */
   clientAddresses(client: number): readonly string[];
   /** Devices of other organizations that are met here, by id. */
@@ -240,7 +247,28 @@ export function createSnapshot(organization: Organization): Snapshot {
       takers.set(key, row, row?.membership);
     }
   };
+  const members = createRowIndex<Row<'groupMember'>>();
+  const resourceEdges = createRowIndex<AccessEdge>();
+  const principalEdges = createRowIndex<AccessEdge>();
+  const locks = createRowIndex<Row<'accessLock'>>();
+  const applyAccess = ({ kind, key, after }: Change): void => {
+    if (kind === 'groupMember') {
+      const row = (after as Row<'groupMember'> | null) ?? undefined;
+      members.set(key, row, row?.group);
+    }
+    if (kind === 'accessEdge') {
+      const row = (after as AccessEdge | null) ?? undefined;
+      resourceEdges.set(key, row, row?.resource);
+      principalEdges.set(key, row, row?.principal);
+    }
+    if (kind === 'accessLock') {
+      const row = (after as Row<'accessLock'> | null) ?? undefined;
+      locks.set(key, row, row?.edge);
+    }
+  };
+  const hosts = createRowIndex<Row<'serviceHost'>>();
   const applyServiceHost = ({ key, after }: Change<'serviceHost'>): void => {
+    hosts.set(key, after ?? undefined, after?.service);
     const [service, device] = key.split('/').map(Number);
     if (service === undefined || device === undefined) return;
     const own = hosted.get(device) ?? new Map<number, Row<'serviceHost'>>();
@@ -277,6 +305,11 @@ export function createSnapshot(organization: Organization): Snapshot {
     takesPart: (membership) => takers.of(membership).length > 0,
     sharedIn: (homeOrg, device) => shared.of(device).filter((row) => row.homeOrg === homeOrg),
     servicesOf: (device) => hosted.get(device)?.values() ?? [],
+    hostsOf: hosts.of,
+    membersOf: members.of,
+    edgesOfResource: resourceEdges.of,
+    edgesOfPrincipal: principalEdges.of,
+    locksOf: locks.of,
     clientAddresses: (client) => (clientIps.get(client) ?? []).map(({ ip }) => ip),
     // Each table was filled with rows of its own kind.
     table: <K extends TableKind>(kind: K) =>
@@ -355,6 +388,7 @@ export function createSnapshot(organization: Organization): Snapshot {
         default: {
           if (!isTableKind(change.kind)) return undefined;
           applyShare(change);
+          applyAccess(change);
           if (change.kind === 'serviceHost') applyServiceHost(change as Change<'serviceHost'>);
           if (change.kind === 'gateway')
             gateways.set(change.key, (change as Change<'gateway'>).after ?? undefined);

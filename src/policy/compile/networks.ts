@@ -43,10 +43,14 @@ export function compileNetworks(input: NetworksInput): UnitSpec[] {
   return [...compileEdges(input), ...compileRoles(input)];
 }
 
-const isOpen = (input: NetworksInput, resource: ResourceInput | undefined): resource is ResourceInput =>
+const isOpen = (
+  input: Pick<NetworksInput, 'networks'>,
+  resource: ResourceInput | undefined,
+): resource is ResourceInput =>
   resource?.active === true && input.networks.get(resource.network)?.active === true;
 
-const isExit = (input: NetworksInput, network: number): boolean => input.networks.get(network)?.exit === true;
+const isExit = (input: Pick<NetworksInput, 'networks'>, network: number): boolean =>
+  input.networks.get(network)?.exit === true;
 
 /** The prefixes of a resource: its own, or those that its name was found to have. */
 export function resourcePrefixes({ address, resolved = [] }: ResourceInput): Prefix[] {
@@ -94,28 +98,36 @@ function compileEdges(input: NetworksInput): UnitSpec[] {
     return known;
   };
   for (const edge of input.edges.values()) {
-    const resource = input.resources.get(edge.resource);
-    if (!isOpen(input, resource)) continue;
-    const source = edgeSource(input, edge);
-    if (source === undefined) continue;
-    out.push(
-      unit({
-        origin: { kind: 'edge', edge: edge.id, resource: resource.id },
-        source,
-        targets: [
-          ...targetsOf(resource),
-          ...(isExit(input, resource.network) ? exitTargets(allowOf(resource.protocols)) : []),
-        ],
-        grants: [],
-        reach: { kind: 'network', network: resource.network },
-        dstPosture: undefined,
-      }),
-    );
+    const compiled = compileEdge(input, edge, targetsOf);
+    if (compiled !== undefined) out.push(compiled);
   }
   return out;
 }
 
-function edgeSource(input: NetworksInput, edge: EdgeInput): SourceSpec | undefined {
+/** The rule of one edge; undefined while it opens nothing. */
+export function compileEdge(
+  input: Pick<NetworksInput, 'networks' | 'resources' | 'groups'>,
+  edge: EdgeInput,
+  targetsOf: (resource: ResourceInput) => readonly TargetSpec[] = resourceTargets,
+): UnitSpec | undefined {
+  const resource = input.resources.get(edge.resource);
+  if (!isOpen(input, resource)) return undefined;
+  const source = edgeSource(input, edge);
+  if (source === undefined) return undefined;
+  return unit({
+    origin: { kind: 'edge', edge: edge.id, resource: resource.id },
+    source,
+    targets: [
+      ...targetsOf(resource),
+      ...(isExit(input, resource.network) ? exitTargets(allowOf(resource.protocols)) : []),
+    ],
+    grants: [],
+    reach: { kind: 'network', network: resource.network },
+    dstPosture: undefined,
+  });
+}
+
+function edgeSource(input: Pick<NetworksInput, 'groups'>, edge: EdgeInput): SourceSpec | undefined {
   const { principal, members } = edge;
   const posture = conditionsSpec(edge.conditions ?? []);
   if (principal.kind === 'service-account')

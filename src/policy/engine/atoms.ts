@@ -1,6 +1,6 @@
 import { type Addr, formatAddr, type IpSet, rangesOf, setContains } from '../../kernel/netip/index.ts';
 import { touchesDevices } from '../ranges.ts';
-import type { Bits } from './bits.ts';
+import { type Bits, setBit } from './bits.ts';
 import type { RouteInfo } from './device-state.ts';
 
 /**
@@ -15,14 +15,21 @@ export interface Atom {
   readonly devices: Set<number>;
 }
 
+/** Most atoms take part in rules in one way only: a set has no words before something is in it. */
 export interface AtomBits {
-  readonly netSrc: Bits;
-  readonly netListed: Bits;
-  readonly netDst: Bits;
-  readonly self: Bits;
-  readonly sshSrc: Bits;
-  readonly sshDst: Bits;
-  readonly attr: Bits;
+  netSrc: Bits;
+  netListed: Bits;
+  netDst: Bits;
+  self: Bits;
+  sshSrc: Bits;
+  sshDst: Bits;
+  attr: Bits;
+}
+
+/** Adds a rule to one of an atom's sets, which have so many words. */
+export function markAtom(bits: AtomBits, set: keyof AtomBits, slot: number, words: number): void {
+  if (bits[set].length === 0) bits[set] = new Uint32Array(words);
+  setBit(bits[set], slot);
 }
 
 /** A set of addresses that some rule names literally. */

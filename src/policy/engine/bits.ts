@@ -1,4 +1,4 @@
-/** Fixed-width bit sets over unit slots. All sets of one engine generation have the same number of words. */
+/** Bit sets over unit slots. All sets of one engine generation have the same number of words, or none when they are empty. */
 export type Bits = Uint32Array;
 
 export const wordsFor = (slots: number): number => (slots + 31) >>> 5;
@@ -6,6 +6,11 @@ export const wordsFor = (slots: number): number => (slots + 31) >>> 5;
 export const setBit = (bits: Bits, slot: number): void => {
   const word = slot >>> 5;
   bits[word] = (bits[word] ?? 0) | (1 << (slot & 31));
+};
+
+export const clearBit = (bits: Bits, slot: number): void => {
+  const word = slot >>> 5;
+  if (word < bits.length) bits[word] = (bits[word] ?? 0) & ~(1 << (slot & 31));
 };
 
 export const hasBit = (bits: Bits, slot: number): boolean =>

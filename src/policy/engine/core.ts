@@ -2,16 +2,26 @@ import { compileAttrs, compileRules, compileSsh } from '../compile/file.ts';
 import { compileNetworks } from '../compile/networks.ts';
 import type { Names } from '../compile/selectors.ts';
 import type { Atom } from './atoms.ts';
-import type { DeviceState } from './device-state.ts';
+import type { DeviceState, RouteInfo } from './device-state.ts';
+import { createNetworkRules, matchingDevices, networksOf } from './network-rules.ts';
 import { createProfileTable, type ProfileTable } from './profiles.ts';
 import { buildProgram, type Program } from './program.ts';
 import { createRegions, type Regions } from './regions.ts';
 import { createSlotTable, type SlotTable } from './slots.ts';
 import { createSourceTexts, type SourceTexts } from './source-texts.ts';
 import { createSshTally } from './ssh-tally.ts';
+import type { Touched } from './touch.ts';
 import { traitsOf } from './traits.ts';
 import { createWildTracker, type WildTracker } from './wild.ts';
-import { basicsOf, indexWorld, serviceAddresses, type WorldIndex, type WorldState } from './world-state.ts';
+import {
+  basicsOf,
+  groupsByUser,
+  indexWorld,
+  resourceRoutes,
+  serviceAddresses,
+  type WorldIndex,
+  type WorldState,
+} from './world-state.ts';
 
 /** How one device was and is. Either side is missing when it came or went. */
 export interface Delta {
@@ -42,8 +52,15 @@ export interface Core {
   readonly slots: { readonly net: SlotTable; readonly ssh: SlotTable };
   /** Whether the file's wildcards cover resources. */
   asFile(): boolean;
-  /** Refreshes the indexes of people, groups and gateways. */
+  /** Refreshes the index of who is in which group. */
   reindex(): void;
+  /** Follows edges that came and went; comes before `edit` and `recompile`. */
+  noteEdges(edges: Touched['edges']): void;
+  /**
+   * Changes the rules of single edges and resources; gives the devices that have to settle, or undefined when everything
+   * has to be compiled anew.
+   */
+  edit(touched: Touched): ReadonlySet<number> | undefined;
   /** Compiles all rules anew; every device has to settle afterwards. */
   recompile(): void;
   /** Brings one device up to date. */
@@ -66,7 +83,8 @@ export function createCore(world: WorldState, like?: Core): Core {
     },
     service: (name) => serviceAddresses(world, name),
   };
-  let index = indexWorld(world);
+  const rules = createNetworkRules(world, netSlots);
+  let index = indexWorld(world, rules);
   let program = compile();
   let profiles = newProfiles();
   const sources = createSourceTexts({
@@ -78,13 +96,32 @@ export function createCore(world: WorldState, like?: Core): Core {
 
   function compile(): Program {
     const networks = compileNetworks({ ...world, manualRoutes });
-    return buildProgram({
+    const built = buildProgram({
       units: [...compileRules(names), ...networks],
+      edgeRank: rules.edgeRank,
       ssh: compileSsh(names),
       attrs: compileAttrs(names),
       netSlots,
       sshSlots,
     });
+    rules.take(built);
+    return built.program;
+  }
+
+  /** Brings what the gateways of networks carry for resources up to date; gives the gateways that carry something else. */
+  function reroute(networks: ReadonlySet<number>): number[] {
+    const fresh = resourceRoutes(world, rules, networks);
+    const textOf = (routes: readonly RouteInfo[] = []): string => routes.map(({ text }) => text).join();
+    const moved = new Set(
+      [...networks].filter((id) => textOf(fresh.get(id)) !== textOf(index.resourceRoutes.get(id))),
+    );
+    if (moved.size === 0) return [];
+    const all = new Map(index.resourceRoutes);
+    for (const id of moved) all.set(id, fresh.get(id) ?? []);
+    index = { ...index, resourceRoutes: all };
+    return [...world.gateways.values()].flatMap(({ network, device }) =>
+      moved.has(network) && device !== undefined ? [device] : [],
+    );
   }
 
   function newProfiles(): ProfileTable {
@@ -157,10 +194,28 @@ export function createCore(world: WorldState, like?: Core): Core {
     },
     ownSsh: (user) => sshTally.shares(program, user),
     reindex() {
-      index = indexWorld(world);
+      index = { ...index, groupsOfUser: groupsByUser(world) };
+    },
+    noteEdges: rules.note,
+    edit(touched) {
+      const edited = rules.edit(touched);
+      if (edited === undefined) return undefined;
+      const { atoms } = edited;
+      // A list that no rule had before was not kept up to date.
+      for (const source of edited.sources) sources.forget(source);
+      // Another object: what was worked out from the rules is to be worked out again.
+      if (atoms.size > 0) program = { ...program };
+      const concerned = new Set(reroute(networksOf(world, touched)));
+      const holders = { world, devicesOfUser: (user: number) => byUser.get(user) ?? [] };
+      for (const atom of atoms) for (const id of matchingDevices(holders, atom)) concerned.add(id);
+      for (const id of concerned) {
+        const profile = devices.get(id)?.profile;
+        if (profile !== undefined) profiles.renew(profile);
+      }
+      return concerned;
     },
     recompile() {
-      index = indexWorld(world);
+      index = indexWorld(world, rules);
       program = compile();
       profiles = newProfiles();
       atomsOf.clear();

@@ -15,23 +15,16 @@ import type { ChangeSet, DeviceSet, SubjectChange } from './change.ts';
 import type { Core, Delta } from './core.ts';
 import { unionOf } from './device-set.ts';
 import type { DeviceState } from './device-state.ts';
+import { type LooksInput, looksTo, sameCaps } from './looks.ts';
 import type { Profile } from './profile.ts';
-import { homeOf } from './regions.ts';
 import { reachesAcross, visible } from './visibility.ts';
 
-export interface EffectsInput {
-  readonly core: Core;
+export interface EffectsInput extends LooksInput {
   readonly deltas: readonly Delta[];
-  /** Prefixes whose carriers or primaries may be different. */
-  readonly routes: ReadonlySet<string>;
   /** Whether what `*` lists is different. */
   readonly wildChanged: boolean;
   /** `core.ownSsh` of the users of touched devices before the change. */
   readonly ownSshBefore: ReadonlyMap<number, string>;
-  /** What viewers get of a peer's routes, as one comparable text. */
-  routesSeen(viewer: DeviceState, peer: DeviceState): string;
-  /** The same for the time before the change. */
-  routesSeenBefore(viewer: DeviceState, peer: DeviceState): string;
 }
 
 /** What a batch of settled devices means for everybody's outputs. Also drops the source lists that are out of date. */
@@ -246,9 +239,6 @@ function compareOwn(before: DeviceState, after: DeviceState, own: OwnSets): void
   if (!sameStanding(before, after)) own.viewers.add(id);
 }
 
-const sameCaps = (a: Profile, b: Profile): boolean =>
-  a.caps === b.caps || JSON.stringify(a.caps) === JSON.stringify(b.caps);
-
 function sameStanding(before: DeviceState, after: DeviceState): boolean {
   const [was, is] = [before.profile, after.profile];
   return (
@@ -283,7 +273,8 @@ function* subjectsOf(input: EffectsInput, viewers: ReadonlySet<number>): Generat
   const { core } = input;
   const changed = new Map(input.deltas.map((delta) => [delta.id, delta]));
   for (const delta of input.deltas) {
-    const parts = [...core.profiles().all].filter((profile) => looksDifferent(input, delta, profile));
+    const differs = looksTo(input, delta);
+    const parts = [...core.profiles().all].filter(differs);
     if (parts.length > 0) yield subject(delta.id, parts, viewers);
   }
   const carriers = new Set<number>();
@@ -294,8 +285,9 @@ function* subjectsOf(input: EffectsInput, viewers: ReadonlySet<number>): Generat
     const delta = { id, before: state, after: state };
     // Rules with `via` choose among all carriers: whoever sees this one may get another one now.
     const chosen = core.program().viaUnits.length > 0;
+    const differs = looksTo(input, delta);
     const parts = [...core.profiles().all].filter((profile) =>
-      chosen ? visible(profile, state.profile) : looksDifferent(input, delta, profile),
+      chosen ? visible(profile, state.profile) : differs(profile),
     );
     if (parts.length > 0) yield subject(id, parts, viewers);
   }
@@ -309,27 +301,4 @@ function subject(id: number, profiles: readonly Profile[], viewers: ReadonlySet<
       new Set(viewers).add(id),
     ),
   };
-}
-
-function looksDifferent(input: EffectsInput, { before, after }: Delta, profile: Profile): boolean {
-  const was = before !== undefined && visible(profile, before.profile);
-  const is = after !== undefined && visible(profile, after.profile);
-  if (was !== is) return true;
-  if (!was || before === undefined || after === undefined) return false;
-  if (before.addressKey !== after.addressKey || before.exit !== after.exit) return true;
-  // It may begin connections to the viewer, or only answer.
-  if (reachesAcross(before.profile, profile) !== reachesAcross(after.profile, profile)) return true;
-  if (before !== after && !sameCaps(before.profile, after.profile)) return true;
-  if (before.routes.length + after.routes.length === 0) return false;
-  // Who carries a prefix for a rule with `via` depends on all its carriers, and those before are not known any more.
-  const carries =
-    before.routeKey !== after.routeKey ||
-    before.tags.join() !== after.tags.join() ||
-    before.input.online !== after.input.online ||
-    homeOf(before.input) !== homeOf(after.input);
-  if (carries && input.core.program().viaUnits.length > 0) return true;
-  const [anyone] = profile.members;
-  const viewer = anyone === undefined ? undefined : input.core.devices.get(anyone);
-  if (viewer === undefined) return false;
-  return input.routesSeenBefore(viewer, before) !== input.routesSeen(viewer, after);
 }

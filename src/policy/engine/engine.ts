@@ -124,6 +124,14 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
   function applyAll(changes: Iterable<Change>): ChangeSet {
     const touched = newTouched();
     for (const change of changes) applyToWorld(world, change, touched);
+    if (touched.edges.size > 0) core.noteEdges(touched.edges);
+    if (!touched.recompile && touched.edges.size + touched.resources.size > 0) {
+      const concerned = core.edit(touched);
+      if (concerned === undefined) touched.recompile = true;
+      else for (const id of concerned) touched.devices.add(id);
+      // The keys of shared filters name rules by slots, which may be given to others now.
+      shared.clear();
+    }
     if (touched.recompile) {
       for (const id of [...world.devices.keys(), ...core.devices.keys()]) touched.devices.add(id);
     }
@@ -139,7 +147,6 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     }
     if (touched.recompile) {
       core.recompile();
-      // The keys of shared filters name rules by slots, which may be given to others now.
       shared.clear();
     } else if (touched.reindex) core.reindex();
 

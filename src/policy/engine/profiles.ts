@@ -14,6 +14,8 @@ export interface ProfileTable {
   readonly all: ReadonlySet<Profile>;
   join(profile: Profile, device: number): void;
   leave(profile: Profile, device: number): void;
+  /** Rules that the profile takes part in are others now: devices that settle again get a new one. */
+  renew(profile: Profile): void;
 }
 
 const sharingOf = ({ external, recipient, audience = [] }: DeviceInput): string =>
@@ -117,7 +119,10 @@ export function createProfileTable(
       profile.members.delete(device);
       if (profile.members.size > 0) return;
       all.delete(profile);
-      byKey.delete(profile.key);
+      if (byKey.get(profile.key) === profile) byKey.delete(profile.key);
+    },
+    renew(profile) {
+      if (byKey.get(profile.key) === profile) byKey.delete(profile.key);
     },
   };
 }

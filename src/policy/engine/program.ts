@@ -8,8 +8,8 @@ import type {
   UnitSpec,
 } from '../compile/unit.ts';
 import { localpartDomain } from '../validate/ssh.ts';
-import { type Atom, createLiteralIndex, type LiteralAtom, type LiteralIndex } from './atoms.ts';
-import { type Bits, setBit, wordsFor } from './bits.ts';
+import { type Atom, createLiteralIndex, type LiteralAtom, type LiteralIndex, markAtom } from './atoms.ts';
+import { type Bits, clearBit, setBit, wordsFor } from './bits.ts';
 import type { SlotTable } from './slots.ts';
 
 /** Atoms that are no principals. */
@@ -64,17 +64,37 @@ export interface Program {
 
 export interface ProgramInput {
   readonly units: readonly UnitSpec[];
+  /** Where an edge comes among the edges, whose rules follow those of the file. */
+  edgeRank(edge: number): number;
   readonly ssh: readonly SshUnitSpec[];
   readonly attrs: readonly AttrUnitSpec[];
   readonly netSlots: SlotTable;
   readonly sshSlots: SlotTable;
 }
 
-export function buildProgram(input: ProgramInput): Program {
+/** A program, and what changes single rules of it in place. */
+export interface EditableProgram {
+  readonly program: Program;
+  /** Adds the rule of an edge. Told of every atom of it. */
+  add(spec: UnitSpec, slot: number, touched: (atom: Atom) => void): void;
+  remove(slot: number, touched: (atom: Atom) => void): void;
+  /** Whether sets of bits have room for a slot. */
+  holds(slot: number): boolean;
+}
+
+/** Ranks: rules of the file, then those of edges, then those of roles. */
+const EDGES_FROM = 2 ** 40;
+const ROLES_FROM = 2 ** 41;
+
+/** Edges come and go while everything else stays: this many more find room before the bits have to be made anew. */
+const SPARE_SLOTS = 1_024;
+
+export function buildProgram(input: ProgramInput): EditableProgram {
   const netSlots = input.netSlots.assign(input.units.map((unit) => unit.key));
   const sshSlots = input.sshSlots.assign(input.ssh.map((unit) => unit.key));
+  const hasNetworks = input.units.some(({ reach }) => reach.kind === 'network');
   const words = {
-    net: wordsFor(input.netSlots.size),
+    net: wordsFor(input.netSlots.size + (hasNetworks ? SPARE_SLOTS : 0)),
     ssh: wordsFor(input.sshSlots.size),
     attr: wordsFor(input.attrs.length),
   };
@@ -82,19 +102,20 @@ export function buildProgram(input: ProgramInput): Program {
   const literals = createLiteralIndex();
   const literalAtoms = new Map<string, LiteralAtom>();
   const gates = new Map<string, PostureGate>();
+  const gateList: PostureGate[] = [];
   const wild = new Uint32Array(words.net);
 
   const blank = (key: string): Atom => ({
     id: atoms.size + literalAtoms.size,
     key,
     bits: {
-      netSrc: new Uint32Array(words.net),
-      netListed: new Uint32Array(words.net),
-      netDst: new Uint32Array(words.net),
-      self: new Uint32Array(words.net),
-      sshSrc: new Uint32Array(words.ssh),
-      sshDst: new Uint32Array(words.ssh),
-      attr: new Uint32Array(words.attr),
+      netSrc: NO_BITS,
+      netListed: NO_BITS,
+      netDst: NO_BITS,
+      self: NO_BITS,
+      sshSrc: NO_BITS,
+      sshDst: NO_BITS,
+      attr: NO_BITS,
     },
     devices: new Set(),
   });
@@ -124,6 +145,7 @@ export function buildProgram(input: ProgramInput): Program {
       ssh: new Uint32Array(words.ssh),
     };
     gates.set(spec.key, fresh);
+    gateList.push(fresh);
     return fresh;
   };
 
@@ -142,22 +164,26 @@ export function buildProgram(input: ProgramInput): Program {
     if (dst.kind === 'exit') return atom(exitAtom(network));
     return dst.kind === 'atom' ? atom(dst.atom) : literal(dst.set, network);
   };
+  const eachDestination = ({ reach, targets, grants }: UnitSpec, visit: (atom: Atom) => void): void => {
+    if (reach.kind !== 'anywhere' && reach.kind !== 'network') return;
+    const network = reach.kind === 'network' ? reach.network : 0;
+    for (const { dst } of [...targets, ...grants]) for (const one of dst) visit(destination(one, network));
+  };
 
   const units = new Map<number, Unit>();
   const viaUnits: Unit[] = [];
   const gatedLiterals: Unit[] = [];
   let hasSelf = false;
-  input.units.forEach((spec, rank) => {
-    const slot = netSlots[rank] ?? 0;
-    const unit = { slot, rank, spec };
+  const addUnit = (unit: Unit): void => {
+    const { slot, spec } = unit;
     units.set(slot, unit);
     const { reach, source } = spec;
     const isSelf = reach.kind === 'self';
     hasSelf ||= isSelf;
     if (source.any) setBit(wild, slot);
     eachSource(source, ({ bits }, listed) => {
-      setBit(isSelf ? bits.self : bits.netSrc, slot);
-      if (listed && !isSelf) setBit(bits.netListed, slot);
+      markAtom(bits, isSelf ? 'self' : 'netSrc', slot, words.net);
+      if (listed && !isSelf) markAtom(bits, 'netListed', slot, words.net);
     });
     if (source.posture !== undefined) {
       setBit(gate(source.posture).netSrc, slot);
@@ -165,13 +191,14 @@ export function buildProgram(input: ProgramInput): Program {
     }
     if (spec.dstPosture !== undefined) setBit(gate(spec.dstPosture).netDst, slot);
     if (reach.kind === 'via') viaUnits.push(unit);
-    if (reach.kind !== 'anywhere' && reach.kind !== 'network') return;
-    const network = reach.kind === 'network' ? reach.network : 0;
-    const all = [
-      ...spec.targets.flatMap((target) => target.dst),
-      ...spec.grants.flatMap((grant) => grant.dst),
-    ];
-    for (const dst of all) setBit(destination(dst, network).bits.netDst, slot);
+    eachDestination(spec, ({ bits }) => markAtom(bits, 'netDst', slot, words.net));
+  };
+  const rankOf = ({ origin }: UnitSpec, position: number): number => {
+    if (origin.kind === 'edge') return EDGES_FROM + input.edgeRank(origin.edge);
+    return origin.kind === 'role' ? ROLES_FROM + position : position;
+  };
+  input.units.forEach((spec, position) => {
+    addUnit({ slot: netSlots[position] ?? 0, rank: rankOf(spec, position), spec });
   });
 
   const sshUnits = new Map<number, SshUnit>();
@@ -181,27 +208,52 @@ export function buildProgram(input: ProgramInput): Program {
     sshUnits.set(slot, { slot, rank, spec });
     const perUser = spec.users.some((user) => localpartDomain(user) !== undefined);
     if (spec.self || perUser) ownSsh.push({ slot, byLogin: !perUser });
-    eachSource(spec.source, ({ bits }) => setBit(bits.sshSrc, slot));
+    eachSource(spec.source, ({ bits }) => markAtom(bits, 'sshSrc', slot, words.ssh));
     if (spec.source.posture !== undefined) setBit(gate(spec.source.posture).ssh, slot);
-    for (const key of spec.atoms) setBit(atom(key).bits.sshDst, slot);
+    for (const key of spec.atoms) markAtom(atom(key).bits, 'sshDst', slot, words.ssh);
   });
 
   input.attrs.forEach((spec, index) => {
-    eachSource(spec.source, ({ bits }) => setBit(bits.attr, index));
+    eachSource(spec.source, ({ bits }) => markAtom(bits, 'attr', index, words.attr));
   });
 
   return {
-    words,
-    units,
-    sshUnits,
-    ownSsh,
-    attrUnits: input.attrs,
-    atoms,
-    literals,
-    gates: [...gates.values()],
-    viaUnits,
-    gatedLiterals,
-    hasSelf,
-    wild,
+    program: {
+      words,
+      units,
+      sshUnits,
+      ownSsh,
+      attrUnits: input.attrs,
+      atoms,
+      literals,
+      gates: gateList,
+      viaUnits,
+      gatedLiterals,
+      hasSelf,
+      wild,
+    },
+    holds: (slot) => wordsFor(slot + 1) <= words.net,
+    add: (spec, slot, touched) => {
+      addUnit({ slot, rank: rankOf(spec, 0), spec });
+      eachSource(spec.source, touched);
+      eachDestination(spec, touched);
+    },
+    remove: (slot, touched) => {
+      const spec = units.get(slot)?.spec;
+      if (spec === undefined) return;
+      units.delete(slot);
+      eachSource(spec.source, (one) => {
+        clearBit(one.bits.netSrc, slot);
+        clearBit(one.bits.netListed, slot);
+        touched(one);
+      });
+      eachDestination(spec, (one) => {
+        clearBit(one.bits.netDst, slot);
+        touched(one);
+      });
+      if (spec.source.posture !== undefined) clearBit(gate(spec.source.posture).netSrc, slot);
+    },
   };
 }
+
+const NO_BITS: Bits = new Uint32Array(0);

@@ -30,14 +30,15 @@ const leadsTo = ({ leads, dst }: RouteBits, src: Bits): boolean =>
 
 export function routeBitsOf(program: Program, device: DeviceState, asFile: boolean): RouteBits[] {
   return device.routes.map((route) => {
-    const src = new Uint32Array(program.words.net);
+    const isManual = route.layer === 'manual';
+    const src = isManual ? new Uint32Array(program.words.net) : NO_BITS;
     const dst = new Uint32Array(program.words.net);
-    const via = new Uint32Array(program.words.net);
+    const via = program.viaUnits.length > 0 ? new Uint32Array(program.words.net) : NO_BITS;
     const any = program.atoms.get(ANY_ATOM);
     const coveredByAny = device.wild && (asFile || route.layer !== 'resource');
     if (any !== undefined && coveredByAny) {
       orInto(dst, any.bits.netDst);
-      if (route.layer === 'manual' && !route.exit) orInto(src, any.bits.netSrc);
+      if (isManual && !route.exit) orInto(src, any.bits.netSrc);
     }
     if (route.exit) {
       const own = route.layer === 'resource';
@@ -48,7 +49,7 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
         if (atom.network === 0 || atom.network === route.network || device.networks.includes(atom.network)) {
           orInto(dst, atom.bits.netDst);
         }
-        if (route.layer === 'manual') orInto(src, atom.bits.netSrc);
+        if (isManual) orInto(src, atom.bits.netSrc);
       }
     }
     for (const unit of program.viaUnits) {

@@ -1,11 +1,16 @@
 /**
  * Slots (bit numbers) of units. A unit keeps its slot while it exists, across recompilations, so that the bits of
  * devices before and after a change can be compared. A slot that falls free is not given out before the next
- * recompilation: what the last change returned may still be read.
+ * change: what the last change returned may still be read.
  */
 export interface SlotTable {
   /** Assigns slots for exactly these keys. */
   assign(keys: readonly string[]): number[];
+  /**
+   * Gives slots to more keys and takes those of others back, with the rest as it is. The same key may be there more than
+   * once, as in `assign`.
+   */
+  edit(freed: readonly number[], keys: readonly string[]): number[];
   /** One more than the highest slot in use. */
   readonly size: number;
   /** A table of its own that starts with the same assignments. */
@@ -17,6 +22,8 @@ export const createSlotTable = (): SlotTable => slotTable(new Map(), 0);
 function slotTable(start: ReadonlyMap<string, number>, used: number): SlotTable {
   let slots = new Map(start);
   const free: number[] = [];
+  let keyOf: Map<number, string> | undefined;
+  const lastRepeat = new Map<string, number>();
   let size = used;
   return {
     copy: () => slotTable(slots, size),
@@ -45,6 +52,30 @@ function slotTable(start: ReadonlyMap<string, number>, used: number): SlotTable 
       }
       for (const [key, slot] of slots) if (!next.has(key)) free.push(slot);
       slots = next;
+      keyOf = undefined;
+      lastRepeat.clear();
+      return out;
+    },
+    edit(freed, keys) {
+      keyOf ??= new Map([...slots].map(([key, slot]) => [slot, key]));
+      const held = keyOf;
+      for (const slot of freed) {
+        slots.delete(held.get(slot) ?? '');
+        held.delete(slot);
+      }
+      const out = keys.map((key) => {
+        let unique = key;
+        while (slots.has(unique)) {
+          const times = (lastRepeat.get(key) ?? 0) + 1;
+          lastRepeat.set(key, times);
+          unique = `${key}#${times}`;
+        }
+        const slot = free.pop() ?? size++;
+        slots.set(unique, slot);
+        held.set(slot, unique);
+        return slot;
+      });
+      free.push(...freed);
       return out;
     },
   };

@@ -1,4 +1,4 @@
-import type { DeviceInput } from '../world.ts';
+import type { DeviceInput, EdgeInput, ResourceInput } from '../world.ts';
 import type { Change } from './change.ts';
 import { manualRoutes } from './device-state.ts';
 import { primaryKey, type WorldState } from './world-state.ts';
@@ -10,6 +10,9 @@ export interface Touched {
   readonly routes: Set<string>;
   /** Primaries as they were, by `network/prefix`, for those that changed. */
   readonly primariesBefore: Map<string, number | undefined>;
+  /** Edges that came, changed or went, and resources with what they were before. */
+  readonly edges: Map<number, EdgeInput | undefined>;
+  readonly resources: Map<number, ResourceInput | undefined>;
   /** Group memberships or bindings differ. */
   reindex: boolean;
   /** Rules or names differ: every device has to settle again. */
@@ -20,6 +23,8 @@ export const newTouched = (): Touched => ({
   devices: new Set(),
   routes: new Set(),
   primariesBefore: new Map(),
+  edges: new Map(),
+  resources: new Map(),
   reindex: false,
   recompile: false,
 });
@@ -71,17 +76,21 @@ export function applyToWorld(world: WorldState, change: Change, touched: Touched
       world.gateways.delete(change.id);
       break;
     case 'resource':
+      touchResource(world, change.resource.id, change.resource, touched);
       world.resources.set(change.resource.id, change.resource);
-      break;
+      return;
     case 'resource-removed':
+      touchResource(world, change.id, undefined, touched);
       world.resources.delete(change.id);
-      break;
+      return;
     case 'edge':
+      touchEdge(world, change.edge.id, touched);
       world.edges.set(change.edge.id, change.edge);
-      break;
+      return;
     case 'edge-removed':
+      touchEdge(world, change.id, touched);
       world.edges.delete(change.id);
-      break;
+      return;
     case 'role':
       world.roles.set(change.role.id, change.role);
       break;
@@ -112,6 +121,23 @@ export function applyToWorld(world: WorldState, change: Change, touched: Touched
     }
   }
   touched.recompile = true;
+}
+
+function touchEdge({ edges }: WorldState, id: number, touched: Touched): void {
+  if (!touched.edges.has(id)) touched.edges.set(id, edges.get(id));
+}
+
+/** What roles open of a resource are rules of their own, many of them for one resource. */
+function touchResource(
+  { resources, roles }: WorldState,
+  id: number,
+  after: ResourceInput | undefined,
+  touched: Touched,
+): void {
+  const before = resources.get(id);
+  if (!touched.resources.has(id)) touched.resources.set(id, before);
+  if (roles.size > 0 && (before?.networkWide === true || after?.networkWide === true))
+    touched.recompile = true;
 }
 
 /** A gateway's own routes are what network roles open, so they are part of the rules. */

@@ -37,6 +37,8 @@ export interface WorldState {
   readonly services: Map<string, ServiceInput>;
   /** By `network/prefix`. */
   readonly primaries: Map<string, number>;
+  /** What a resource puts on gateways, worked out once for each state of it. */
+  readonly routes: WeakMap<ResourceInput, readonly RouteInfo[]>;
   settings: WorldSettings;
   policy: Policy;
 }
@@ -55,6 +57,7 @@ export function createWorldState(settings: WorldSettings, policy: Policy): World
     roles: new Map(),
     services: new Map(),
     primaries: new Map(),
+    routes: new WeakMap(),
     settings,
     policy,
   };
@@ -72,6 +75,7 @@ export const copyWorld = (world: WorldState): WorldState => ({
   roles: new Map(world.roles),
   services: new Map(world.services),
   primaries: new Map(world.primaries),
+  routes: world.routes,
   settings: world.settings,
   policy: world.policy,
 });
@@ -94,14 +98,15 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
-export function indexWorld(world: WorldState): WorldIndex {
+/** What the index asks about edges. */
+export interface EdgeLookup {
+  edgesOf(resource: number): Iterable<number>;
+}
+
+export function indexWorld(world: WorldState, edges: EdgeLookup): WorldIndex {
   const groupsOfLogin = new Map<string, string[]>();
   for (const [name, { members }] of world.policy.groups)
     for (const login of members) push(groupsOfLogin, login, name);
-  const groupsOfUser = new Map<number, GroupInput[]>();
-  for (const group of world.groups.values()) {
-    if (group.active) for (const member of group.members) push(groupsOfUser, member, group);
-  }
   const gatewaysOfDevice = new Map<number, GatewayInput[]>();
   for (const gateway of world.gateways.values()) {
     if (gateway.device !== undefined) push(gatewaysOfDevice, gateway.device, gateway);
@@ -112,11 +117,19 @@ export function indexWorld(world: WorldState): WorldIndex {
   }
   return {
     groupsOfLogin,
-    groupsOfUser,
+    groupsOfUser: groupsByUser(world),
     gatewaysOfDevice,
     servicesOfDevice,
-    resourceRoutes: resourceRoutes(world),
+    resourceRoutes: resourceRoutes(world, edges),
   };
+}
+
+export function groupsByUser(world: WorldState): Map<number, GroupInput[]> {
+  const out = new Map<number, GroupInput[]>();
+  for (const group of world.groups.values()) {
+    if (group.active) for (const member of group.members) push(out, member, group);
+  }
+  return out;
 }
 
 /** The default routes that a device offers, for the exit networks among those that it serves. */
@@ -131,14 +144,22 @@ function exitRoutes(world: WorldState, gateways: readonly GatewayInput[], input:
   });
 }
 
-/** A resource is routed while it is active and some edge or role leads to it. */
-function resourceRoutes(world: WorldState): Map<number, RouteInfo[]> {
+/** A resource is routed while it is active and some edge or role leads to it. Of all networks, or of some of them. */
+export function resourceRoutes(
+  world: WorldState,
+  edges: EdgeLookup,
+  some?: ReadonlySet<number>,
+): Map<number, RouteInfo[]> {
   const out = new Map<number, RouteInfo[]>();
-  const linked = new Set<number>();
-  for (const { principal, resource } of world.edges.values()) {
-    if (principal.kind === 'service-account' || world.groups.get(principal.id)?.active === true)
-      linked.add(resource);
-  }
+  const isLinked = (resource: number): boolean => {
+    for (const id of edges.edgesOf(resource)) {
+      const principal = world.edges.get(id)?.principal;
+      if (principal === undefined) continue;
+      if (principal.kind === 'service-account' || world.groups.get(principal.id)?.active === true)
+        return true;
+    }
+    return false;
+  };
   const byRole = new Set<number>();
   for (const role of world.roles.values()) {
     if (world.groups.get(role.group)?.active !== true) continue;
@@ -147,16 +168,24 @@ function resourceRoutes(world: WorldState): Map<number, RouteInfo[]> {
     }
   }
   for (const resource of world.resources.values()) {
+    if (some !== undefined && !some.has(resource.network)) continue;
     if (!resource.active || world.networks.get(resource.network)?.active !== true) continue;
-    if (!linked.has(resource.id) && !(resource.networkWide && byRole.has(resource.network))) continue;
-    for (const prefix of resourcePrefixes(resource)) {
-      const text = formatPrefix(masked(prefix));
-      const route = routeInfo(text, 'resource', resource.network);
-      // Default routes are an exit network's own affair: no resource puts them on a gateway.
-      if (route !== undefined && !route.exit) push(out, resource.network, route);
-    }
+    if (!isLinked(resource.id) && !(resource.networkWide && byRole.has(resource.network))) continue;
+    for (const route of routesTo(world, resource)) push(out, resource.network, route);
   }
   return out;
+}
+
+function routesTo({ routes }: WorldState, resource: ResourceInput): readonly RouteInfo[] {
+  const known = routes.get(resource);
+  if (known !== undefined) return known;
+  // Default routes are an exit network's own affair: no resource puts them on a gateway.
+  const made = resourcePrefixes(resource)
+    .map((prefix) => routeInfo(formatPrefix(masked(prefix)), 'resource', resource.network))
+    .filter((route) => route !== undefined)
+    .filter((route) => !route.exit);
+  routes.set(resource, made);
+  return made;
 }
 
 const domainOf = (login: string): string => login.slice(login.lastIndexOf('@') + 1);
