@@ -117,7 +117,9 @@ describe('a policy that is saved', () => {
     );
     expect(peerNamed(laptop.netmap(), 'router')?.AllowedIPs).not.toContain('192.168.0.0/24');
     expect(router.netmap().self?.Tags).toEqual(['tag:router']);
-    expect(await server.row(router)).toMatchObject({ ownerKind: 'tags', keyExpiresAt: null });
+    expect(await server.row(router)).toMatchObject({
+      ...{ ownerKind: 'tags', expiryDisabled: true, keyExpiresAt: expect.any(Number) },
+    });
     expect(router.netmap().self?.KeyExpiry).toBeUndefined();
   });
 

@@ -32,12 +32,18 @@ export function returningDevice(machines: readonly Device[], owner: JoinOwner): 
   );
 }
 
-/** When the key of a device that joins now ends; tagged devices, gateways and headless ones have no end. */
+/**
+ * When the key of a device that joins now ends. Gateways and headless ones have no end; that of tagged devices counts only
+ * once somebody switches their expiry on.
+ */
 async function keyExpiry(tx: Tx, org: number, owner: JoinOwner): Promise<number | null> {
-  if (owner.ownerKind !== 'membership') return null;
+  if (owner.ownerKind !== 'membership' && owner.ownerKind !== 'tags') return null;
   const settings = await readSettings(tx, org);
   return tx.now + settings.key_days * DAY;
 }
+
+/** Only people sign in again when a key has ended; what no person stands behind would stay out. */
+const hasNoExpiry = (owner: JoinOwner): boolean => owner.ownerKind !== 'membership';
 
 /** How a device is let in: by what, to whom. */
 export interface Entry {
@@ -75,7 +81,7 @@ export async function addDevice(
     capver: request.capver,
     createdAt: tx.now,
     keyExpiresAt: await keyExpiry(tx, org, owner),
-    expiryDisabled: false,
+    expiryDisabled: hasNoExpiry(owner),
     authorizedAt: needsApproval ? null : tx.now,
     blockedAt: null,
     archivedAt: null,
@@ -109,8 +115,10 @@ export async function renewDevice(
     ownerKind: owner.ownerKind,
     owner: owner.owner,
     keyExpiresAt: await keyExpiry(tx, device.org, owner),
-    // Tags had switched the expiry off; what a person owns again has one again.
-    ...(device.ownerKind === 'tags' && owner.ownerKind === 'membership' ? { expiryDisabled: false } : {}),
+    // Of a person's device an administrator may have switched it off; of others it ended with the way they were let in.
+    ...(device.ownerKind === 'membership' && !hasNoExpiry(owner)
+      ? {}
+      : { expiryDisabled: hasNoExpiry(owner) }),
     credential: grant.credential,
     os: request.os,
     clientVersion: request.clientVersion,
