@@ -8,6 +8,7 @@ import { sendError } from '../api/native/errors.ts';
 import type { ControlPlane } from '../control/control-plane.ts';
 import type { RelayServer } from '../control/derp/index.ts';
 import { NO_UPGRADE } from '../control/transport/index.ts';
+import { invalid } from '../kernel/errors.ts';
 import type { TlsFiles } from './tls.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -51,6 +52,11 @@ export function createHttpServer(parts: HttpServerParts): FastifyInstance {
     bodyLimit: BODY_LIMIT_BYTES,
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    // A path that cannot be decoded reaches no dialect.
+    frameworkErrors: (error, _request, reply) => {
+      const refusal = invalid('the path is not a valid URL');
+      sendError(reply, error.code === 'FST_ERR_BAD_URL' ? refusal : error, () => undefined);
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     serverFactory: (handler) => {
