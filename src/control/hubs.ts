@@ -64,7 +64,7 @@ export function createHubs(parts: HubsParts): Hubs {
   const index = (org: number, changes: readonly Change[]): void => {
     for (const change of changes) {
       if (change.kind !== 'device') continue;
-      const { before, after } = change as Change<'device'>;
+      const { before, after } = change;
       if (before !== null && before.nodeKey !== after?.nodeKey) nodes.delete(before.nodeKey);
       if (after !== null) nodes.set(after.nodeKey, { org, device: after.id });
     }
@@ -74,7 +74,7 @@ export function createHubs(parts: HubsParts): Hubs {
   const supersede = (org: number, hub: OrganizationHub, changes: readonly Change[]): void => {
     for (const change of changes) {
       if (change.kind !== 'presence') continue;
-      const { after } = change as Change<'presence'>;
+      const { after } = change;
       if (!after?.online || after.replica === replica) continue;
       if (hub.supersede(after.device, after.since)) onReturned(org, after.device);
     }

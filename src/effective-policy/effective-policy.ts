@@ -6,7 +6,7 @@
 import { ADMINISTRATIVE_ROLES } from '../domain/access/permissions.ts';
 import { isExpired, keyEnd } from '../domain/devices/key-expiry.ts';
 import { EVERYONE } from '../domain/groups/group-reads.ts';
-import type { Address, Device } from '../domain/model/devices.ts';
+import type { Device } from '../domain/model/devices.ts';
 import type { Row } from '../domain/model/entities.ts';
 import type { AccessEdge, Resource } from '../domain/model/networks.ts';
 import { opensNetwork } from '../domain/networks/network-roles.ts';
@@ -117,7 +117,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
     const serials = new Set(
       changes.flatMap((change) => {
         const row = change.kind === 'serialNumber' ? (change.after ?? change.before) : null;
-        return row !== null && 'serial' in row ? [row.serial] : [];
+        return row === null ? [] : [row.serial];
       }),
     );
     if (serials.size === 0) return [];
@@ -129,10 +129,11 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
   /** Devices that meet others, or do not any more, because of what was accepted or taken back. */
   const sharersOf = (changes: readonly Change[]): number[] =>
     changes.flatMap((change) => {
+      if (change.kind !== 'shareAccept' && change.kind !== 'sharedDevice') return [];
       const row = change.after ?? change.before;
-      if (change.kind === 'shareAccept') return [(row as Row<'shareAccept'>).device];
-      if (change.kind !== 'sharedDevice') return [];
-      const { device: shared, membership } = row as Row<'sharedDevice'>;
+      if (row === null) return [];
+      if (change.kind === 'shareAccept') return [row.device];
+      const { device: shared, membership } = row;
       const own = [...snapshot.devices.values()].filter(
         ({ device }) => device.ownerKind === 'membership' && device.owner === membership,
       );
@@ -192,7 +193,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
       else if (kind === 'membership') owners.add(Number(key));
       else if (kind === 'gateway') gateways.add(Number(key));
       else if (kind === 'address') {
-        const row = (after ?? before) as Address | null;
+        const row = after ?? before;
         if (row?.holderKind === 'ext-client') out.add(row.holder);
       }
     }
@@ -376,7 +377,7 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
           break;
         case 'service': {
           // Rules mean a service by its name: one that takes another name goes under the old one.
-          const { before, after } = change as Change<'service'>;
+          const { before, after } = change;
           for (const name of new Set([before?.name, after?.name])) {
             if (name !== undefined) note('service', name, () => serviceChange(id, name));
           }

@@ -1,6 +1,6 @@
 /** The change feed over an engine: its pages, and the commits of this process as they happen. */
 import { isEntityKind } from '../domain/model/entities.ts';
-import type { Change, ChangeFeed } from '../domain/ports/store.ts';
+import { type Change, type ChangeFeed, changeOf } from '../domain/ports/store.ts';
 import type { Connection, Engine } from './engine.ts';
 import { type Builder, runBuilt } from './reader.ts';
 import type { StoredRow } from './rows.ts';
@@ -99,10 +99,9 @@ function decodeChange(row: StoredRow): Change[] {
   const kind = String(row.kind);
   // A kind that this program does not know was written by a newer one: nothing here can depend on it.
   if (!isEntityKind(kind)) return [];
-  const parse = (value: unknown): never | null =>
-    typeof value === 'string' ? (JSON.parse(value) as never) : null;
+  const parse = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : null);
   return [
-    {
+    changeOf({
       org: Number(row.org),
       seq: Number(row.seq),
       kind,
@@ -110,6 +109,6 @@ function decodeChange(row: StoredRow): Change[] {
       before: parse(row.before),
       after: parse(row.after),
       at: Number(row.at),
-    },
+    }),
   ];
 }

@@ -1,7 +1,14 @@
 /** The last statements of a write: its feed rows, audit events and outbox rows, and the organization's new head. */
 import type { EntityKind } from '../domain/model/entities.ts';
 import type { AuditEvent } from '../domain/model/operations.ts';
-import type { AuditEntry, Change, DeriveOutbox, OutboxEntry, WriteContext } from '../domain/ports/store.ts';
+import {
+  type AuditEntry,
+  type Change,
+  changeOf,
+  type DeriveOutbox,
+  type OutboxEntry,
+  type WriteContext,
+} from '../domain/ports/store.ts';
 import { auditHash } from './audit-chain.ts';
 import type { Engine, Statement } from './engine.ts';
 import type { Head } from './heads.ts';
@@ -84,10 +91,9 @@ function numberChanges(
   head: Head,
   recorded: readonly RecordedChange[],
 ): Change[] {
-  return recorded.map(({ kind, key, before, after }): Change => {
+  return recorded.map(({ kind, key, before, after }) => {
     head.seq += 1;
-    // What was recorded are rows of this very kind.
-    return { org, seq: head.seq, kind, key, before: before as never, after: after as never, at: parts.now };
+    return changeOf({ org, seq: head.seq, kind, key, before, after, at: parts.now });
   });
 }
 

@@ -3,7 +3,14 @@
  * noted, and it is taken back. Reads are the real ones.
  */
 import { type EntityKind, entities, isEntityKind, keyTextOf, type Row } from '../domain/model/entities.ts';
-import type { Change, Reader, RowKey, Store, Tx } from '../domain/ports/store.ts';
+import {
+  type Change,
+  changeOf,
+  type Reader,
+  type RowKey,
+  type Store,
+  type Tx,
+} from '../domain/ports/store.ts';
 import { AppError } from '../kernel/errors.ts';
 
 export interface ProposingStore {
@@ -47,8 +54,7 @@ function noting(tx: Tx, changes: Change[]): Tx {
     if (row === undefined || !isEntityKind(kind)) return;
     const { org } = row as { readonly org: number };
     const change = { org, seq: 0, kind, key: keyTextOf(kind, row), at: tx.now };
-    // A kind and its rows belong together, which the union of all kinds does not say.
-    changes.push({ ...change, before: before ?? null, after: after ?? null } as Change);
+    changes.push(changeOf({ ...change, before: before ?? null, after: after ?? null }));
   };
   return {
     ...tx,

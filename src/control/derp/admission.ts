@@ -64,7 +64,7 @@ export function createAdmission({ store, follower, clock, onError }: AdmissionPa
   const apply = (holds: Followed['holds'], changes: readonly Change[]): void => {
     for (const change of changes) {
       if (change.kind !== 'device') continue;
-      const { before, after } = change as Change<'device'>;
+      const { before, after } = change;
       if (before !== null && holds.has(before.nodeKey)) judge(holds, before.nodeKey, after ?? undefined);
     }
   };

@@ -1,7 +1,6 @@
 /** Keeps the agents of gateways told of their plain clients: everything at first, then each client that became different. */
 import { gatewayAddresses } from '../../domain/ext-clients/client-pools.ts';
 import { isActiveClient } from '../../domain/ext-clients/ext-client-reads.ts';
-import type { Address } from '../../domain/model/devices.ts';
 import type { ExtClient, Gateway } from '../../domain/model/networks.ts';
 import { isBound } from '../../domain/networks/gateway-binding.ts';
 import type { GatewayFeed, GatewayFollower, GatewayPeer } from '../../domain/ports/gateway-feed.ts';
@@ -110,7 +109,7 @@ function followGateway(
         if (clientRow(client) !== undefined) own.add(client);
         if (own.has(client)) dirty.add(client);
       } else if (kind === 'address') {
-        const row = (after ?? before) as Address | null;
+        const row = after ?? before;
         if (row?.holderKind === 'ext-client' && own.has(row.holder)) dirty.add(row.holder);
       } else if (kind === 'membership') {
         const member = Number(key);

@@ -27,7 +27,7 @@ const MAX_RESOLVERS = 4;
 function namesService(change: Change): boolean {
   if (change.kind === 'service') return true;
   if (change.kind !== 'address') return false;
-  const { before, after } = change as Change<'address'>;
+  const { before, after } = change;
   return (after ?? before)?.holderKind === 'service';
 }
 

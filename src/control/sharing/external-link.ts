@@ -53,10 +53,10 @@ export async function createExternalLink(parts: ExternalLinkParts): Promise<Exte
     return facts.apply(change);
   };
   const absorb = (change: Change): readonly (number | undefined)[] => {
-    if (change.kind === 'device') return [absorbDevice(change as Change<'device'>)];
+    if (change.kind === 'device') return [absorbDevice(change)];
     if (DEVICE_KINDS.has(change.kind)) return [facts.apply(change)];
     if (change.kind === 'address') {
-      const { before, after } = change as Change<'address'>;
+      const { before, after } = change;
       return (after ?? before)?.holderKind === 'device' ? [facts.apply(change)] : [];
     }
     if (change.kind !== 'membership' || !facts.memberships.has(Number(change.key))) return [];

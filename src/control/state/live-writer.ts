@@ -212,12 +212,12 @@ export function createLiveWriter({ store, onError }: LiveWriterParts): LiveWrite
         const device = Number(change.key);
         if (change.kind === 'deviceLive') {
           const said = rows.live.get(device);
-          const { after } = change as Change<'deviceLive'>;
+          const { after } = change;
           if (said !== undefined && (after === null || after.updatedAt >= said.updatedAt))
             rows.live.delete(device);
         } else if (change.kind === 'presence') {
           const said = rows.presence.get(device);
-          const { after } = change as Change<'presence'>;
+          const { after } = change;
           if (
             said !== undefined &&
             (after === null || (after.replica === said.replica && after.since >= said.since))

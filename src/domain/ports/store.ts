@@ -250,7 +250,10 @@ export interface WriteContext {
   readonly ids?: number;
 }
 
-export interface Change<K extends EntityKind = EntityKind> {
+/** What became of a row. Its kind tells which rows it holds, so that asking for the kind is enough. */
+export type Change<K extends EntityKind = EntityKind> = K extends EntityKind ? ChangeOf<K> : never;
+
+interface ChangeOf<K extends EntityKind> {
   readonly org: number;
   /** Gapless in its organization. */
   readonly seq: number;
@@ -263,6 +266,14 @@ export interface Change<K extends EntityKind = EntityKind> {
   readonly after: Row<K> | null;
   readonly at: number;
 }
+
+/** For whoever reads or notes rows of any kind: that they are of this very kind is theirs to know, and no type can say it. */
+export const changeOf = (
+  change: Omit<ChangeOf<EntityKind>, 'before' | 'after'> & {
+    readonly before: unknown;
+    readonly after: unknown;
+  },
+): Change => change as Change;
 
 export interface ChangePage {
   /** Those of kinds that this program knows: a newer program may share the database. */

@@ -1,7 +1,7 @@
 /** Which devices of other organizations an organization must know, and what they are to it. */
 import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
 import type { Organization } from '../model/people.ts';
-import type { Change, Store } from '../ports/store.ts';
+import { changeOf, type Store } from '../ports/store.ts';
 import type { ExternalDevice, Snapshot } from './snapshot.ts';
 
 /** What is wanted of one other organization, by id. */
@@ -76,7 +76,7 @@ export async function fillWanted(
   const put = <K extends EntityKind>(kind: K, rows: readonly Row<K>[]): void => {
     for (const row of rows) {
       const key = keyTextOf(kind, row);
-      facts.apply({ org, seq: 0, kind, key, before: null, after: row, at: 0 } as Change);
+      facts.apply(changeOf({ org, seq: 0, kind, key, before: null, after: row, at: 0 }));
     }
   };
   const shared = await store.find('device', org, { id: [...devices] }, MAX_ROWS);

@@ -18,7 +18,7 @@ import type {
 import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
 import type { AccessEdge, Gateway } from '../model/networks.ts';
 import type { Membership, Organization } from '../model/people.ts';
-import type { Change, Reader } from '../ports/store.ts';
+import { type Change, changeOf, type Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
 import { createDeviceIndex } from './device-index.ts';
 
@@ -235,14 +235,15 @@ export function createSnapshot(organization: Organization): Snapshot {
   const strangers = createRowIndex<Row<'shareAccept'>>();
   const shared = createRowIndex<Row<'sharedDevice'>>();
   const takers = createRowIndex<Row<'sharedDevice'>>();
-  const applyShare = ({ kind, key, after }: Change): void => {
-    if (kind === 'shareAccept') {
-      const row = (after as Row<'shareAccept'> | null) ?? undefined;
+  const applyShare = (change: Change): void => {
+    const { key } = change;
+    if (change.kind === 'shareAccept') {
+      const row = change.after ?? undefined;
       accepts.set(key, row, row?.device);
       strangers.set(key, row, row?.membership);
     }
-    if (kind === 'sharedDevice') {
-      const row = (after as Row<'sharedDevice'> | null) ?? undefined;
+    if (change.kind === 'sharedDevice') {
+      const row = change.after ?? undefined;
       shared.set(key, row, row?.device);
       takers.set(key, row, row?.membership);
     }
@@ -315,24 +316,23 @@ export function createSnapshot(organization: Organization): Snapshot {
     table: <K extends TableKind>(kind: K) =>
       (tables.get(kind) ?? new Map()) as unknown as ReadonlyMap<string, Row<K>>,
     apply: (change) => {
-      // The feed pairs each kind with its own rows; the narrowing below restores what the union lost.
       switch (change.kind) {
         case 'device':
-          return applyDevice(change as Change<'device'>);
+          return applyDevice(change);
         case 'deviceLive': {
-          const row = (change as Change<'deviceLive'>).after ?? undefined;
+          const row = change.after ?? undefined;
           return edit(Number(change.key), (facts) => {
             facts.live = row;
           });
         }
         case 'presence': {
-          const row = (change as Change<'presence'>).after ?? undefined;
+          const row = change.after ?? undefined;
           return edit(Number(change.key), (facts) => {
             facts.presence = row;
           });
         }
         case 'address':
-          return applyAddress(change as Change<'address'>);
+          return applyAddress(change);
         case 'deviceTag': {
           const [id, tag] = keyParts(change.key);
           return edit(id, (facts) => {
@@ -344,7 +344,7 @@ export function createSnapshot(organization: Organization): Snapshot {
         }
         case 'route': {
           const [id, prefix] = keyParts(change.key);
-          const row = (change as Change<'route'>).after;
+          const row = change.after;
           return edit(id, (facts) => {
             facts.routes =
               row === null ? without(facts.routes, prefix) : new Map(facts.routes).set(prefix, row);
@@ -352,36 +352,36 @@ export function createSnapshot(organization: Organization): Snapshot {
         }
         case 'deviceAttribute': {
           const [id, key] = keyParts(change.key);
-          const row = (change as Change<'deviceAttribute'>).after;
+          const row = change.after;
           return edit(id, (facts) => {
             facts.attributes =
               row === null ? without(facts.attributes, key) : new Map(facts.attributes).set(key, row);
           });
         }
         case 'routePrimary': {
-          const row = (change as Change<'routePrimary'>).after;
+          const row = change.after;
           if (row === null) primaries.delete(change.key);
           else primaries.set(change.key, row);
           return undefined;
         }
         case 'membership': {
-          const row = (change as Change<'membership'>).after;
+          const row = change.after;
           if (row === null) memberships.delete(Number(change.key));
           else memberships.set(row.id, row);
           return undefined;
         }
         case 'setting': {
-          const row = (change as Change<'setting'>).after;
+          const row = change.after;
           if (row === null) settingRows.delete(change.key);
           else settingRows.set(change.key, row);
           settings = settingsOf(settingRows.values());
           return undefined;
         }
         case 'dnsConfig':
-          dns = (change as Change<'dnsConfig'>).after ?? undefined;
+          dns = change.after ?? undefined;
           return undefined;
         case 'policyVersion': {
-          const row = (change as Change<'policyVersion'>).after;
+          const row = change.after;
           if (row !== null && row.version >= (policy?.version ?? 0)) policy = row;
           return undefined;
         }
@@ -389,11 +389,9 @@ export function createSnapshot(organization: Organization): Snapshot {
           if (!isTableKind(change.kind)) return undefined;
           applyShare(change);
           applyAccess(change);
-          if (change.kind === 'serviceHost') applyServiceHost(change as Change<'serviceHost'>);
-          if (change.kind === 'gateway')
-            gateways.set(change.key, (change as Change<'gateway'>).after ?? undefined);
-          if (change.kind === 'resolvedName')
-            resolved.set(change.key, (change as Change<'resolvedName'>).after ?? undefined);
+          if (change.kind === 'serviceHost') applyServiceHost(change);
+          if (change.kind === 'gateway') gateways.set(change.key, change.after ?? undefined);
+          if (change.kind === 'resolvedName') resolved.set(change.key, change.after ?? undefined);
           const row = (change as Change<TableKind>).after;
           if (row === null) tables.get(change.kind)?.delete(change.key);
           else tables.get(change.kind)?.set(change.key, row);
@@ -410,16 +408,8 @@ export async function loadSnapshot(reader: Reader, organization: Organization): 
   const org = organization.id;
   for (const kind of [...SNAPSHOT_KINDS, ...TABLE_KINDS]) {
     for (const row of await reader.find(kind, org, {}, MAX_ROWS)) {
-      const change: Change = {
-        org,
-        seq: 0,
-        kind,
-        key: keyTextOf(kind, row as never),
-        before: null,
-        after: row,
-        at: 0,
-      };
-      snapshot.apply(change);
+      const key = keyTextOf(kind, row as never);
+      snapshot.apply(changeOf({ org, seq: 0, kind, key, before: null, after: row, at: 0 }));
     }
   }
   const [policy] = await reader.list('policyVersion', org, {

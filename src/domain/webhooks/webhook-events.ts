@@ -72,20 +72,15 @@ export const deriveWebhookEvents: DeriveOutbox = (outcome) => {
 };
 
 function eventsOf(change: Change, outcome: WriteOutcome): readonly WebhookEvent[] {
-  if (isOf('device', change)) return deviceEvents(change, outcome);
-  if (isOf('membership', change)) return memberEvents(change);
-  if (isOf('policyVersion', change)) {
+  if (change.kind === 'device') return deviceEvents(change, outcome);
+  if (change.kind === 'membership') return memberEvents(change);
+  if (change.kind === 'policyVersion') {
     // The first version comes with the organization.
     const version = change.before === null ? (change.after?.version ?? 1) : 1;
     return version > 1 ? [{ type: 'policyUpdate', version }] : [];
   }
   return [];
 }
-
-const isOf = <K extends 'device' | 'membership' | 'policyVersion' | 'deviceTag'>(
-  kind: K,
-  change: Change,
-): change is Change<K> => change.kind === kind;
 
 function deviceEvents({ before, after }: Change<'device'>, outcome: WriteOutcome): readonly WebhookEvent[] {
   const types: NodeEventType[] = [];
@@ -113,10 +108,10 @@ function factsOfWrite(device: Device, { changes }: WriteOutcome): Pick<DeviceFac
   const tags: string[] = [];
   let ownerLogin: string | undefined;
   for (const change of changes) {
-    if (isOf('deviceTag', change)) {
+    if (change.kind === 'deviceTag') {
       const row = change.after ?? change.before;
       if (row?.device === device.id) tags.push(row.tag);
-    } else if (isOf('membership', change)) {
+    } else if (change.kind === 'membership') {
       const { before, after } = change;
       if (after === null && before !== null && before.id === device.owner) ownerLogin = loginName(before);
     }
