@@ -24,6 +24,12 @@ export function addSettings(command: Command, names: readonly OptionName[]): Com
     .option('--json', 'print the result as JSON');
 }
 
+/** A command with its description, and the lines (without `holdfast`) that show how it is called at the end of its help. */
+export const describeCommand = (command: Command, about: string, ...examples: readonly string[]): Command =>
+  command
+    .description(about)
+    .addHelpText('after', ['', 'Examples:', ...examples.map((line) => `  holdfast ${line}`)].join('\n'));
+
 /** What the command line said about settings. */
 export function flagsOf(options: ParsedOptions): Flags {
   const flags: Partial<Record<OptionName | 'config', string | boolean>> = {};

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { locationOptions, type OptionName, serveOptions } from '../config/options.ts';
 import type { CommandContext } from './command-context.ts';
-import { addSettings, type ParsedOptions } from './command-options.ts';
+import { addSettings, describeCommand, type ParsedOptions } from './command-options.ts';
 
 const LOCATION = Object.keys(locationOptions) as OptionName[];
 const SERVE = [...LOCATION, ...(Object.keys(serveOptions) as OptionName[])];
@@ -13,13 +13,38 @@ export function createProgram(context: CommandContext): Command {
     .exitOverride()
     // Errors are told once, as a sentence, by runProgram.
     .configureOutput({ writeErr: () => undefined, writeOut: (text) => context.print(text.trimEnd()) })
+    .configureHelp({
+      optionDescription: ({ description, mandatory }) =>
+        mandatory ? `${description} (required)` : description,
+    })
     .showHelpAfterError(false);
+  addServerCommands(program, context);
+  addAccessCommands(program, context);
+  addPolicyCommands(program, context);
+  addGatewayCommands(program, context);
+  addOperationCommands(program, context);
+  return program;
+}
 
-  addSettings(program.command('serve').description('run the server'), SERVE).action(
-    async (options: ParsedOptions) => (await import('./serve.ts')).serve(context, options),
-  );
+function addServerCommands(program: Command, context: CommandContext): void {
+  addSettings(
+    describeCommand(
+      program.command('serve'),
+      'run the server',
+      'serve --data /var/lib/holdfast',
+      'serve --listen 0.0.0.0:8484 --public-url http://10.0.0.5:8484',
+    ),
+    SERVE,
+  ).action(async (options: ParsedOptions) => (await import('./serve.ts')).serve(context, options));
 
-  addSettings(program.command('init').description('create an organization and its owner'), LOCATION)
+  addSettings(
+    describeCommand(
+      program.command('init'),
+      'create an organization and its owner',
+      'init --org acme --domain example.com --owner ada@example.com --json',
+    ),
+    LOCATION,
+  )
     .requiredOption('--org <LABEL>', 'label of the organization: a-z, 0-9 and hyphen')
     .requiredOption('--owner <EMAIL>', 'e-mail address of the owner')
     .option('--domain <DOMAIN>', 'mail domain of the organization, such as example.com')
@@ -28,7 +53,14 @@ export function createProgram(context: CommandContext): Command {
     .action(async (options: ParsedOptions) => (await import('./init.ts')).init(context, options));
 
   const token = program.command('token').description('API tokens');
-  addSettings(token.command('create').description('create an API token for a member'), LOCATION)
+  addSettings(
+    describeCommand(
+      token.command('create'),
+      'create an API token for a member',
+      'token create --org acme --user ada@example.com --scopes devices:read --expires 30d',
+    ),
+    LOCATION,
+  )
     .requiredOption('--org <LABEL>', 'label of the organization')
     .requiredOption('--user <EMAIL>', 'e-mail address or user name of the member')
     .option('--scopes <LIST>', 'scopes separated by commas; default all that the role allows')
@@ -38,8 +70,31 @@ export function createProgram(context: CommandContext): Command {
       (await import('./token-create.ts')).tokenCreate(context, options),
     );
 
+  const twingate = program.command('twingate').description("Twingate's tools with this installation");
+  addSettings(
+    describeCommand(
+      twingate.command('quickstart'),
+      'print a provider block and an example for Terraform',
+      'twingate quickstart --org acme --public-url https://net.example.com',
+    ),
+    SERVE,
+  )
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .action(async (options: ParsedOptions) =>
+      (await import('./twingate-quickstart.ts')).twingateQuickstart(context, options),
+    );
+}
+
+function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command('access').description('time-boxed access to a resource');
-  addSettings(access.command('request').description('ask for access that is locked to a person'), LOCATION)
+  addSettings(
+    describeCommand(
+      access.command('request'),
+      'ask for access that is locked to a person',
+      'access request --org acme --user ada@example.com --resource database --for 2h --reason "restore"',
+    ),
+    LOCATION,
+  )
     .requiredOption('--org <LABEL>', 'label of the organization')
     .requiredOption('--user <EMAIL>', 'e-mail address or user name of who needs the access')
     .requiredOption('--resource <NAME>', 'name or id of the resource')
@@ -47,35 +102,29 @@ export function createProgram(context: CommandContext): Command {
     .option('--reason <TEXT>', 'what it is for')
     .action(async (options: ParsedOptions) => (await import('./access.ts')).accessRequest(context, options));
   for (const decision of ['approve', 'reject'] as const) {
-    addSettings(access.command(decision).description(`${decision} a request`), LOCATION)
+    addSettings(
+      describeCommand(
+        access.command(decision),
+        `${decision} a request`,
+        `access ${decision} 1041 --org acme`,
+      ),
+      LOCATION,
+    )
       .argument('<ID>', 'number of the request')
       .requiredOption('--org <LABEL>', 'label of the organization')
       .action(async (id: string, options: ParsedOptions) =>
         (await import('./access.ts')).accessDecision(context, options, decision, id),
       );
   }
+}
 
-  const twingate = program.command('twingate').description("Twingate's tools with this installation");
-  addSettings(
-    twingate.command('quickstart').description('print a provider block and an example for Terraform'),
-    SERVE,
-  )
-    .requiredOption('--org <LABEL>', 'label of the organization')
-    .action(async (options: ParsedOptions) =>
-      (await import('./twingate-quickstart.ts')).twingateQuickstart(context, options),
-    );
-
-  const audit = program.command('audit').description('the audit log');
-  addSettings(audit.command('verify').description('verify the hash chain of the audit log'), LOCATION)
-    .option('--org <LABEL>', 'label of the organization; default all of them')
-    .action(async (options: ParsedOptions) =>
-      (await import('./audit-verify.ts')).auditVerify(context, options),
-    );
-
+function addPolicyCommands(program: Command, context: CommandContext): void {
   const policy = program.command('policy').description('the policy file');
-  policy
-    .command('compile')
-    .description('compile recorded cases to what each device receives; touches no database')
+  describeCommand(
+    policy.command('compile'),
+    'compile recorded cases to what each device receives; touches no database',
+    'policy compile --jsonl cases.jsonl',
+  )
     .requiredOption('--jsonl <FILE>', 'one case a line; - reads stdin')
     .option('--json', 'results are JSON in any case')
     .action(async (options: { readonly jsonl: string }) =>
@@ -83,7 +132,12 @@ export function createProgram(context: CommandContext): Command {
     );
 
   addSettings(
-    policy.command('explain').description('say whether one thing may reach another, and why'),
+    describeCommand(
+      policy.command('explain'),
+      'say whether one thing may reach another, and why',
+      'policy explain --org acme --src laptop --dst web:443',
+      'policy explain --org acme --src ada@example.com --dst resource:database:5432',
+    ),
     LOCATION,
   )
     .requiredOption('--org <LABEL>', 'label of the organization')
@@ -94,7 +148,11 @@ export function createProgram(context: CommandContext): Command {
       (await import('./policy-explain.ts')).policyExplain(context, options),
     );
   addSettings(
-    policy.command('impact').description('show what saving a policy file would open and close'),
+    describeCommand(
+      policy.command('impact'),
+      'show what saving a policy file would open and close',
+      'policy impact policy.hujson --org acme',
+    ),
     LOCATION,
   )
     .argument('<FILE>', 'the policy file')
@@ -102,11 +160,28 @@ export function createProgram(context: CommandContext): Command {
     .action(async (file: string, options: ParsedOptions) =>
       (await import('./policy-impact.ts')).policyImpactCommand(context, file, options),
     );
+}
 
+function addGatewayCommands(program: Command, context: CommandContext): void {
   const gateway = program.command('gateway').description('gateways for plain WireGuard clients');
-  gateway
-    .command('up')
-    .description('run the agent of a gateway, on its machine, until it is stopped')
+  addSettings(
+    describeCommand(
+      gateway.command('token'),
+      'make the token with which the agent of a gateway comes in',
+      'gateway token --org acme --gateway office',
+    ),
+    LOCATION,
+  )
+    .requiredOption('--org <LABEL>', 'label of the organization')
+    .requiredOption('--gateway <NAME>', 'name or id of the gateway')
+    .action(async (options: ParsedOptions) =>
+      (await import('./gateway-token.ts')).gatewayToken(context, options),
+    );
+  describeCommand(
+    gateway.command('up'),
+    'run the agent of a gateway, on its machine, until it is stopped',
+    'gateway up --server https://net.example.com --token-file gateway-token',
+  )
     .requiredOption('--server <URL>', 'address of the server')
     .option('--token-file <FILE>', "file with the gateway's token; default HOLDFAST_GATEWAY_TOKEN")
     .option('--interface <NAME>', 'WireGuard interface to make; default holdfast0')
@@ -117,29 +192,53 @@ export function createProgram(context: CommandContext): Command {
     .option('--state <DIR>', 'where the key of the gateway is kept; default /var/lib/holdfast-gateway')
     .option('--json', 'print events as JSON, one a line')
     .action(async (options: ParsedOptions) => (await import('./gateway-up.ts')).gatewayUp(context, options));
+}
+
+/** For whoever runs the installation. */
+function addOperationCommands(program: Command, context: CommandContext): void {
+  const audit = program.command('audit').description('the audit log');
   addSettings(
-    gateway.command('token').description('make the token with which the agent of a gateway comes in'),
+    describeCommand(
+      audit.command('verify'),
+      'verify the hash chain of the audit log',
+      'audit verify',
+      'audit verify --org acme --json',
+    ),
     LOCATION,
   )
-    .requiredOption('--org <LABEL>', 'label of the organization')
-    .requiredOption('--gateway <NAME>', 'name or id of the gateway')
+    .option('--org <LABEL>', 'label of the organization; default all of them')
     .action(async (options: ParsedOptions) =>
-      (await import('./gateway-token.ts')).gatewayToken(context, options),
+      (await import('./audit-verify.ts')).auditVerify(context, options),
     );
 
   addSettings(
-    program.command('doctor').description('look for what is wrong with an installation'),
+    describeCommand(
+      program.command('doctor'),
+      'look for what is wrong with an installation',
+      'doctor --data /var/lib/holdfast',
+    ),
     SERVE,
   ).action(async (options: ParsedOptions) => (await import('./doctor.ts')).doctor(context, options));
 
-  addSettings(program.command('backup').description('write a backup, also while servers run'), LOCATION)
+  addSettings(
+    describeCommand(
+      program.command('backup'),
+      'write a backup, also while servers run',
+      'backup holdfast.backup --data /var/lib/holdfast',
+    ),
+    LOCATION,
+  )
     .argument('<FILE>', 'the file to write; it must not exist')
     .action(async (file: string, options: ParsedOptions) =>
       (await import('./backup.ts')).backup(context, file, options),
     );
 
   addSettings(
-    program.command('restore').description('restore a backup into an empty directory or database'),
+    describeCommand(
+      program.command('restore'),
+      'restore a backup into an empty directory or database',
+      'restore holdfast.backup --database-url postgres://holdfast@db.example.com/holdfast',
+    ),
     LOCATION,
   )
     .argument('<FILE>', 'the backup')
@@ -147,11 +246,7 @@ export function createProgram(context: CommandContext): Command {
       (await import('./restore.ts')).restoreBackup(context, file, options),
     );
 
-  program
-    .command('version')
-    .description('print the version')
+  describeCommand(program.command('version'), 'print the version', 'version --json')
     .option('--json', 'print the result as JSON')
     .action(async (options: ParsedOptions) => (await import('./version.ts')).version(context, options));
-
-  return program;
 }

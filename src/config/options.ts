@@ -32,7 +32,7 @@ const flag = (help: string): OptionSpec<boolean> => ({ help, parse: parseBoolean
 
 /** Where an installation is: taken by every command that reads one. */
 export const locationOptions = {
-  data: option('DIR', 'directory of the embedded database', parseText),
+  data: option('DIR', 'directory of the embedded database; default data beside the program', parseText),
   'database-url': option('URL', 'PostgreSQL database, postgres://…, instead of --data', parseDatabaseUrl),
   'sealing-key-file': option(
     'FILE',

@@ -17,22 +17,31 @@ export interface Outcome {
   readonly json: <T = Record<string, unknown>>() => T;
 }
 
-/** Runs `holdfast …` to its end, for commands that do not go on until a signal. */
-export async function commandLine(...args: readonly string[]): Promise<Outcome> {
-  let out = '';
-  let err = '';
-  const program = createProgram({
+const ignore = (): void => undefined;
+
+/** All commands, in surroundings of their own. */
+export const testProgram = (print: (line: string) => void = ignore, note: (line: string) => void = ignore) =>
+  createProgram({
     environment: {},
     programDirectory: path.resolve(import.meta.dirname, '..', '..'),
     clock: systemClock,
     random: systemRandom,
-    print: (line) => {
+    print,
+    note,
+  });
+
+/** Runs `holdfast …` to its end, for commands that do not go on until a signal. */
+export async function commandLine(...args: readonly string[]): Promise<Outcome> {
+  let out = '';
+  let err = '';
+  const program = testProgram(
+    (line) => {
       out += `${line}\n`;
     },
-    note: (line) => {
+    (line) => {
       err += `${line}\n`;
     },
-  });
+  );
   const code = await runProgram(program, args, (line) => {
     err += `${line}\n`;
   });
