@@ -235,15 +235,14 @@ export function createSnapshot(organization: Organization): Snapshot {
   const strangers = createRowIndex<Row<'shareAccept'>>();
   const shared = createRowIndex<Row<'sharedDevice'>>();
   const takers = createRowIndex<Row<'sharedDevice'>>();
-  const applyShare = (change: Change): void => {
-    const { key } = change;
-    if (change.kind === 'shareAccept') {
-      const row = change.after ?? undefined;
+  const applyShare = ({ kind, key, after }: Change): void => {
+    if (kind === 'shareAccept') {
+      const row = after ?? undefined;
       accepts.set(key, row, row?.device);
       strangers.set(key, row, row?.membership);
     }
-    if (change.kind === 'sharedDevice') {
-      const row = change.after ?? undefined;
+    if (kind === 'sharedDevice') {
+      const row = after ?? undefined;
       shared.set(key, row, row?.device);
       takers.set(key, row, row?.membership);
     }
@@ -254,16 +253,16 @@ export function createSnapshot(organization: Organization): Snapshot {
   const locks = createRowIndex<Row<'accessLock'>>();
   const applyAccess = ({ kind, key, after }: Change): void => {
     if (kind === 'groupMember') {
-      const row = (after as Row<'groupMember'> | null) ?? undefined;
+      const row = after ?? undefined;
       members.set(key, row, row?.group);
     }
     if (kind === 'accessEdge') {
-      const row = (after as AccessEdge | null) ?? undefined;
+      const row = after ?? undefined;
       resourceEdges.set(key, row, row?.resource);
       principalEdges.set(key, row, row?.principal);
     }
     if (kind === 'accessLock') {
-      const row = (after as Row<'accessLock'> | null) ?? undefined;
+      const row = after ?? undefined;
       locks.set(key, row, row?.edge);
     }
   };
