@@ -81,11 +81,13 @@ export function createJoinPolicy({ store }: { readonly store: Store }): JoinPoli
       if (policy === undefined || policy.nodeAttrs.every(({ ipPool }) => ipPool.length === 0)) return [];
       return addressPools(policy, { ...(await personOf(org, device.membership)), tags: device.tags });
     },
-    autoApprovedService: async (org, device, service) => {
+    autoApprovedServices: async (org, device, services) => {
+      if (services.length === 0) return new Set();
       const policy = await currentPolicy(org);
-      if (policy === undefined) return false;
+      if (policy === undefined) return new Set();
       const actor = { ...(await personOf(org, device.membership)), tags: device.tags };
-      return autoApprovedService(policy, actor, service.name, service.tags);
+      const approved = services.filter(({ name, tags }) => autoApprovedService(policy, actor, name, tags));
+      return new Set(approved.map(({ name }) => name));
     },
   };
 }

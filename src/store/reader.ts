@@ -29,6 +29,12 @@ export function createReader(connection: Connection, statements: Statements, bui
     return all.length === 0 ? query : query.where(conditions.compile(kind, kind, { allOf: all }));
   };
 
+  // Without the organization only a key that is unique in the installation leads to one row.
+  const requireUnique = (kind: EntityKind, column: string): void => {
+    const unique = entities[kind].unique.some((key) => key.global && key.columns.includes(column));
+    if (!unique) throw new TypeError(`${kind}.${column} is not unique in the installation`);
+  };
+
   return {
     ...createRelatedReads(connection, builder, conditions),
     get: async (kind, org, key) => {
@@ -77,13 +83,18 @@ export function createReader(connection: Connection, statements: Statements, bui
       column: string,
       value: string,
     ) => {
-      // Without the organization only a key that is unique in the installation leads to one row.
-      const unique = entities[kind].unique.some((key) => key.global && key.columns.includes(column));
-      if (!unique) throw new TypeError(`${kind}.${column} is not unique in the installation`);
+      requireUnique(kind, column);
       const encoded = encodeValue(columnOf(kind, column), value, column);
       const rows = await connection.run(statements.selectGlobal(kind, column), [encoded]);
       // The overloads of the port pair each kind with its row; one implementation serves them all.
       return rows[0] === undefined ? undefined : (decodeRow(kind, rows[0]) as never);
+    },
+    lookupAll: async (kind, column, values) => {
+      requireUnique(kind, column);
+      if (values.length === 0) return [];
+      const list = statements.lists.encode(values);
+      const rows = await connection.run(statements.selectGlobalList(kind, column), [list]);
+      return rows.map((row) => decodeRow(kind, row));
     },
   };
 }

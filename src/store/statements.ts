@@ -51,6 +51,8 @@ export interface Statements {
   selectWhere(kind: EntityKind, columns: readonly string[], comparisons: readonly Comparison[]): string;
   /** By a column that is unique in the installation. */
   selectGlobal(kind: EntityKind, column: string): string;
+  /** The same for a list of values. */
+  selectGlobalList(kind: EntityKind, column: string): string;
   insert(kind: EntityKind, rows: number): string;
   upsert(kind: EntityKind): string;
   update(kind: EntityKind, columns: readonly string[]): string;
@@ -134,6 +136,11 @@ export function createStatements(parts: {
         `global ${kind} ${column}`,
         () => `SELECT ${columnList(kind)} FROM ${quote(kind)} WHERE ${quote(column)} = ${placeholder(1)}`,
       ),
+    selectGlobalList: (kind, column) =>
+      once(`global list ${kind} ${column}`, () => {
+        const oneOf = lists.oneOf(quote(column), storedKind(kind, column)).join(placeholder(1));
+        return `SELECT ${columnList(kind)} FROM ${quote(kind)} WHERE ${oneOf}`;
+      }),
     insert: (kind, rows) =>
       rows <= CACHED_INSERT_ROWS
         ? once(`insert ${kind} ${rows}`, () => insertRows(kind, rows))

@@ -325,6 +325,17 @@ describe.each(ENGINES)('reads on %s', (engine) => {
     expect(await opened.store.lookup('device', 'nodeKey', 'nothing')).toBeUndefined();
   });
 
+  test('lookupAll finds several of them at once, of every organization', async () => {
+    const address = (org: number, ip: string) =>
+      ({ org, ip, family: 4, holderKind: 'device', holder: 1, claim: ip }) as const;
+    const rows = [address(94, '100.70.0.1'), address(95, '100.70.0.2'), address(95, '100.70.0.3')];
+    for (const row of rows) await audited(opened.store, [row.org], (tx) => tx.insert('address', row));
+    const asked = ['100.70.0.1', '100.70.0.2', '100.70.0.9', "'", '\\'];
+    const found = await opened.store.lookupAll('address', 'claim', asked);
+    expect(found.sort((a, b) => a.org - b.org)).toEqual(rows.slice(0, 2));
+    expect(await opened.store.lookupAll('address', 'claim', [])).toEqual([]);
+  });
+
   test('a lookup in a write sees the write itself and what was committed while it waited for its lock', async () => {
     const org = 92;
     const [make] = fc.sample(arbitraryRow('device', org), 1);

@@ -10,7 +10,7 @@ import type { ChangeSet, SshPolicy as PolicySsh, SshRuleOutput } from '../../pol
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
 import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
-import { serviceCapabilities } from './service-caps.ts';
+import { hostCapability, usableServices } from './service-caps.ts';
 import { sshPolicyOf } from './ssh-policy.ts';
 
 /** What every device may do: send files to the others of its owner, and offer SSH where the policy lets people in. */
@@ -115,6 +115,19 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
   const peer = (viewer: number, device: number): PeerView | undefined =>
     viewer !== device && engine.sees(viewer, device) ? (engine.view(viewer, device) as PeerView) : undefined;
 
+  /** The services that devices of a class may use, until the next change. */
+  const servicesOfClass = new Map<number, CapMap>();
+  const services = (device: number): CapMap => {
+    if (hostsServices(device)) return usableServices(snapshot, (host) => peer(device, host));
+    const kind = engine.viewerClass(device);
+    let known = servicesOfClass.get(kind);
+    if (known === undefined) {
+      known = usableServices(snapshot, (host) => peer(device, host));
+      servicesOfClass.set(kind, known);
+    }
+    return known;
+  };
+
   // The engine speaks the wire's own shapes; the arguments of capabilities, which it passes on from the file, are lists
   // there and any JSON here: hence the casts below.
   return {
@@ -131,7 +144,8 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
           ...BASE_CAPABILITIES,
           ...settingCapabilities(),
           ...roleCapabilities(device),
-          ...serviceCapabilities(snapshot, device, (host) => peer(device, host)),
+          ...hostCapability(snapshot, device),
+          ...services(device),
           ...connectorCaps(snapshot, device),
           ...(self.capMap as CapMap),
         },
@@ -141,6 +155,7 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
     },
     opened: engine.opened,
     update: (changes, touched) => {
+      servicesOfClass.clear();
       const effects = withServices(gather(policy.apply(changes, touched)), changes);
       return { ...effects, own: effects.own.union(connectorsConcerned(snapshot, changes)) };
     },
@@ -155,6 +170,7 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
     },
     expire: (time) => {
       const changes = policy.expire(time);
+      if (changes !== undefined) servicesOfClass.clear();
       return changes === undefined ? undefined : gather(changes);
     },
   };

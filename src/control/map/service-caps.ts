@@ -25,7 +25,8 @@ export const servedBy = (snapshot: Snapshot, device: number): Service[] =>
     return row !== undefined && advertised && approval !== 'not-approved' ? [row] : [];
   });
 
-function hostCapability(snapshot: Snapshot, device: number): CapMap {
+/** What a device that serves services is told of them. */
+export function hostCapability(snapshot: Snapshot, device: number): CapMap {
   const services = servedBy(snapshot, device);
   if (services.length === 0) return {};
   const addresses = services.map(({ id, name }) => [name, addressesOf(snapshot, id)]);
@@ -39,17 +40,15 @@ const details = (service: Service, addresses: readonly string[]) => ({
   ...(service.ports.includes(NO_PORTS) ? {} : { Ports: service.ports }),
 });
 
-/** `peer`: how the device sees another; it may use a service when one of its hosts carries an address of it to the device. */
-export function serviceCapabilities(
-  snapshot: Snapshot,
-  device: number,
-  peer: (host: number) => PeerView | undefined,
-): CapMap {
+/**
+ * The services that a device may use: those of which one of their hosts carries an address to it. `peer`: how the device sees
+ * another. Devices of one class that serve nothing themselves may use the same ones.
+ */
+export function usableServices(snapshot: Snapshot, peer: (host: number) => PeerView | undefined): CapMap {
   const services = snapshot.table('service');
   if (services.size === 0) return {};
-  const out: Record<string, CapMap[string]> = { ...hostCapability(snapshot, device) };
-  const hosts = new Set([...snapshot.table('serviceHost').values()].map((host) => host.device));
-  const carried = new Set([...hosts].flatMap((host) => peer(host)?.allowedIPs ?? []));
+  const out: Record<string, CapMap[string]> = {};
+  const carried = new Set([...snapshot.serviceDevices()].flatMap((host) => peer(host)?.allowedIPs ?? []));
   for (const service of services.values()) {
     const addresses = addressesOf(snapshot, service.id);
     const reached = addresses.filter((text) => {

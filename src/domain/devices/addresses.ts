@@ -103,9 +103,44 @@ export interface AddressWish {
   readonly pools?: readonly string[] | undefined;
 }
 
+export type AddressReader = Pick<Reader, 'find' | 'lookupAll'>;
+
+/** The first candidate is nearly always free; whoever looks on is in a pool that is nearly full. */
+const BATCHES = [1, 16, 256];
+const LARGEST_BATCH = 1_024;
+
+function* batches(values: Iterable<number>): Generator<readonly AddressPair[]> {
+  const sizes = BATCHES.values();
+  let size = sizes.next().value ?? LARGEST_BATCH;
+  let batch: AddressPair[] = [];
+  for (const value of values) {
+    if (isReserved(value)) continue;
+    batch.push({ ipv4: ipv4Text(value), ipv6: ipv6Text(value) });
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+    size = sizes.next().value ?? LARGEST_BATCH;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** The addresses of some pairs that somebody has, here or in another organization. */
+async function usedAmong(
+  tx: AddressReader,
+  org: number,
+  pairs: readonly AddressPair[],
+): Promise<Set<string>> {
+  const all = pairs.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
+  const [own, claimed] = [
+    await tx.find('address', org, { ip: all }),
+    await tx.lookupAll('address', 'claim', all),
+  ];
+  return new Set([...own, ...claimed].map(({ ip }) => ip));
+}
+
 /** Two free addresses. `conflict` when the pool is full, or as good as full. */
 export async function allocateAddresses(
-  tx: Tx,
+  tx: AddressReader,
   random: Random,
   org: number,
   { deviceClass, pools = [] }: AddressWish,
@@ -115,13 +150,10 @@ export async function allocateAddresses(
     pools.length === 0
       ? [all]
       : pools.map((pool) => spanWithin(pool, all)).filter((span) => span !== undefined);
-  for (const value of candidates(random, spans)) {
-    if (isReserved(value)) continue;
-    const pair = { ipv4: ipv4Text(value), ipv6: ipv6Text(value) };
-    const used = await tx.find('address', org, { ip: [pair.ipv4, pair.ipv6] });
-    if (used.length > 0 || (await addressHolder(tx, pair.ipv4)) || (await addressHolder(tx, pair.ipv6)))
-      continue;
-    return pair;
+  for (const pairs of batches(candidates(random, spans))) {
+    const used = await usedAmong(tx, org, pairs);
+    const free = pairs.find(({ ipv4, ipv6 }) => !used.has(ipv4) && !used.has(ipv6));
+    if (free !== undefined) return free;
   }
   const which = pools.length === 0 ? '' : ` ${pools.join(', ')}`;
   throw new AppError('conflict', `no address is free in the pool${which}`);

@@ -28,10 +28,10 @@ export interface JoinPolicy {
   autoApproved(org: number, device: JoiningDevice, prefixes: readonly string[]): Promise<ReadonlySet<string>>;
   /** The prefixes that a device with this owner and tags gets its IPv4 address from; none: any. */
   addressPools(org: number, device: JoiningDevice): Promise<readonly string[]>;
-  /** Whether the policy lets a device with these tags serve a service, by the service's name or one of its tags. */
-  autoApprovedService(
+  /** The names of the services that the policy lets a device with these tags serve, by the service's name or one of its tags. */
+  autoApprovedServices(
     org: number,
     device: JoiningDevice,
-    service: { readonly name: string; readonly tags: readonly string[] },
-  ): Promise<boolean>;
+    services: readonly { readonly name: string; readonly tags: readonly string[] }[],
+  ): Promise<ReadonlySet<string>>;
 }

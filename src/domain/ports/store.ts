@@ -183,6 +183,8 @@ export interface Reader {
   lookup(kind: 'device', column: 'nodeKey', value: string): Promise<Row<'device'> | undefined>;
   lookup(kind: 'address', column: 'claim', value: string): Promise<Row<'address'> | undefined>;
   lookup(kind: 'invitation', column: 'tokenHash', value: string): Promise<Row<'invitation'> | undefined>;
+  /** Several of them at once, in no order. */
+  lookupAll(kind: 'address', column: 'claim', values: readonly string[]): Promise<Row<'address'>[]>;
 }
 
 export interface AuditEntry {

@@ -24,7 +24,7 @@ export function createServiceHosting({
   policy,
 }: {
   readonly store: Store;
-  readonly policy: Pick<JoinPolicy, 'autoApprovedService'>;
+  readonly policy: Pick<JoinPolicy, 'autoApprovedServices'>;
 }): ServiceHosting {
   const wantedOf = async (
     reader: Reader,
@@ -35,11 +35,8 @@ export function createServiceHosting({
     const services = await reader.find('service', org, { name: names.slice(0, MAX_HOSTED) });
     const tags = (await reader.find('deviceTag', org, { device: id })).map(({ tag }) => tag);
     const membership = device.ownerKind === 'membership' ? device.owner : null;
-    const approvals = services.map(async (service): Promise<Wanted> => {
-      const approved = await policy.autoApprovedService(org, { membership, tags }, service);
-      return { service, approved };
-    });
-    return Promise.all(approvals);
+    const approved = await policy.autoApprovedServices(org, { membership, tags }, services);
+    return services.map((service) => ({ service, approved: approved.has(service.name) }));
   };
 
   return {
@@ -89,8 +86,10 @@ const take = async (tx: Tx, step: Step): Promise<void> => {
  */
 function stepsBetween(present: readonly Host[], wanted: readonly Wanted[], device: number): Step[] {
   const steps: Step[] = [];
+  const known = new Map(present.map((host) => [host.service, host]));
+  const served = new Set(wanted.map(({ service }) => service.id));
   for (const { service, approved } of wanted) {
-    const before = present.find((host) => host.service === service.id);
+    const before = known.get(service.id);
     const after: Host = {
       org: service.org,
       service: service.id,
@@ -101,7 +100,7 @@ function stepsBetween(present: readonly Host[], wanted: readonly Wanted[], devic
     if (before?.approval !== after.approval || !before.advertised) steps.push({ put: after });
   }
   for (const host of present) {
-    if (wanted.some(({ service }) => service.id === host.service)) continue;
+    if (served.has(host.service)) continue;
     if (host.approval !== 'approved:manual') steps.push({ gone: host });
     else if (host.advertised) steps.push({ put: { ...host, advertised: false } });
   }

@@ -67,6 +67,8 @@ export interface Snapshot {
   serviceAddresses(service: number): readonly string[];
   /** What a device serves, or may serve, of services. */
   servicesOf(device: number): Iterable<Row<'serviceHost'>>;
+  /** Devices that serve, or may serve, any service. */
+  serviceDevices(): Iterable<number>;
   /** The hosts of a service. */
   hostsOf(service: number): readonly Row<'serviceHost'>[];
   /** The members of a group, by the rows of the group: the group of everyone has none. */
@@ -305,6 +307,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     takesPart: (membership) => takers.of(membership).length > 0,
     sharedIn: (homeOrg, device) => shared.of(device).filter((row) => row.homeOrg === homeOrg),
     servicesOf: (device) => hosted.get(device)?.values() ?? [],
+    serviceDevices: () => hosted.keys(),
     hostsOf: hosts.of,
     membersOf: members.of,
     edgesOfResource: resourceEdges.of,
