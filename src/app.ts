@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createAccessSweep } from './app/access-sweep.ts';
+import { createAcmeDns } from './app/acme-dns.ts';
 import { type Cleanup, createCleanup } from './app/cleanup.ts';
 import { createControl } from './app/control.ts';
 import { lockDataDirectory } from './app/data-lock.ts';
@@ -90,8 +91,11 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   cleanup.add('the relay', derp.close);
   const { publicUrl } = config;
   const flowLogIds = createFlowLogIds(keys.sealingKey);
+  const acmeDns = await createAcmeDns({ config, store: installation.store, clock, log });
+  cleanup.add('the DNS responder', acmeDns.close);
+  const { challenges } = acmeDns;
   const control = createControl({
-    ...{ derpMap: derp.map, installation, services, keys, publicUrl, flowLogIds, log },
+    ...{ derpMap: derp.map, installation, services, keys, publicUrl, flowLogIds, challenges, log },
   });
   const readiness = createReadiness({ clock, pingDatabase: () => installation.engine.run('SELECT 1', []) });
 
@@ -140,6 +144,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   cleanup.add('the replica lease', services.replica.close);
   await control.start();
   await derp.start();
+  await acmeDns.start();
   cleanup.add('the listener', async () => {
     readiness.stop();
     // The listener is closed when the last connection is gone, and the devices' are ended by the control plane.

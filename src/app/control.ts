@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { type ControlPlane, createControlPlane } from '../control/control-plane.ts';
 import type { DerpMap } from '../control/wire/index.ts';
+import type { Challenges } from '../domain/certificates/challenge-service.ts';
 import type { FlowLogIds } from '../domain/flow-logs/flow-log-ids.ts';
 import { createEphemeralQuery } from '../store/queries/ephemeral-query.ts';
 import { createPresenceQuery } from '../store/queries/presence-query.ts';
@@ -18,6 +19,7 @@ export interface ControlParts {
   /** The origin that people open; undefined: the one that a device called. */
   readonly publicUrl: string | undefined;
   readonly flowLogIds: FlowLogIds;
+  readonly challenges: Challenges;
   readonly log: Logger;
 }
 
@@ -28,6 +30,7 @@ export function createControl({
   keys,
   publicUrl,
   flowLogIds,
+  challenges,
   log,
 }: ControlParts): ControlPlane {
   const { store, follower, clock, random, replica, joinPolicy } = services;
@@ -44,6 +47,7 @@ export function createControl({
     policy: joinPolicy,
     publicUrl,
     flowLogIds,
+    challenges,
     log,
     onError: (error) => log.warn({ err: error }, 'the control plane failed at a background task'),
   });

@@ -142,6 +142,7 @@ beforeEach(async () => {
         tailnetName: `tailnet${id}`,
         domains: [],
         zoneNano: '',
+        dnsBase: 'holdfast.internal',
         parent: 0,
         createdAt: 0,
         updatedAt: 0,

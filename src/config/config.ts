@@ -30,6 +30,10 @@ export interface ServeConfig extends InstallationConfig {
   readonly derpListen: HostPort | undefined;
   readonly stun: HostPort | undefined;
   readonly derpMapFile: string | undefined;
+  /** The domain that devices have names in; undefined: the one that the installation has. */
+  readonly magicDnsDomain: string | undefined;
+  /** Undefined: nothing is published for that domain. */
+  readonly acmeDns: AcmeDnsConfig | undefined;
   /** Whether webhooks and log streams may lead to private and loopback addresses. */
   readonly webhookAllowPrivate: boolean;
   /** Whether identity providers may be at private and loopback addresses, and without TLS. */
@@ -42,6 +46,13 @@ export interface ServeConfig extends InstallationConfig {
   readonly mail: MailConfig | undefined;
   /** The origin of a dashboard of Netmaker's that uses this server. */
   readonly netmakerDashboardUrl: string | undefined;
+}
+
+/** How certificate authorities find what devices publish. */
+export interface AcmeDnsConfig {
+  /** Undefined: other servers of the installation answer. */
+  readonly listen: HostPort | undefined;
+  readonly names: readonly string[];
 }
 
 export interface AwsConfig {
@@ -106,6 +117,24 @@ function mailOf(settings: Settings): MailConfig | undefined {
   return { smtpUrl, from };
 }
 
+function acmeDnsOf(settings: Settings): AcmeDnsConfig | undefined {
+  const listen = read(settings, 'acme-dns-listen');
+  const given = read(settings, 'acme-dns-name');
+  if (listen === undefined && given === undefined) return undefined;
+  const publicUrl = read(settings, 'public-url');
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname;
+  const names = given ?? (isName(host) ? [host] : undefined);
+  if (names === undefined) {
+    throw new ConfigError(
+      '--acme-dns-listen needs the name that the NS records have: give --acme-dns-name, or a --public-url with a name',
+    );
+  }
+  return { listen, names };
+}
+
+const isName = (host: string): boolean =>
+  host.includes('.') && !/^[\d.]+$/u.test(host) && !host.includes(':');
+
 function awsOf(settings: Settings): AwsConfig | undefined {
   const accountId = read(settings, 'aws-account-id');
   const accessKeyId = read(settings, 'aws-access-key-id');
@@ -152,6 +181,8 @@ export function loadServeConfig({ flags, environment, programDirectory }: Config
     derpListen: read(settings, 'derp-listen'),
     stun: read(settings, 'stun'),
     derpMapFile: read(settings, 'derp-map'),
+    magicDnsDomain: read(settings, 'magic-dns-domain'),
+    acmeDns: acmeDnsOf(settings),
     webhookAllowPrivate: read(settings, 'webhook-allow-private') ?? false,
     ssoAllowPrivate: read(settings, 'sso-allow-private') ?? false,
     organizationCreators: read(settings, 'organization-creation') ?? 'operator',

@@ -7,6 +7,8 @@ import {
   parseBoolean,
   parseCreators,
   parseDatabaseUrl,
+  parseDomain,
+  parseDomains,
   parseHostPort,
   parseLogLevel,
   parseMailFrom,
@@ -63,6 +65,21 @@ export const serveOptions = {
   ),
   stun: option('HOST:PORT', 'where to answer STUN; default beside the relay, port 3478', parseHostPort),
   'derp-map': option('FILE', 'relay map offered to devices, JSON or HuJSON', parseText),
+  'magic-dns-domain': option(
+    'DOMAIN',
+    'domain that devices have names in, <device>.<organization>.DOMAIN; default as before, at first holdfast.internal',
+    parseDomain,
+  ),
+  'acme-dns-listen': option(
+    'HOST:PORT',
+    'where to answer the DNS for that domain, UDP and TCP, so that devices get certificates for their names; off without it',
+    parseHostPort,
+  ),
+  'acme-dns-name': option(
+    'LIST',
+    'names of the servers that do, as the NS records of that domain have them, separated by commas; default the host of --public-url',
+    parseDomains,
+  ),
   'webhook-allow-private': flag(
     'let webhooks and log streams lead to private and loopback addresses; default false: whoever may write them would reach them',
   ),

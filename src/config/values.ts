@@ -42,6 +42,23 @@ export function parseOrigin(name: string, text: string): string {
   return url.origin;
 }
 
+const DOMAIN =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/u;
+/** Names of organizations and devices come before it, and a name has 253 letters at most. */
+const MAX_DOMAIN = 100;
+
+/** A domain name in lower case, without trailing dot. */
+export function parseDomain(name: string, text: string): string {
+  const domain = text.trim().toLowerCase().replace(/\.$/u, '');
+  if (!DOMAIN.test(domain) || domain.length > MAX_DOMAIN) {
+    throw new ConfigError(`${name} must be a domain name such as net.example.com, not "${text}"`);
+  }
+  return domain;
+}
+
+export const parseDomains = (name: string, text: string): readonly string[] =>
+  text.split(',').map((one) => parseDomain(name, one));
+
 export function parseDatabaseUrl(name: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // The text itself may hold a password, so the sentence does not repeat it.

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { type Challenges, createChallenges } from '../domain/certificates/challenge-service.ts';
 import { createDeviceLogins, type LoginDecision } from '../domain/device-logins/device-login-service.ts';
 import { createDisconnectReports } from '../domain/devices/disconnect-reports.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
@@ -77,6 +78,8 @@ export interface ControlPlaneParts {
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly policy: JoinPolicy;
   readonly flowLogIds: FlowLogIds;
+  /** What devices publish to get certificates; without it they get none. */
+  readonly challenges?: Challenges | undefined;
   /** The origin that people open in a browser; undefined: the one that the device called. */
   readonly publicUrl?: string | undefined;
   readonly log: ControlTransportLog;
@@ -117,6 +120,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ],
     onError,
   });
+  const challenges = parts.challenges ?? createChallenges({ store, clock, dns: undefined });
   const told = createToldClients();
   const hubs = createHubs({
     store,
@@ -129,6 +133,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     clientFacts,
     flowLogIds: parts.flowLogIds,
     told,
+    certificateDomain: challenges.domain,
     onError,
   });
   const joins = createJoinService({ store, clock, random, policy });
@@ -164,7 +169,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const readBody = createBodyReader();
 
   const route = createRouter([
-    ...machineRoutes({ register, map, hubs, calls, disconnects: createDisconnectReports({ store }) }),
+    ...machineRoutes({
+      ...{ register, map, hubs, calls, challenges },
+      disconnects: createDisconnectReports({ store }),
+    }),
     sshActionRoute({
       ...{ hubs, waiters: sshWaiters, publicUrl: parts.publicUrl },
       checks: createSshChecks({ store, clock, random }),

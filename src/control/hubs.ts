@@ -45,6 +45,8 @@ export interface HubsParts {
   readonly clientFacts: Pick<ClientFacts, 'applied'>;
   readonly flowLogIds: FlowLogIds;
   readonly told: ToldClients;
+  /** The domain for whose names devices can get certificates. */
+  readonly certificateDomain: string | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -56,7 +58,7 @@ interface Entry {
 
 export function createHubs(parts: HubsParts): Hubs {
   const { store, follower, clock, writer, replica, onReturned, derpMap, clientFacts, onError } = parts;
-  const { flowLogIds, told } = parts;
+  const { flowLogIds, told, certificateDomain } = parts;
   const entries = new Map<number, Promise<Entry | undefined>>();
   const ready = new Map<number, Entry>();
   const nodes = new Map<string, { readonly org: number; readonly device: number }>();
@@ -123,7 +125,8 @@ export function createHubs(parts: HubsParts): Hubs {
     await external.load();
     const hub = createOrganizationHub({
       snapshot,
-      network: createPolicyView({ snapshot, now: clock.now, onError }),
+      network: createPolicyView({ snapshot, now: clock.now, certificateDomain, onError }),
+      certificateDomain,
       clock,
       derpMap,
       flowLogIds,

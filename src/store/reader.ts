@@ -79,7 +79,7 @@ export function createReader(connection: Connection, statements: Statements, bui
       return Number(rows[0]?.count ?? 0);
     },
     lookup: async (
-      kind: 'credential' | 'device' | 'address' | 'invitation',
+      kind: 'credential' | 'device' | 'address' | 'certChallenge' | 'invitation',
       column: string,
       value: string,
     ) => {

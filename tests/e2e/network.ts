@@ -29,7 +29,8 @@ export interface Network {
   readonly databaseFlags: readonly string[];
   /** `holdfast init`, for an organization of that label. */
   readonly initialise: (label: string) => ReturnType<typeof initialise>;
-  readonly startServer: () => Promise<Server>;
+  /** `more`: further flags of `holdfast serve`. */
+  readonly startServer: (...more: readonly string[]) => Promise<Server>;
   /** One more host beside laptop and router, with an echo server. `network`: the first three numbers of its addresses. */
   readonly addHost: (host: string, network: string) => Promise<void>;
   readonly rest: (token: string) => Rest;
@@ -73,7 +74,7 @@ export async function createNetwork(databaseUrl?: string): Promise<Network> {
         await attach(world, host, 'inet', net);
         await echo(host);
       },
-      startServer: () => server.serve(databaseFlags),
+      startServer: (...more) => server.serve([...databaseFlags, ...more]),
       rest: server.rest,
       chatter: (from, address) =>
         world.start(from, [process.execPath, AGENT, 'chatter', address, ECHO_PORT], { name: 'chatter' }),

@@ -3,9 +3,12 @@
 //   dial HOST PORT TEXT [MS] sends TEXT to an echo server and prints the answer; gives up after MS (10000)
 //   chatter HOST PORT        keeps sending to an echo server, and prints the time (ms since 1970) of each answer
 //   unwrap CERT KEY FROM-HOST FROM-PORT HOST PORT  takes TLS connections and hands what is in them on to TCP
+//   https URL CA-FILE        prints what an HTTPS server answers whose certificate is good by that authority
 //   forward SOCKET HOST PORT lets through connections from a Unix socket, which namespaces do not separate, to TCP
 import { readFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { connect, createServer } from 'node:net';
+import { text as wholeText } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
 
 const DIAL_TIMEOUT_MS = 10_000;
@@ -24,6 +27,9 @@ switch (mode) {
     break;
   case 'forward':
     forward(args[0] ?? '', args[1] ?? '', Number(args[2]));
+    break;
+  case 'https':
+    https(args[0] ?? '', args[1] ?? '');
     break;
   case 'unwrap':
     unwrap(args[0] ?? '', args[1] ?? '', [args[2] ?? '', Number(args[3])], [args[4] ?? '', Number(args[5])]);
@@ -52,6 +58,17 @@ function dial(host: string, port: number, text: string, timeoutMs: number): void
   socket.on('end', () => console.log(answer));
   socket.on('error', (error) => {
     console.error(`${host}:${port}: ${error.message}`);
+    process.exitCode = 1;
+  });
+}
+
+function https(url: string, caFile: string): void {
+  const asking = get(url, { ca: readFileSync(caFile), timeout: DIAL_TIMEOUT_MS }, async (response) => {
+    console.log(await wholeText(response));
+  });
+  asking.on('timeout', () => asking.destroy(new Error('timed out')));
+  asking.on('error', (error) => {
+    console.error(`${url}: ${error.message}`);
     process.exitCode = 1;
   });
 }

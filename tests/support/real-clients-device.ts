@@ -70,6 +70,8 @@ export interface RealDevice {
 export interface DeviceOptions {
   /** The client may send logs; then it trusts the certificates in that file alone. */
   readonly logs?: { readonly trust: string };
+  /** More of the environment of tailscaled. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts tailscaled in a host that exists; it joins nothing yet. */
@@ -77,7 +79,7 @@ export async function startDevice(
   world: World,
   clients: RealClients,
   host: string,
-  { logs }: DeviceOptions = {},
+  { logs, env = {} }: DeviceOptions = {},
 ): Promise<RealDevice> {
   const directory = path.join(world.directory, `device-${host}`);
   mkdirSync(directory, { recursive: true });
@@ -129,6 +131,7 @@ export async function startDevice(
             TS_PANIC_IF_HIT_MAIN_CONTROL: '1',
             TS_LOGS_DIR: directory,
             ...(logs === undefined ? {} : { SSL_CERT_FILE: logs.trust }),
+            ...env,
           },
         },
       );

@@ -42,8 +42,12 @@ export function statusOf(error: unknown): number | undefined {
       return constants.HTTP_STATUS_SERVICE_UNAVAILABLE;
     case 'invalid':
       return constants.HTTP_STATUS_BAD_REQUEST;
+    case 'forbidden':
+      return constants.HTTP_STATUS_FORBIDDEN;
     case 'not_found':
       return constants.HTTP_STATUS_NOT_FOUND;
+    case 'rate_limited':
+      return constants.HTTP_STATUS_TOO_MANY_REQUESTS;
     default:
       return undefined;
   }

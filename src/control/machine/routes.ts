@@ -1,10 +1,13 @@
 /** What devices may ask for beside joining and the map. What is missing here is answered with 404, which clients bear. */
 import { constants } from 'node:http2';
 import { z } from 'zod';
+import { type CertificateLack, LACK_SENTENCES } from '../../domain/certificates/certificate-names.ts';
+import type { Challenges } from '../../domain/certificates/challenge-service.ts';
 import type { DisconnectReports } from '../../domain/devices/disconnect-reports.ts';
 import { CLIENT_ANSWER_PATH, type ClientCalls } from '../c2n/client-calls.ts';
 import { wireText } from '../hostinfo-schema.ts';
 import type { Found, Hubs } from '../hubs.ts';
+import { lackOf } from '../map/certificates.ts';
 import type { createMapHandler } from '../map/map-handler.ts';
 import type { RegisterHandler } from '../register/register-handler.ts';
 import { mapRequest, nodeKey, registerRequest } from '../requests.ts';
@@ -17,22 +20,40 @@ export interface MachineRoutesParts {
   readonly hubs: Pick<Hubs, 'find'>;
   readonly calls: Pick<ClientCalls, 'answer'>;
   readonly disconnects: DisconnectReports;
+  readonly challenges: Challenges;
 }
 
 const MAX_DETAILS = 1_024;
+const MAX_DNS_TEXT = 255;
+const MAX_RECORD_TYPE = 16;
 const auditRequest = z.object({
   NodeKey: nodeKey,
   Action: z.literal('DISCONNECT_NODE'),
   Details: wireText(MAX_DETAILS).nullish(),
 });
 const featureRequest = z.object({ NodeKey: nodeKey, Feature: wireText(64) });
+const setDnsRequest = z.object({
+  NodeKey: nodeKey,
+  Name: wireText(MAX_DNS_TEXT),
+  Type: wireText(MAX_RECORD_TYPE),
+  Value: wireText(MAX_DNS_TEXT),
+});
 
-/** What `tailscale serve` and `tailscale funnel` say when somebody asks for them (the text is shown as it is). */
-const NOT_OFFERED =
-  'Publishing to the internet and certificates for device names are not offered by this control server. Serve over plain HTTP or TCP inside the network instead: tailscale serve --http=80 or --tcp=PORT.\n';
+/** What `tailscale serve` and `tailscale funnel` say when somebody asks for what is not to be had (shown as it is). */
+const NO_FUNNEL =
+  'Publishing to the internet is not offered by this control server. Serve inside the network instead: tailscale serve.\n';
+const PLAIN_SERVE = 'Serve over plain HTTP or TCP instead: tailscale serve --http=80 or --tcp=PORT.';
+
+/** @param lack why there are no certificates */
+function featureAnswer(feature: string, lack: CertificateLack | undefined): object {
+  const no = (Text: string) => ({ Complete: false, Text, URL: '', ShouldWait: false });
+  if (feature !== 'serve') return no(NO_FUNNEL);
+  if (lack !== undefined) return no(`${LACK_SENTENCES[lack]} ${PLAIN_SERVE}\n`);
+  return { Complete: true, Text: '', URL: '', ShouldWait: false };
+}
 
 export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[] {
-  const { register, map, hubs, calls, disconnects } = parts;
+  const { register, map, hubs, calls, disconnects, challenges } = parts;
 
   /** The node of a request, if it belongs to the machine at the other end; one answer for all that is not so. */
   const ownNode = async ({ context, stream }: MachineCall, key: string): Promise<Found | undefined> => {
@@ -99,8 +120,24 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
       path: '/machine/feature/query',
       handle: async (call) => {
         const request = parseJson(featureRequest, await call.body());
-        if ((await ownNode(call, request.NodeKey)) === undefined) return;
-        answerJson(call.stream, { Complete: false, Text: NOT_OFFERED, URL: '', ShouldWait: false });
+        const found = await ownNode(call, request.NodeKey);
+        if (found === undefined) return;
+        const lack = lackOf(found.hub.snapshot, challenges.domain);
+        answerJson(call.stream, featureAnswer(request.Feature, lack));
+      },
+    },
+    {
+      // What a client publishes to get a certificate for its name. It goes on to the authority as soon as this is answered.
+      method: 'POST',
+      path: '/machine/set-dns',
+      handle: async (call) => {
+        const request = parseJson(setDnsRequest, await call.body());
+        const found = await ownNode(call, request.NodeKey);
+        if (found === undefined) return;
+        const { org, id: device } = found.facts.device;
+        const { Name: name, Type: type, Value: value } = request;
+        await challenges.set({ org, device, name, type, value });
+        answerJson(call.stream, {});
       },
     },
   ];

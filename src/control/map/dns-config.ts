@@ -1,7 +1,7 @@
 /** The DNS settings of an organization in the form that clients take. */
 
 import type { Nameserver } from '../../domain/model/configuration.ts';
-import { MAGIC_DNS_BASE, magicDnsSuffix } from '../../domain/organizations/names.ts';
+import { magicDnsSuffix } from '../../domain/organizations/names.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { DnsConfig, DnsRecord, DnsResolver } from '../wire/index.ts';
 import { serviceRecords } from './service-caps.ts';
@@ -13,6 +13,12 @@ const resolver = ({ address, useWithExitNode }: Nameserver): DnsResolver =>
 export function namesOthersDevices(snapshot: Snapshot): boolean {
   for (const { kind } of snapshot.external.values()) if (kind !== 'guest') return true;
   return false;
+}
+
+/** The domains that the names of those devices are in. */
+function othersBases(snapshot: Snapshot): Set<string> {
+  const met = [...snapshot.external.values()].filter(({ kind }) => kind !== 'guest');
+  return new Set(met.map(({ home }) => home.dnsBase));
 }
 
 /** What of the resources that are open to a device has a name. */
@@ -31,7 +37,7 @@ export function dnsConfigOf(snapshot: Snapshot, names: ResourceNames): DnsConfig
   for (const [suffix, urls] of Object.entries(names.routes)) routes[suffix] = urls.map((Addr) => ({ Addr }));
   // An empty list of resolvers: the client answers for the network's own names by itself.
   if (magicDns) routes[suffix] = [];
-  if (magicDns && namesOthersDevices(snapshot)) routes[MAGIC_DNS_BASE] = [];
+  if (magicDns) for (const base of othersBases(snapshot)) routes[base] = [];
   const records = [...(magicDns ? serviceRecords(snapshot) : []), ...names.records];
   const servers = (config?.nameservers ?? []).map(resolver);
   return {

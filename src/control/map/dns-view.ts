@@ -5,10 +5,12 @@
  */
 import type { Resource } from '../../domain/model/networks.ts';
 import { connectorDomain, dnsSuffix, normalName } from '../../domain/networks/resource-names.ts';
+import { deviceFqdn } from '../../domain/organizations/names.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { resolvedAddresses, servingDevices } from '../../effective-policy/network-serving.ts';
 import type { DnsRecord } from '../wire/index.ts';
+import { hasCertificates } from './certificates.ts';
 import { dnsConfigOf, namesOthersDevices, type ResourceNames } from './dns-config.ts';
 
 export interface DnsView {
@@ -31,19 +33,29 @@ function namesService(change: Change): boolean {
   return (after ?? before)?.holderKind === 'service';
 }
 
+/** A device has certificates for its own name. */
+function renamesDevice(change: Change): boolean {
+  if (change.kind !== 'device') return false;
+  const { before, after } = change as Change<'device'>;
+  return before !== null && after !== null && before.label !== after.label;
+}
+
 const KINDS: ReadonlySet<string> = new Set(['dnsConfig', 'resource', 'gateway', 'network', 'resolvedName']);
 
 export interface DnsViewParts {
   readonly snapshot: Snapshot;
   /** Ids of the resources that are open to a device. */
   readonly opened: (device: number) => readonly number[];
+  /** The domain for whose names devices can get certificates. */
+  readonly certificateDomain: string | undefined;
 }
 
-export function createDnsView({ snapshot, opened }: DnsViewParts): DnsView {
+export function createDnsView({ snapshot, opened, certificateDomain }: DnsViewParts): DnsView {
   const texts = new Map<string, string>();
 
   const hasName = (resource: Resource): boolean =>
     resource.active && (resource.addressKind === 'dns' || resource.alias !== null);
+  let certificates = hasCertificates(snapshot, certificateDomain);
   let namesOthers = namesOthersDevices(snapshot);
   let named = [...snapshot.table('resource').values()].some(hasName);
 
@@ -79,6 +91,14 @@ export function createDnsView({ snapshot, opened }: DnsViewParts): DnsView {
     return { routes, records };
   };
 
+  /** The one member that differs from device to device. */
+  const withOwnName = (text: string, id: number): string => {
+    const label = snapshot.devices.get(id)?.device.label;
+    if (label === undefined) return text;
+    const domains = JSON.stringify([deviceFqdn(snapshot.organization, label)]);
+    return `${text.slice(0, -1)},"CertDomains":${domains}}`;
+  };
+
   return {
     text: (device) => {
       const resources = named ? opened(device) : [];
@@ -91,7 +111,7 @@ export function createDnsView({ snapshot, opened }: DnsViewParts): DnsView {
         text = JSON.stringify(dnsConfigOf(snapshot, namesOf(resources, own)));
         texts.set(key, text);
       }
-      return text;
+      return certificates ? withOwnName(text, device) : text;
     },
     update: (changes, touched, moved) => {
       if (changes.some(({ kind }) => kind === 'resource'))
@@ -105,7 +125,10 @@ export function createDnsView({ snapshot, opened }: DnsViewParts): DnsView {
       namesOthers = namesOthersDevices(snapshot);
       const others = before !== namesOthers;
       if (other || others) texts.clear();
-      return other || others || (named && moved);
+      const had = certificates;
+      certificates = hasCertificates(snapshot, certificateDomain);
+      const certified = had !== certificates || (certificates && changes.some(renamesDevice));
+      return other || others || certified || (named && moved);
     },
   };
 }

@@ -47,7 +47,15 @@ const TOLD_SETTINGS: ReadonlySet<string> = new Set<SettingName>([
   FLOW_LOG_SETTING,
   'devices_auto_update',
   'key_days',
+  'https_enabled',
 ]);
+
+/** Without names there are no certificates for them. */
+function switchesMagicDns(change: Change): boolean {
+  if (change.kind !== 'dnsConfig') return false;
+  const { before, after } = change as Change<'dnsConfig'>;
+  return before?.magicDns !== after?.magicDns;
+}
 
 export interface OrganizationHub {
   readonly snapshot: Snapshot;
@@ -91,6 +99,8 @@ export interface OrganizationHub {
 export interface OrganizationHubParts {
   readonly snapshot: Snapshot;
   readonly network: PolicyView;
+  /** The domain for whose names devices can get certificates. */
+  readonly certificateDomain: string | undefined;
   readonly clock: Clock;
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly flowLogIds: FlowLogIds;
@@ -110,7 +120,11 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
   for (const [id, external] of snapshot.external) renders.set(id, renderExternal(external, clock.now()));
   const told = new Map(renders);
   const registry = createStreamRegistry(network);
-  const dns = createDnsView({ snapshot, opened: network.opened });
+  const dns = createDnsView({
+    snapshot,
+    opened: network.opened,
+    certificateDomain: parts.certificateDomain,
+  });
   const broadcast = createBroadcast({ snapshot, network, dns, registry, renders, told, clock, flowLogIds });
   const lost = new Map<number, DeviceFacts>();
   const watchers = new Set<HubWatcher>();
@@ -202,7 +216,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     carrier();
     if (id !== undefined) touched.add(id);
     // Told to each device in its own node.
-    if (change.kind === 'setting' && TOLD_SETTINGS.has(change.key))
+    if ((change.kind === 'setting' && TOLD_SETTINGS.has(change.key)) || switchesMagicDns(change))
       for (const { device } of registry.streams()) pending.own.add(device);
     if (change.kind === 'membership') pending.profiles.add(Number(change.key));
   };

@@ -8,6 +8,7 @@ import { createEffectivePolicy } from '../../effective-policy/effective-policy.t
 import { DAY } from '../../kernel/clock.ts';
 import type { ChangeSet, SshPolicy as PolicySsh, SshRuleOutput } from '../../policy/index.ts';
 import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
+import { hasCertificates } from './certificates.ts';
 import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
 import { hostCapability, usableServices } from './service-caps.ts';
@@ -24,6 +25,23 @@ const ROLE_CAPABILITIES: Readonly<Partial<Record<Role, CapMap>>> = {
   'network-admin': { 'https://tailscale.com/cap/is-admin': [] },
   'it-admin': { 'https://tailscale.com/cap/is-admin': [] },
 };
+
+/** With it a client asks for certificates for its name, and serves by HTTPS (tailcfg.CapabilityHTTPS). */
+const HTTPS_CAPABILITY: CapMap = { https: [] };
+
+/**
+ * The policy file may let devices publish to the internet, and nothing here carries that traffic: a client that has the
+ * attribute would say that it is published.
+ */
+const isFunnel = (capability: string): boolean =>
+  capability === 'funnel' ||
+  capability.startsWith('https://tailscale.com/cap/funnel-ports') ||
+  capability === 'https://tailscale.com/cap/warn-funnel-no-https';
+
+const withoutFunnel = (caps: CapMap): CapMap =>
+  Object.keys(caps).some(isFunnel)
+    ? Object.fromEntries(Object.entries(caps).filter(([capability]) => !isFunnel(capability)))
+    : caps;
 
 /** In a millisecond. */
 const NANOSECONDS = 1_000_000;
@@ -51,10 +69,13 @@ export interface PolicyView extends NetworkView {
 export interface PolicyViewParts {
   readonly snapshot: Snapshot;
   readonly now: () => number;
+  /** The domain for whose names devices can get certificates. */
+  readonly certificateDomain: string | undefined;
   readonly onError: (error: unknown) => void;
 }
 
-export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): PolicyView {
+export function createPolicyView(parts: PolicyViewParts): PolicyView {
+  const { snapshot, now, certificateDomain, onError } = parts;
   const policy = createEffectivePolicy({ snapshot, now, onError });
   const { engine } = policy;
   const sshOnWire = new WeakMap<PolicySsh, SshPolicy>();
@@ -147,7 +168,8 @@ export function createPolicyView({ snapshot, now, onError }: PolicyViewParts): P
           ...hostCapability(snapshot, device),
           ...services(device),
           ...connectorCaps(snapshot, device),
-          ...(self.capMap as CapMap),
+          ...withoutFunnel(self.capMap as CapMap),
+          ...(hasCertificates(snapshot, certificateDomain) ? HTTPS_CAPABILITY : {}),
         },
         allowedIPs: self.allowedIPs,
         primaryRoutes: self.primaryRoutes,

@@ -39,6 +39,7 @@ export async function removeDevice(tx: Tx, device: Device): Promise<void> {
     await tx.remove('deviceShare', org, share.id);
   }
   await tx.remove('presence', org, { device: id });
+  await tx.remove('certChallenge', org, { device: id });
   await tx.remove('deviceLive', org, { device: id });
   await tx.remove('device', org, id);
 }

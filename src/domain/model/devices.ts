@@ -107,6 +107,23 @@ export const sshProof = entity(
   { key: ['device'], volatile: true },
 );
 
+/**
+ * What a device publishes to prove to a certificate authority that its name is its own (RFC 8555, dns-01). One row a device:
+ * what has ended gives way to what follows.
+ */
+export const certChallenge = entity(
+  {
+    device: integer(),
+    /** `_acme-challenge.<the device's full name>`, lower case, without trailing dot. */
+    name: text(),
+    values: json<readonly { readonly value: string; readonly expiresAt: number }[]>(),
+    /** When values were set lately. */
+    setAt: json<readonly number[]>(),
+  },
+  { key: ['device'], unique: [{ columns: ['name'], global: true }] },
+);
+export type CertChallenge = RowOf<typeof certChallenge.columns>;
+
 /** What a device reports while it runs: batched, off the audit chain. */
 export const deviceLive = entity(
   {

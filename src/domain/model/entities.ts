@@ -36,6 +36,7 @@ export const entities = {
   deviceLogin: devices.deviceLogin,
   sshCheck: devices.sshCheck,
   sshProof: devices.sshProof,
+  certChallenge: devices.certChallenge,
   deviceLive: devices.deviceLive,
   presence: devices.presence,
   deviceTag: devices.deviceTag,

@@ -24,6 +24,8 @@ export const organization = entity(
     name: text(),
     /** The organization's name for devices and the policy: `user:*@<tailnetName>`, `group:x@<tailnetName>`. */
     tailnetName: text(),
+    /** The domain that the organization's own (`<label>.<base>`, under which its devices have names) is in. */
+    dnsBase: text(),
     /** Verified mail domains, lower case. */
     domains: json<readonly string[]>(),
     zoneNano: text(),

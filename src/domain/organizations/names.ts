@@ -1,14 +1,19 @@
 import type { Organization } from '../model/people.ts';
 
-/** `.internal` is reserved for private use, so no public name is ever hidden by a network's own. */
-export const MAGIC_DNS_BASE = 'holdfast.internal';
+/**
+ * Where the operator gives no domain. `.internal` is reserved for private use, so no public name is ever hidden by a network's
+ * own; and no public authority gives certificates for it.
+ */
+export const PRIVATE_DNS_BASE = 'holdfast.internal';
 
-/** The domain under which an organization's devices have names: `<device>.<label>.holdfast.internal`. */
-export const magicDnsSuffix = (organization: Pick<Organization, 'label'>): string =>
-  `${organization.label}.${MAGIC_DNS_BASE}`;
+type Named = Pick<Organization, 'label' | 'dnsBase'>;
+
+/** The domain under which an organization's devices have names: `<device>.<label>.<base>`. */
+export const magicDnsSuffix = (organization: Named): string =>
+  `${organization.label}.${organization.dnsBase}`;
 
 /** The full name of a device, without trailing dot. */
-export const deviceFqdn = (organization: Pick<Organization, 'label'>, deviceLabel: string): string =>
+export const deviceFqdn = (organization: Named, deviceLabel: string): string =>
   `${deviceLabel}.${magicDnsSuffix(organization)}`;
 
 /** The login of a member as dialects and policies see it; one without e-mail is nobody outside. */

@@ -5,6 +5,7 @@ import { type ByColumns, columnsOfBy } from '../access/actor.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
 import type { Membership, Organization } from '../model/people.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
+import { readDnsBase } from './dns-base.ts';
 import { insertCredential, insertDefaults, insertOwner, type OwnerInput } from './first-rows.ts';
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
@@ -117,6 +118,7 @@ export function createOrganizationService({ store, random }: OrganizationService
         label: input.label,
         name: input.name ?? input.label,
         tailnetName,
+        dnsBase: await readDnsBase(tx),
         // Whoever has a domain decides about people with its addresses: it can be one organization's only.
         domains: input.domain === undefined || nameTaken ? [] : [input.domain],
         zoneNano: randomNanoId(random),

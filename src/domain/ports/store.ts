@@ -182,6 +182,7 @@ export interface Reader {
   lookup(kind: 'credential', column: 'publicId', value: string): Promise<Row<'credential'> | undefined>;
   lookup(kind: 'device', column: 'nodeKey', value: string): Promise<Row<'device'> | undefined>;
   lookup(kind: 'address', column: 'claim', value: string): Promise<Row<'address'> | undefined>;
+  lookup(kind: 'certChallenge', column: 'name', value: string): Promise<Row<'certChallenge'> | undefined>;
   lookup(kind: 'invitation', column: 'tokenHash', value: string): Promise<Row<'invitation'> | undefined>;
   /** Several of them at once, in no order. */
   lookupAll(kind: 'address', column: 'claim', values: readonly string[]): Promise<Row<'address'>[]>;

@@ -11,6 +11,7 @@ const organization = {
   tailnetName: 'acme.test',
   domains: ['acme.test'],
   zoneNano: 'z',
+  dnsBase: 'holdfast.internal',
   parent: 0,
   createdAt: 0,
   updatedAt: 0,

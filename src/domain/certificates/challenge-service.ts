@@ -1,0 +1,154 @@
+/**
+ * What devices publish to get certificates (ACME, dns-01): one text at one name that is the device's own, for some minutes.
+ * It is kept with the device, so that whichever process the authority's question reaches can answer it.
+ */
+import { type Clock, MINUTE } from '../../kernel/clock.ts';
+import { AppError, invalid, notFound } from '../../kernel/errors.ts';
+import { isExpired } from '../devices/key-expiry.ts';
+import type { CertChallenge, Device } from '../model/devices.ts';
+import { deviceFqdn } from '../organizations/names.ts';
+import type { ChallengeDns } from '../ports/challenge-dns.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
+import { certificateLack, challengeName, LACK_SENTENCES } from './certificate-names.ts';
+
+/** Authorities ask within seconds, and from several places; a client that waits longer begins anew. */
+export const CHALLENGE_LIFETIME_MS = 10 * MINUTE;
+/** A certificate for a name and for all names under it needs two at once. Few, so that the answer fits one packet. */
+export const MAX_VALUES = 4;
+/** Values that a device may set within the time that one lives. */
+export const MAX_SETS = 12;
+/** The digest of a key authorization: SHA-256 in base64url (RFC 8555 §8.4). */
+const VALUE = /^[A-Za-z0-9_-]{43}$/u;
+/** A value that is set again this long before its end is left alone. */
+const LONG_ENOUGH_MS = CHALLENGE_LIFETIME_MS / 2;
+
+export interface ChallengeRequest {
+  readonly org: number;
+  readonly device: number;
+  readonly name: string;
+  readonly type: string;
+  readonly value: string;
+}
+
+export interface Challenges {
+  /**
+   * Resolves when the public DNS has the value. Errors: `invalid` (type, value), `forbidden` (another name than the device's
+   * own; a device that may not; certificates are not to be had), `not_found` (device), `rate_limited`, `unavailable`.
+   */
+  set(request: ChallengeRequest): Promise<void>;
+  /** The domain for whose names the public DNS has them; undefined: for none. */
+  readonly domain: string | undefined;
+}
+
+/** The values at a full name in lower case, without trailing dot; none when there is no such name. */
+export type ChallengeValues = (name: string) => Promise<readonly string[]>;
+
+export const createChallengeValues =
+  ({ store, clock }: Pick<ChallengesParts, 'store' | 'clock'>): ChallengeValues =>
+  async (name) => {
+    const row = await store.lookup('certChallenge', 'name', name);
+    return row === undefined ? [] : living(row, clock.now()).map(({ value }) => value);
+  };
+
+export interface ChallengesParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Undefined: nothing makes records known. */
+  readonly dns: ChallengeDns | undefined;
+}
+
+const plainName = (name: string): string => name.toLowerCase().replace(/\.$/u, '');
+
+export function createChallenges({ store, clock, dns }: ChallengesParts): Challenges {
+  const valuesAt = createChallengeValues({ store, clock });
+  return {
+    domain: dns?.domain,
+    set: async ({ org, device: id, name: asked, type, value }) => {
+      if (type !== 'TXT') throw invalid('Type: only TXT records can be set', 'Type');
+      if (!VALUE.test(value)) {
+        throw invalid('Value: must be the digest of an ACME challenge, 43 letters of base64url', 'Value');
+      }
+      const name = plainName(asked);
+      const by = { kind: 'device', id: String(id), name: `device ${id}` } as const;
+      await store.write({ orgs: [org], by, origin: 'control' }, async (tx) => {
+        const device = await tx.get('device', org, id);
+        if (device === undefined) throw notFound('device');
+        await requirePermitted(tx, device, name, dns?.domain);
+        await put(tx, device, name, value);
+      });
+      await dns?.publish(name, await valuesAt(name));
+    },
+  };
+}
+
+const living = ({ values }: Pick<CertChallenge, 'values'>, now: number) =>
+  values.filter(({ expiresAt }) => expiresAt > now);
+
+async function requirePermitted(
+  tx: Reader & Pick<Tx, 'now'>,
+  device: Device,
+  name: string,
+  published: string | undefined,
+): Promise<void> {
+  const { org } = device;
+  if (!(await isInForce(tx, device))) {
+    throw new AppError('forbidden', 'this device is not part of the network now');
+  }
+  const organization = await tx.get('organization', INSTALLATION, org);
+  if (organization === undefined) throw notFound('organization');
+  const [dnsConfig] = await tx.find('dnsConfig', org, {});
+  const { https_enabled: httpsEnabled } = await readSettings(tx, org);
+  const lack = certificateLack({
+    organization,
+    httpsEnabled,
+    magicDns: dnsConfig?.magicDns ?? true,
+    published,
+  });
+  if (lack !== undefined) throw new AppError('forbidden', LACK_SENTENCES[lack]);
+  const own = challengeName(deviceFqdn(organization, device.label));
+  if (name !== own)
+    throw new AppError('forbidden', `Name: this device may set ${own} only`, { field: 'Name' });
+}
+
+/** Approved, neither blocked nor put away, its key good, and its owner allowed in. */
+async function isInForce(tx: Reader & Pick<Tx, 'now'>, device: Device): Promise<boolean> {
+  if (device.authorizedAt === null || device.blockedAt !== null || device.archivedAt !== null) return false;
+  if (isExpired(device, tx.now)) return false;
+  if (device.ownerKind !== 'membership') return true;
+  const owner = await tx.get('membership', device.org, device.owner);
+  return owner !== undefined && owner.suspendedAt === null && owner.approvedAt !== null;
+}
+
+async function put(tx: Tx, device: Device, name: string, value: string): Promise<void> {
+  const { org, id } = device;
+  const present = await tx.get('certChallenge', org, { device: id });
+  const values = present?.name === name ? living(present, tx.now) : [];
+  const known = values.find((one) => one.value === value);
+  if (known !== undefined && known.expiresAt > tx.now + LONG_ENOUGH_MS) return;
+  const setAt = (present?.setAt ?? []).filter((at) => at > tx.now - CHALLENGE_LIFETIME_MS);
+  if (setAt.length >= MAX_SETS) {
+    const minutes = CHALLENGE_LIFETIME_MS / MINUTE;
+    throw new AppError('rate_limited', `more than ${MAX_SETS} certificate challenges in ${minutes} minutes`);
+  }
+  // A device that had the name before has another one now, and its values end with that.
+  const [former] = await tx.find('certChallenge', org, { name });
+  if (former !== undefined && former.device !== id)
+    await tx.remove('certChallenge', org, { device: former.device });
+  const others = values.filter((one) => one !== known);
+  await tx.put('certChallenge', {
+    org,
+    device: id,
+    name,
+    values: [...others, { value, expiresAt: tx.now + CHALLENGE_LIFETIME_MS }].slice(-MAX_VALUES),
+    setAt: [...setAt, tx.now],
+  });
+  tx.audit(org, {
+    verb: 'update',
+    objectKind: 'device',
+    objectId: id,
+    objectName: device.label,
+    field: 'certificateChallenge',
+    details: name,
+  });
+}

@@ -1,0 +1,10 @@
+/** The DNS server in which the public finds what devices publish for certificates. */
+export interface ChallengeDns {
+  /** The domain that it answers for, with all names in it. */
+  readonly domain: string;
+  /**
+   * Makes the texts at a name known, in place of what was there. Resolves when that server answers with them. Errors:
+   * `unavailable`.
+   */
+  publish(name: string, values: readonly string[]): Promise<void>;
+}
