@@ -21,6 +21,8 @@ export interface AcmeDns {
   readonly challenges: Challenges;
   /** Opens the listeners; rejects with a sentence that says what to do. */
   start(): Promise<void>;
+  /** Where it answers; undefined when it does not. */
+  port(): number | undefined;
   close(): Promise<void>;
 }
 
@@ -28,7 +30,7 @@ export interface AcmeDnsParts {
   readonly config: Pick<ServeConfig, 'magicDnsDomain' | 'acmeDns'>;
   readonly store: Store;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
 const BY = { kind: 'system', id: '', name: 'holdfast serve --magic-dns-domain' } as const;
@@ -46,6 +48,7 @@ export async function createAcmeDns({ config, store, clock, log }: AcmeDnsParts)
     return {
       challenges: createChallenges({ store, clock, dns: undefined }),
       start: async () => undefined,
+      port: () => undefined,
       close: async () => undefined,
     };
   }
@@ -65,6 +68,7 @@ export async function createAcmeDns({ config, store, clock, log }: AcmeDnsParts)
       }
       log.info({ port: server.port, domain }, 'answering the DNS');
     },
+    port: () => server?.port,
     close: async () => server?.close(),
   };
 }

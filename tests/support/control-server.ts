@@ -1,6 +1,7 @@
 // A control plane on a real socket over a fresh installation, for tests that hold devices on it.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createAcmeDns } from '../../src/app/acme-dns.ts';
 import { createFlowLogIds } from '../../src/auth/flow-log-ids.ts';
 import { createControlPlane } from '../../src/control/control-plane.ts';
 import { exportPrivateKey, generatePrivateKey } from '../../src/control/noise/index.ts';
@@ -35,6 +36,8 @@ export interface ControlServer {
   readonly store: Store;
   readonly organization: Organization;
   readonly owner: Membership;
+  /** Where the DNS is answered, at 127.0.0.1; undefined when it is not. */
+  readonly dnsPort: number | undefined;
   /** Another organization on the same installation. */
   tenant(label: string): Promise<Tenant>;
   /** Failures of background tasks. */
@@ -54,6 +57,8 @@ export interface ControlServer {
 
 export interface ControlServerOptions {
   readonly graceMs?: number;
+  /** The domain of device names, for which the server answers the DNS. */
+  readonly publicDomain?: string;
 }
 
 export async function startControlServer(
@@ -65,6 +70,19 @@ export async function startControlServer(
   const onError = (error: unknown): void => void failures.push(error);
   const follower = createFollower({ feed: store.feed, onError });
   const organizations = createOrganizationService({ store, random: systemRandom });
+  const acmeDns = await createAcmeDns({
+    store,
+    clock: systemClock,
+    log: { info: () => undefined, warn: (fields: unknown) => void failures.push(fields) },
+    config: {
+      magicDnsDomain: options.publicDomain,
+      acmeDns:
+        options.publicDomain === undefined
+          ? undefined
+          : { listen: { host: '127.0.0.1', port: 0 }, names: ['ns.example.com'] },
+    },
+  });
+  await acmeDns.start();
   const create = (label: string, email: string) =>
     organizations.create({ label, domain: `${label}.test`, owner: { email } }, BY_TEST, 'system');
   const made = await create('acme', 'ada@acme.test');
@@ -81,6 +99,7 @@ export async function startControlServer(
     derpMap: () => ({ Regions: {} }),
     policy: createJoinPolicy({ store }),
     flowLogIds: createFlowLogIds(systemRandom.bytes(32)),
+    challenges: acmeDns.challenges,
     log: { debug: () => undefined, warn: (fields) => void failures.push(fields) },
     onError,
     graceMs: options.graceMs ?? SHORT_GRACE_MS,
@@ -150,6 +169,7 @@ export async function startControlServer(
     },
     organization: made.organization,
     owner: made.owner,
+    dnsPort: acmeDns.port(),
     failures,
     authKey,
     device,
@@ -164,6 +184,7 @@ export async function startControlServer(
       for (const one of devices) one.close();
       server.close();
       await control.close();
+      await acmeDns.close();
       follower.close();
       await close();
     },

@@ -33,8 +33,6 @@ const BAD_VERSION = 1;
 const OPCODE_SHIFT = 11;
 const OPCODE_MASK = 0xf;
 const RESPONSE_BIT = 0x80;
-/** Others than these the library would not give back as they came. */
-const PLAIN_NAME = /^[\u0021-\u007e]+$/u;
 
 export type Transport = 'udp' | 'tcp';
 
@@ -91,6 +89,20 @@ function write(query: DecodedPacket, limit: number, { code, ...reply }: Reply, e
   return whole.length <= limit ? whole : encode({ ...head, flags: flags | TRUNCATED_RESPONSE });
 }
 
+/**
+ * Undefined for what cannot be read, or not be given back as it came: a label may hold any byte, a dot as well, and the
+ * library reads and writes names as text, where such a name is another one.
+ */
+function read(message: Buffer): DecodedPacket | undefined {
+  try {
+    const query = decode(message);
+    const again = encode({ questions: query.questions ?? [] }).subarray(HEADER_BYTES);
+    return again.equals(message.subarray(HEADER_BYTES, HEADER_BYTES + again.length)) ? query : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The answer; undefined for what deserves none: another's answer, or no DNS message at all. */
 export async function respond(
   zone: Zone,
@@ -100,17 +112,14 @@ export async function respond(
   if (message.length < HEADER_BYTES || ((message[2] ?? 0) & RESPONSE_BIT) !== 0) return undefined;
   const opcode = (message.readUInt16BE(2) >> OPCODE_SHIFT) & OPCODE_MASK;
   if (opcode !== 0) return headerAnswer(message, 'not-implemented');
-  let query: DecodedPacket;
-  try {
-    query = decode(message);
-  } catch {
-    return headerAnswer(message, 'malformed');
-  }
+  const query = read(message);
+  if (query === undefined) return headerAnswer(message, 'malformed');
   const [question, ...more] = query.questions ?? [];
   const opts = query.additionals?.filter(isOpt) ?? [];
   const [opt] = opts;
-  const readable = question !== undefined && (question.name === '.' || PLAIN_NAME.test(question.name));
-  if (!readable || more.length > 0 || opts.length > 1) return headerAnswer(message, 'malformed');
+  if (question === undefined || more.length > 0 || opts.length > 1) {
+    return headerAnswer(message, 'malformed');
+  }
   const limit =
     transport === 'tcp'
       ? MAX_MESSAGE
