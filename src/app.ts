@@ -117,6 +117,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
       keyedTexts,
       shareSecrets,
       readiness,
+      certificateDomain: challenges.domain,
       gateways: control.gateways,
       log,
     },

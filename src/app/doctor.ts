@@ -9,6 +9,7 @@ import { createInstallationFacts } from '../store/installation-facts.ts';
 import { SCHEMA_VERSION } from '../store/migrator.ts';
 import { lookAtCredentials } from './credential-expiry.ts';
 import { databaseHealth } from './database-health.ts';
+import { lookAtDeviceCertificates } from './device-certificates.ts';
 import type { Finding } from './finding.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { findSealingKey } from './sealing-key.ts';
@@ -118,6 +119,8 @@ export async function examine(parts: DoctorParts): Promise<Finding[]> {
     await look('database', () => databaseHealth(installation.engine));
     await look('server keys', () => lookAtKeys(parts, installation));
     await look('organizations', () => lookAtContent(installation));
+    const { store } = installation;
+    await look('device names', () => lookAtDeviceCertificates({ config, store }));
     await look('credentials', () => lookAtCredentials(installation.store, clock));
   } finally {
     await installation.close();

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { accessRequestOperations } from '../api/native/access-requests.ts';
+import { certificateOperations } from '../api/native/certificates.ts';
 import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { gatewayOperations } from '../api/native/gateways/operations.ts';
@@ -47,13 +48,15 @@ export interface RoutesParts {
   readonly shareSecrets: MailSecrets;
   readonly gateways: GatewayFeed;
   readonly readiness: ReadinessProbe;
+  /** The domain for whose names devices can get certificates. */
+  readonly certificateDomain: string | undefined;
   /** The services over another store, for requests that are only tried. */
   readonly servicesOver: (store: Store) => Services;
   readonly log: Logger;
 }
 
 function nativeApi(
-  { services, config, sealer, readiness, gateways, log }: RoutesParts,
+  { services, config, sealer, readiness, gateways, certificateDomain, log }: RoutesParts,
   { passwordLinks, invitations }: SignIn,
   impacts: Impacts,
 ): FastifyPluginAsync {
@@ -80,6 +83,7 @@ function nativeApi(
       ...firstRunOperations({ firstRun, keys, authenticate, devices, publicUrl }),
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
       ...settingsOperations(createSettingsService({ store })),
+      ...certificateOperations({ store, certificateDomain }),
       ...accessRequestOperations(createAccessRequestService({ store })),
       ...securityPolicyOperations(
         createSecurityPolicyService({ store, problemOf: conditionProblem }),

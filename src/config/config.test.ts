@@ -40,6 +40,41 @@ test('without any setting it serves the embedded database beside the program, on
   });
 });
 
+describe('the DNS for certificates of device names', () => {
+  const listen = { 'acme-dns-listen': '0.0.0.0:53' };
+
+  test('is answered by the name of the public URL, unless others are given', () => {
+    expect(serve().acmeDns).toBeUndefined();
+    expect(serve({ ...listen, 'public-url': 'https://net.example.com:8443' }).acmeDns).toEqual({
+      listen: { host: '0.0.0.0', port: 53 },
+      names: ['net.example.com'],
+    });
+    const names = 'NS1.example.com., ns2.example.com';
+    expect(serve({ 'acme-dns-name': names }).acmeDns).toEqual({
+      listen: undefined,
+      names: ['ns1.example.com', 'ns2.example.com'],
+    });
+  });
+
+  test.each([{}, { 'public-url': 'https://192.0.2.1' }, { 'public-url': 'http://[2001:db8::1]:80' }])(
+    'needs a name: %o',
+    (more) => {
+      expect(said(() => serve({ ...listen, ...more }))).toContain('--acme-dns-name');
+    },
+  );
+
+  test.each([
+    '',
+    'example',
+    '-x.example.com',
+    'a b.example.com',
+    `${'x'.repeat(64)}.example.com`,
+    `${'abc.'.repeat(30)}com`,
+  ])('has a domain that is one, not "%s"', (domain) => {
+    expect(said(() => serve({ 'magic-dns-domain': domain }))).toContain('--magic-dns-domain');
+  });
+});
+
 describe('where settings come from', () => {
   test('a flag wins over a variable, and a variable over the file', () => {
     const config = file('{"listen": "1.1.1.1:1", "logLevel": "warn", "publicUrl": "https://file.example"}');

@@ -13,7 +13,8 @@ import { BUILD_TIMEOUT_MS, whyNoRealClients } from '../support/real-clients.ts';
 import { type RealDevice, startDevice } from '../support/real-clients-device.ts';
 import { unless } from '../support/requirements.ts';
 import type { Rest } from '../support/rest.ts';
-import { AGENT, createNetwork, LOGIN_SERVER, type Network, SERVER_ADDRESS } from './network.ts';
+import { AGENT, LOGIN_SERVER, SERVER_ADDRESS } from '../support/server-host.ts';
+import { createNetwork, type Network } from './network.ts';
 
 const TEST_TIMEOUT_MS = 120_000;
 const SOON_MS = 30_000;

@@ -1,5 +1,7 @@
 /** Which devices may have certificates for their names, and what those names are. */
 import type { Organization } from '../model/people.ts';
+import type { Reader } from '../ports/store.ts';
+import { readSettings } from '../settings/settings.ts';
 
 /** RFC 8555 §8.4: the record that proves a name is one label above it. */
 export const CHALLENGE_LABEL = '_acme-challenge';
@@ -27,6 +29,17 @@ export function certificateLack(facts: CertificateFacts): CertificateLack | unde
   if (!facts.httpsEnabled) return 'switched-off';
   if (!facts.magicDns) return 'no-magic-dns';
   return facts.published === facts.organization.dnsBase ? undefined : 'not-published';
+}
+
+/** As the store has it now. `published`: the domain for which this installation publishes records. */
+export async function readCertificateLack(
+  reader: Pick<Reader, 'find'>,
+  organization: Pick<Organization, 'id' | 'dnsBase'>,
+  published: string | undefined,
+): Promise<CertificateLack | undefined> {
+  const { https_enabled: httpsEnabled } = await readSettings(reader, organization.id);
+  const [dnsConfig] = await reader.find('dnsConfig', organization.id, {});
+  return certificateLack({ organization, httpsEnabled, magicDns: dnsConfig?.magicDns ?? true, published });
 }
 
 /** For the person at the device, who may know somebody that can do what it says. */

@@ -9,8 +9,7 @@ import type { CertChallenge, Device } from '../model/devices.ts';
 import { deviceFqdn } from '../organizations/names.ts';
 import type { ChallengeDns } from '../ports/challenge-dns.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
-import { readSettings } from '../settings/settings.ts';
-import { certificateLack, challengeName, LACK_SENTENCES } from './certificate-names.ts';
+import { challengeName, LACK_SENTENCES, readCertificateLack } from './certificate-names.ts';
 
 /** Authorities ask within seconds, and from several places; a client that waits longer begins anew. */
 export const CHALLENGE_LIFETIME_MS = 10 * MINUTE;
@@ -97,14 +96,7 @@ async function requirePermitted(
   }
   const organization = await tx.get('organization', INSTALLATION, org);
   if (organization === undefined) throw notFound('organization');
-  const [dnsConfig] = await tx.find('dnsConfig', org, {});
-  const { https_enabled: httpsEnabled } = await readSettings(tx, org);
-  const lack = certificateLack({
-    organization,
-    httpsEnabled,
-    magicDns: dnsConfig?.magicDns ?? true,
-    published,
-  });
+  const lack = await readCertificateLack(tx, organization, published);
   if (lack !== undefined) throw new AppError('forbidden', LACK_SENTENCES[lack]);
   const own = challengeName(deviceFqdn(organization, device.label));
   if (name !== own)
