@@ -47,22 +47,28 @@ export function createDeviceList({
     authorize(actor, 'devices:read');
     const rows = await store.queries.devices(actor.org, { filters, detailed, now: clock.now() });
     const tagged = await withComputedTags(actor.org, rows);
-    return detailed ? withServed(actor.org, tagged) : tagged;
+    const advertised = filters.flatMap((filter) => (filter.on === 'advertisedRoute' ? [filter.value] : []));
+    if (!detailed && advertised.length === 0) return tagged;
+    return withServed(actor.org, tagged, advertised);
   };
 
-  const withServed = async (org: number, rows: readonly DeviceRow[]): Promise<readonly DeviceRow[]> => {
-    const served = await managedRoutes(
-      store,
-      org,
-      rows.map(({ id }) => id),
-      clock.now(),
-    );
+  /**
+   * What devices serve for networks, where they are shown in detail; less those that advertise one of the prefixes only because
+   * they were told to.
+   */
+  const withServed = async (
+    org: number,
+    rows: readonly DeviceRow[],
+    advertised: readonly string[],
+  ): Promise<readonly DeviceRow[]> => {
+    const ids = rows.map(({ id }) => id);
+    const served = await managedRoutes(store, org, ids, clock.now());
     if (served.size === 0) return rows;
-    return rows.map((row) => {
+    return rows.flatMap((row) => {
       const own = served.get(row.id);
-      return own === undefined || row.details === undefined
-        ? row
-        : { ...row, details: { ...row.details, served: own } };
+      if (own === undefined) return [row];
+      if (advertised.some((prefix) => own.pushed.has(prefix))) return [];
+      return [row.details === undefined ? row : { ...row, details: { ...row.details, served: own } }];
     });
   };
 

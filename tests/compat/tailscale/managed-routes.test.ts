@@ -83,6 +83,26 @@ describe.each(ENGINES)('routes of a device that serves a network, on %s', (engin
     expect(listed[1]).not.toHaveProperty('managedRoutes');
   });
 
+  test.each(['', '&fields=all'])(
+    'are not what the filter for advertised routes asks for (%j)',
+    async (fields) => {
+      const found = async (prefix: string): Promise<unknown[]> => {
+        const path = `/api/v2/tailnet/-/devices?advertisedRoutes=${encodeURIComponent(prefix)}${fields}`;
+        return (await api.call('GET', path))
+          .json<{ devices: { id: string }[] }>()
+          .devices.map(({ id }) => id);
+      };
+      for (const own of ['10.9.0.0/16', '0.0.0.0/0'])
+        expect(await found(own)).toEqual([String(connector.id)]);
+      for (const pushed of ['10.0.0.5/32', '10.0.0.77/32']) expect(await found(pushed)).toEqual([]);
+      // A device that serves no network offers the same prefix by itself.
+      const [router] = await addDevices(api, org(), [
+        { label: 'router', owner: api.owner.id, advertised: ['10.0.0.5/32'] },
+      ]);
+      expect(await found('10.0.0.5/32')).toEqual([String(router?.id)]);
+    },
+  );
+
   test('stay when all routes are disabled, and are never among the enabled ones', async () => {
     const set = await api.call('POST', `/api/v2/device/${connector.id}/routes`, {
       body: { routes: ['10.9.0.0/16'] },
