@@ -7,6 +7,7 @@ import { type Clock, DAY } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createInstallationFacts } from '../store/installation-facts.ts';
 import { SCHEMA_VERSION } from '../store/migrator.ts';
+import { lookAtClaimedNames } from './claimed-names.ts';
 import { lookAtCredentials } from './credential-expiry.ts';
 import { databaseHealth } from './database-health.ts';
 import { lookAtDeviceCertificates } from './device-certificates.ts';
@@ -121,6 +122,7 @@ export async function examine(parts: DoctorParts): Promise<Finding[]> {
     await look('organizations', () => lookAtContent(installation));
     const { store } = installation;
     await look('device names', () => lookAtDeviceCertificates({ config, store }));
+    await look('names of networks', () => lookAtClaimedNames(store));
     await look('credentials', () => lookAtCredentials(installation.store, clock));
   } finally {
     await installation.close();

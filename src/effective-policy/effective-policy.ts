@@ -35,6 +35,7 @@ import {
   resourceInput,
   serviceInput,
 } from './network-inputs.ts';
+import { namesClaimed } from './network-serving.ts';
 
 /** The blocks of addresses of edge-only devices, in both families (domain/devices/addresses). */
 const EDGE_ONLY_BLOCKS = ['100.127.0.0/16', 'fd7a:115c:a1e0:ab12:4843:cd96:627f:0/112'];
@@ -416,6 +417,9 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
         default:
           break;
       }
+    }
+    for (const [network, names] of namesClaimed(snapshot, changes)) {
+      renamed.set(network, new Set([...(renamed.get(network) ?? []), ...names]));
     }
     for (const [network, names] of renamed) {
       noteNames(network, (resource) => {

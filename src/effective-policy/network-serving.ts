@@ -1,9 +1,20 @@
 /** What the gateways of a network do for its resources: which devices they are, what they resolved, what they carry. */
+import type { Row } from '../domain/model/entities.ts';
 import type { Resource } from '../domain/model/networks.ts';
+import { claimOf } from '../domain/networks/address-claims.ts';
 import { isBound } from '../domain/networks/gateway-binding.ts';
 import { isPatternName, isResolvable, nameTest, normalName } from '../domain/networks/resource-names.ts';
+import type { Change } from '../domain/ports/store.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
-import { formatPrefix, isDefaultRoute, masked, parseAddrOrPrefix } from '../kernel/netip/index.ts';
+import {
+  formatPrefix,
+  isDefaultRoute,
+  masked,
+  type Prefix,
+  parseAddr,
+  parseAddrOrPrefix,
+  prefixContains,
+} from '../kernel/netip/index.ts';
 
 /** The devices that serve a network now. */
 export const servingDevices = (snapshot: Snapshot, network: number): number[] =>
@@ -23,7 +34,46 @@ export function resolvedAddresses(snapshot: Snapshot, resource: Resource): strin
     ? [...names.values()].filter(({ device, name }) => fits(name) && devices.has(device))
     : [...devices].flatMap((device) => names.get(`${device}/${own}`) ?? []);
   const found = new Set(rows.flatMap(({ addresses }) => addresses.filter(isResolvable)));
-  return [...found].sort();
+  return [...found].filter((address) => !snapshot.isClaimedElsewhere(resource.network, address)).sort();
+}
+
+/**
+ * By network, the names that lead somewhere else after these changes, because an address became a resource of some network or
+ * ceased to be one.
+ */
+export function namesClaimed(
+  snapshot: Snapshot,
+  changes: readonly Change[],
+): ReadonlyMap<number, ReadonlySet<string>> {
+  const prefixes = changes.flatMap((change) => claimsChanged(snapshot, change));
+  const found = new Map<number, Set<string>>();
+  if (prefixes.length === 0) return found;
+  for (const { device, name, addresses } of snapshot.table('resolvedName').values()) {
+    const concerned = addresses.some((text) => {
+      const addr = parseAddr(text);
+      return addr !== undefined && prefixes.some((prefix) => prefixContains(prefix, addr));
+    });
+    if (!concerned) continue;
+    for (const { network } of snapshot.gatewaysOf(device)) {
+      found.set(network, (found.get(network) ?? new Set<string>()).add(name));
+    }
+  }
+  return found;
+}
+
+function claimsChanged(snapshot: Snapshot, { kind, key, before, after }: Change): Prefix[] {
+  if (kind === 'network') {
+    if ((before as Row<'network'> | null)?.active === (after as Row<'network'> | null)?.active) return [];
+    const own = [...snapshot.table('resource').values()].filter(({ network }) => network === Number(key));
+    return own.flatMap((resource) => claimOf(resource) ?? []);
+  }
+  if (kind !== 'resource') return [];
+  const rows = [before, after] as readonly (Resource | null)[];
+  const [was, is] = rows.map((row) => (row === null ? undefined : claimOf(row)));
+  const same =
+    rows[0]?.network === rows[1]?.network &&
+    (was === undefined ? is === undefined : is !== undefined && formatPrefix(was) === formatPrefix(is));
+  return same ? [] : [was, is].filter((prefix) => prefix !== undefined);
 }
 
 /** What the gateways of a network carry for its resources: the prefixes of addresses and of names that were resolved. */

@@ -181,6 +181,43 @@ describe('a private network', () => {
     expect(peerNamed(phone.netmap(), 'plant-connector')).toBeUndefined();
   });
 
+  it('leads no name to what is a resource of another network, until it is one of its own as well', async () => {
+    const plant = await network('plant');
+    const rogue = await network('rogue');
+    const [database] = [await resource(plant.id, '10.88.0.7'), await resource(plant.id, '10.88.4.0/24')];
+    const name = await resource(rogue.id, 'db.rogue.test');
+    await open(database);
+    await open(name);
+    resolved['db.rogue.test'] = ['10.88.0.7', '10.88.4.9', '10.99.0.1'];
+    await rogue.device.update({ hostinfo: { RoutableIPs: ['10.99.0.1/32'] } });
+    const laptop = await server.joined('laptop');
+    const map = await laptop.waitFor(
+      has('rogue-connector', '10.99.0.1/32'),
+      SOON_MS,
+      'a way to what is its own',
+    );
+    expect(routesOf(map, 'rogue-connector')).toEqual(['10.99.0.1/32']);
+    expect(routesOf(map, 'plant-connector')).toContain('10.88.0.7/32');
+    const rules = packetFilter(rogue.device.netmap()).flatMap(({ DstPorts }) => DstPorts ?? []);
+    expect(rules.map(({ IP }) => IP)).not.toContain('10.88.0.7');
+    const warnings = (await server.store.auditEvents(org, { afterSeq: 0, limit: 1_000 })).filter(
+      ({ field, objectKind }) => field === 'warning' && objectKind === 'gateway',
+    );
+    expect(warnings.map(({ after }) => JSON.parse(String(after)) as unknown)).toEqual([
+      'db.rogue.test was found to be 10.88.0.7, which is a resource of plant: it leads nobody there',
+      'db.rogue.test was found to be 10.88.4.9, which is a resource of plant: it leads nobody there',
+    ]);
+
+    // One that ceases to be a resource there is free.
+    await seed(server.store, org, (tx) => tx.update('resource', org, database, { active: false }));
+    await laptop.waitFor(has('rogue-connector', '10.88.0.7/32'), SOON_MS, 'the freed address');
+    // One that becomes a resource there is taken, at once.
+    await seed(server.store, org, (tx) => tx.update('resource', org, database, { active: true }));
+    await laptop.waitFor(lacks('rogue-connector', '10.88.0.7/32'), SOON_MS, 'the address taken back');
+    await resource(rogue.id, '10.88.4.0/24');
+    await laptop.waitFor(has('rogue-connector', '10.88.4.9/32'), SOON_MS, 'a range of both networks');
+  });
+
   it('answers an alias at those to whom its address is open', async () => {
     const plant = await network('plant');
     const laptop = await server.joined('laptop');

@@ -8,7 +8,7 @@ import { isBound } from '../../domain/networks/gateway-binding.ts';
 import { connectorDomain } from '../../domain/networks/resource-names.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { networkPrefixes, servingDevices } from '../../effective-policy/network-serving.ts';
+import { namesClaimed, networkPrefixes, servingDevices } from '../../effective-policy/network-serving.ts';
 import type { CapMap } from '../wire/index.ts';
 
 const APP_CONNECTORS = 'tailscale.com/app-connectors';
@@ -66,6 +66,7 @@ export function connectorsConcerned(snapshot: Snapshot, changes: readonly Change
       for (const gateway of snapshot.gatewaysOf(device)) networks.add(gateway.network);
     }
   }
+  for (const network of namesClaimed(snapshot, changes).keys()) networks.add(network);
   for (const network of networks) for (const device of servingDevices(snapshot, network)) devices.add(device);
   return devices;
 }

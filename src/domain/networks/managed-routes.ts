@@ -8,6 +8,7 @@ import type { Gateway, Network, Resource } from '../model/networks.ts';
 import type { ManagedRoutes } from '../ports/queries.ts';
 import { type Condition, exists, type Reader } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
+import { type ClaimantOf, readClaims } from './address-claims.ts';
 import { isBound } from './gateway-binding.ts';
 import { opensNetwork } from './network-roles.ts';
 import { isResolvable, nameTest } from './resource-names.ts';
@@ -38,13 +39,14 @@ export async function managedRoutes(
     reader.list('resource', org, { where, condition: await isOpened(reader, org, active, now), limit: MANY }),
     namesOf(reader, org, active),
   ]);
+  const claims = [...names.values()].flat().length === 0 ? undefined : await readClaims(reader, org);
   const opened = new Set(open.map(({ id }) => id));
   return new Map(
     [...new Set(gateways.map(({ device }) => device))].map((device) => {
       const served = new Set(gateways.filter((one) => one.device === device).map(({ network }) => network));
       const own = all.filter(({ network }) => served.has(network));
       const prefixes = (some: readonly Resource[]): ReadonlySet<string> =>
-        new Set(some.flatMap((resource) => prefixesOf(resource, names.get(resource.network) ?? [])));
+        new Set(some.flatMap((resource) => prefixesOf(resource, names.get(resource.network) ?? [], claims)));
       return [
         device,
         {
@@ -92,11 +94,21 @@ async function namesOf(
   return found;
 }
 
-function prefixesOf(resource: Resource, names: readonly FoundName[]): string[] {
+function prefixesOf(
+  resource: Resource,
+  names: readonly FoundName[],
+  claimantOf: ClaimantOf | undefined,
+): string[] {
   const fits = nameTest(resource);
   const texts =
     resource.addressKind === 'dns'
-      ? names.filter(({ name }) => fits(name)).flatMap(({ addresses }) => addresses.filter(isResolvable))
+      ? names
+          .filter(({ name }) => fits(name))
+          .flatMap(({ addresses }) =>
+            addresses.filter(
+              (address) => isResolvable(address) && claimantOf?.(resource.network, address) === undefined,
+            ),
+          )
       : [resource.addressText];
   return texts
     .map(parseAddrOrPrefix)

@@ -1,7 +1,9 @@
 /** The names that a gateway's device has resolved, as it tells when it is asked. Not audited, like all that devices report. */
 import { formatAddr, parseAddr } from '../../kernel/netip/index.ts';
 import type { Device } from '../model/devices.ts';
-import type { Store } from '../ports/store.ts';
+import type { Store, Tx } from '../ports/store.ts';
+import { readClaims } from './address-claims.ts';
+import { isBound } from './gateway-binding.ts';
 import { isResolvable, normalName } from './resource-names.ts';
 
 export interface NameReports {
@@ -16,6 +18,7 @@ const MAX_NAMES = 5_000;
 const MAX_ADDRESSES = 64;
 /** Of all its names together: each becomes a route that everybody with access to the name is told. */
 const MAX_ROUTES = 4_096;
+const MAX_WARNINGS = 20;
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/u;
 const BY = { kind: 'system', id: '', name: 'control' } as const;
 
@@ -31,6 +34,7 @@ export function createNameReports({ store }: { readonly store: Pick<Store, 'writ
       await store.write({ orgs: [org], by: BY, origin: 'control' }, async (tx) => {
         // A device may be gone since it was asked; what it said must not outlive it.
         if ((await tx.get('device', org, device)) === undefined) return;
+        await warnOfClaims(tx, org, device, found);
         const gone = new Map((await tx.find('resolvedName', org, { device })).map((row) => [row.name, row]));
         for (const [name, addresses] of found) {
           const before = gone.get(name);
@@ -42,6 +46,43 @@ export function createNameReports({ store }: { readonly store: Pick<Store, 'writ
       });
     },
   };
+}
+
+/** Says in the audit log which of the new addresses are another network's: nobody is led there by these names. */
+async function warnOfClaims(
+  tx: Tx,
+  org: number,
+  device: number,
+  found: ReadonlyMap<string, readonly string[]>,
+): Promise<void> {
+  const known = new Map((await tx.find('resolvedName', org, { device })).map((row) => [row.name, row]));
+  const fresh = [...found].flatMap(([name, addresses]) =>
+    addresses
+      .filter((address) => known.get(name)?.addresses.includes(address) !== true)
+      .map((address) => ({ name, address })),
+  );
+  if (fresh.length === 0) return;
+  const gateways = (await tx.find('gateway', org, { device })).filter(isBound);
+  if (gateways.length === 0) return;
+  const claimantOf = await readClaims(tx, org);
+  const refused = gateways.flatMap(({ id, name, network }) =>
+    fresh.flatMap((one) => {
+      const claimant = claimantOf(network, one.address);
+      return claimant === undefined ? [] : [{ ...one, gateway: { id, name }, network, claimant }];
+    }),
+  );
+  for (const { name, address, gateway, network, claimant } of refused.slice(0, MAX_WARNINGS)) {
+    const other = await tx.get('network', org, claimant);
+    tx.audit(org, {
+      verb: 'update',
+      objectKind: 'gateway',
+      objectId: gateway.id,
+      objectName: gateway.name,
+      field: 'warning',
+      after: `${name} was found to be ${address}, which is a resource of ${other?.name ?? 'another network'}: it leads nobody there`,
+      network,
+    });
+  }
 }
 
 export function usable(

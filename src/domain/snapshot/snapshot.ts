@@ -18,6 +18,7 @@ import type {
 import { type EntityKind, keyTextOf, type Row } from '../model/entities.ts';
 import type { AccessEdge, Gateway } from '../model/networks.ts';
 import type { Membership, Organization } from '../model/people.ts';
+import { createAddressClaims } from '../networks/address-claims.ts';
 import { type Change, changeOf, type Reader } from '../ports/store.ts';
 import { type SettingName, type Settings, settingsOf } from '../settings/settings.ts';
 import { createDeviceIndex } from './device-index.ts';
@@ -63,6 +64,8 @@ export interface Snapshot {
   gatewaysOf(device: number): readonly Gateway[];
   /** The names that a device has resolved. */
   resolvedBy(device: number): readonly ResolvedName[];
+  /** Whether an address is among the resources of another network, and not of this one: no name of this one leads there. */
+  isClaimedElsewhere(network: number, address: string): boolean;
   /** The addresses of a service. */
   serviceAddresses(service: number): readonly string[];
   /** What a device serves, or may serve, of services. */
@@ -176,6 +179,9 @@ export function createSnapshot(organization: Organization): Snapshot {
   );
   const gateways = createDeviceIndex((row: Gateway) => row.device);
   const resolved = createDeviceIndex((row: ResolvedName) => row.device);
+  const claims = createAddressClaims();
+  const isActive = (network: number): boolean =>
+    (tables.get('network')?.get(String(network)) as Row<'network'> | undefined)?.active === true;
   const serviceIps = new Map<number, readonly string[]>();
   /** By device, then by service. */
   const hosted = new Map<number, Map<number, Row<'serviceHost'>>>();
@@ -295,6 +301,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     dns: () => dns,
     policy: () => policy,
     resolvedBy: resolved.of,
+    isClaimedElsewhere: (network, address) => claims.claimant(network, address, isActive) !== undefined,
     gatewaysOf: gateways.of,
     serviceAddresses: (service) => serviceIps.get(service) ?? [],
     external,
@@ -394,6 +401,7 @@ export function createSnapshot(organization: Organization): Snapshot {
           if (change.kind === 'serviceHost') applyServiceHost(change);
           if (change.kind === 'gateway') gateways.set(change.key, change.after ?? undefined);
           if (change.kind === 'resolvedName') resolved.set(change.key, change.after ?? undefined);
+          if (change.kind === 'resource') claims.set(Number(change.key), change.after ?? undefined);
           const row = (change as Change<TableKind>).after;
           if (row === null) tables.get(change.kind)?.delete(change.key);
           else tables.get(change.kind)?.set(change.key, row);
