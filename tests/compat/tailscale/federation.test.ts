@@ -153,3 +153,28 @@ test('an unknown or revoked identity buys nothing, and its tokens end', async ()
   const read = await api.call('GET', '/api/v2/tailnet/-/dns/nameservers', { token: body.access_token! });
   expect(read.status).toBe(401);
 });
+
+test('without all, a token of an identity lists identities, and that of a client clients', async () => {
+  const KEYS = '/api/v2/tailnet/-/keys';
+  const scopes = ['oauth_keys:read', 'federated_keys:read', 'auth_keys:read'];
+  const put = await api.call('PUT', `${KEYS}/${identity.id}`, {
+    body: {
+      ...{ keyType: 'federated', scopes, issuer: ISSUER, subject: 'repo:*' },
+      customClaimRules: { branch: 'ma*' },
+    },
+  });
+  expect(put.status).toBe(200);
+  const client = await api.call('POST', KEYS, { body: { keyType: 'client', scopes } });
+  const { id, key } = client.json<{ id: string; key: string }>();
+  const bought = await api.call('POST', '/api/v2/oauth/token', { token: null, body: `client_secret=${key}` });
+  const listed = async (access: string | undefined, query = '') =>
+    (await api.call('GET', `${KEYS}${query}`, { token: access! }))
+      .json<{ keys: { id: string }[] }>()
+      .keys.map((one) => one.id)
+      .toSorted();
+  const ofIdentity = (await exchange(token())).body.access_token;
+  const ofClient = bought.json<{ access_token: string }>().access_token;
+  expect(await listed(ofIdentity)).toEqual([identity.id]);
+  expect(await listed(ofClient)).toEqual([id]);
+  expect(await listed(ofIdentity, '?all=true')).toEqual([id, identity.id].toSorted());
+});
