@@ -18,7 +18,8 @@ const webhookWire = (webhook: Webhook, secret?: string) => ({
   endpointId: encodeExternalId('webhook', webhook.id),
   endpointUrl: webhook.url,
   providerType: webhook.providerType,
-  creatorLoginName: webhook.byName,
+  // Nobody signs in as a client of the organization.
+  creatorLoginName: webhook.byKind === 'membership' ? webhook.byName : '',
   created: wireTime(webhook.createdAt),
   lastModified: wireTime(webhook.updatedAt),
   subscriptions: webhook.subscriptions,

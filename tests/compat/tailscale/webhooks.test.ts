@@ -45,6 +45,17 @@ describe.each(ENGINES)('webhooks and posture integrations over the REST API on %
     expect(row?.secretSealed).not.toContain(rotated.secret);
   });
 
+  test('what a client of the organization made has no creator who could sign in', async () => {
+    const client = await api.call('POST', '/api/v2/tailnet/-/keys', {
+      body: { keyType: 'client', scopes: ['webhooks'], description: 'ci' },
+    });
+    const form = `client_secret=${client.json<{ key: string }>().key}`;
+    const bought = await api.call('POST', '/api/v2/oauth/token', { token: null, body: form });
+    const token = bought.json<{ access_token: string }>().access_token;
+    const made = await api.call('POST', HOOKS, { token, body: valid });
+    expect(made.json()).toMatchObject({ creatorLoginName: '' });
+  });
+
   test('subscriptions are replaced, categories echoed as they were given, and the endpoint stays', async () => {
     const { endpointId } = (await create(valid)).json<WireWebhook>();
     const changed = await api.call('PATCH', `/api/v2/webhooks/${endpointId}`, {
