@@ -70,11 +70,13 @@ export function detailsJson(
   const { served } = details;
   const routes = routesOf(details.routes, served && { routes: served, inForce: authorized });
   const keys = details.hostinfo.sshHostKeys;
+  // A device whose user lets it tell nothing is one without serial numbers.
+  const tellsIdentity = postureIdentity && details.serials.length > 0;
   const members = {
     ...routesWire(routes),
     sshEnabled: Array.isArray(keys) && keys.length > 0,
     clientConnectivity: connectivityOf(details, regionName),
-    postureIdentity: postureIdentity ? { serialNumbers: details.serials } : { disabled: true },
+    postureIdentity: tellsIdentity ? { serialNumbers: details.serials } : { disabled: true },
     ...distroOf(details.hostinfo),
   };
   return `,${JSON.stringify(members).slice(1, -1)}`;

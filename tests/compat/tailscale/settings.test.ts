@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
-import { createTailscaleServer } from './support.ts';
+import { addDevices, createTailscaleServer } from './support.ts';
 
 const DEFAULTS = {
   aclsExternallyManagedOn: false,
@@ -112,9 +112,19 @@ describe.each(ENGINES)('settings and contacts over the REST API on %s', (engine)
     expect(await get(SETTINGS)).toMatchObject({ devicesApprovalOn: true, httpsEnabled: true });
   });
 
-  test('collecting identities shows serial numbers instead of saying that it is off', async () => {
+  test('collecting identities shows serial numbers, of devices that tell them', async () => {
+    await addDevices(api, api.organization.id, [
+      { label: 'open', owner: api.owner.id, patch: { serials: ['CP74LFQJXM'] } },
+      { label: 'silent', owner: api.owner.id },
+    ]);
+    const identities = async () =>
+      (await api.call('GET', '/api/v2/tailnet/-/devices?fields=all'))
+        .json<{ devices: { postureIdentity: unknown }[] }>()
+        .devices.map(({ postureIdentity }) => postureIdentity);
+    expect(await identities()).toEqual([{ disabled: true }, { disabled: true }]);
     await patch(SETTINGS, { postureIdentityCollectionOn: true });
     expect(await get(SETTINGS)).toMatchObject({ postureIdentityCollectionOn: true });
+    expect(await identities()).toEqual([{ serialNumbers: ['CP74LFQJXM'] }, { disabled: true }]);
   });
 
   test('contacts begin as the owner and show a new address at once, the verified one kept behind it', async () => {
