@@ -24,6 +24,7 @@ import {
 } from './key-rules.ts';
 import { FAMILY_PERMISSIONS, familyOf } from './kinds.ts';
 import { newCredential } from './new-credential.ts';
+import { endServiceKey } from './service-key-end.ts';
 import { createToken } from './token.ts';
 
 export interface NewAuthKey {
@@ -238,6 +239,7 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
         const key = await find(tx, actor, publicId);
         if (!(await mayRevoke(tx, actor, key))) throw refusedKey();
         if (key.revokedAt !== null) return;
+        if (key.kind === 'service-key') await endServiceKey(tx, key);
         await tx.update('credential', actor.org, key.id, { revokedAt: tx.now });
         auditOf(tx, key, 'revoke');
       }),

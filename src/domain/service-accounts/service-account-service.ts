@@ -11,6 +11,7 @@ import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { newCredential } from '../credentials/new-credential.ts';
+import { endServiceKey } from '../credentials/service-key-end.ts';
 import { createToken } from '../credentials/token.ts';
 import { removeDevice } from '../devices/device-removal.ts';
 import { changesOf, type ListChange, missing, requireRow } from '../directory/missing.ts';
@@ -246,7 +247,7 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
         const { key } = await findKey(tx, actor, id);
         if (key.revokedAt !== null) return key;
         auditKey(tx, key, 'revoke');
-        await expireDevices(tx, key);
+        await endServiceKey(tx, key);
         return tx.update('credential', actor.org, id, { revokedAt: tx.now, updatedAt: tx.now });
       });
     },
@@ -264,24 +265,6 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
       });
     },
   };
-}
-
-/** What a key brought in ends with it: there is nobody at such a device who would notice that its key got out. */
-async function expireDevices(tx: Tx, { org, id, owner }: Credential): Promise<void> {
-  const owned = await tx.find('device', org, { ownerKind: 'service_account', owner });
-  for (const device of owned.filter(({ credential }) => credential === id)) {
-    const expired = { keyExpiresAt: tx.now, expiryDisabled: false };
-    await tx.update('device', org, device.id, expired);
-    tx.audit(org, {
-      verb: 'expire',
-      objectKind: 'device',
-      objectId: device.id,
-      objectName: device.label,
-      field: 'keyExpiresAt',
-      before: device.keyExpiresAt,
-      after: tx.now,
-    });
-  }
 }
 
 interface Change {

@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { permissionsOfRole } from '../../../src/domain/access/permissions.ts';
+import { encodeExternalId } from '../../../src/domain/ids/external-id.ts';
+import { createAccessService } from '../../../src/domain/networks/access-service.ts';
+import { createServiceAccountService } from '../../../src/domain/service-accounts/service-account-service.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
-import { createTailscaleServer } from './support.ts';
+import { addDevices, createTailscaleServer } from './support.ts';
 
 const POLICY = JSON.stringify({
   acls: [{ action: 'accept', src: ['*'], dst: ['*:*'] }],
@@ -197,6 +201,32 @@ describe.each(ENGINES)('keys over the REST API on %s', (engine) => {
       expect((await api.call('GET', `${KEYS}/${unknown}`)).status).toBe(404);
       expect((await api.call('DELETE', `${KEYS}/${unknown}`)).status).toBe(404);
     }
+  });
+
+  test('revoking a service key cuts off what joined with it, and nothing else', async () => {
+    const org = acme.organization.id;
+    const actor = { kind: 'system', org, name: 'test', permissions: permissionsOfRole('owner') } as const;
+    const access = createAccessService({ store: api.store });
+    const accounts = createServiceAccountService({ store: api.store, random: api.random, access });
+    const account = await accounts.create(actor, { name: 'deploy', role: 'none' }, 'system');
+    const make = async () =>
+      (await accounts.createKey(actor, { account: account.id, days: 0 }, 'system')).key.id;
+    const [ended, other] = [await make(), await make()];
+    const owned = { ownerKind: 'service_account', owner: account.id, expiryDisabled: true } as const;
+    const devices = await addDevices(api, org, [
+      { label: 'job-one', patch: { ...owned, credential: ended } },
+      { label: 'job-two', patch: { ...owned, credential: other } },
+    ]);
+    const present = () => Promise.all(devices.map(({ id }) => api.store.get('device', org, id)));
+    const path = `${KEYS}/${encodeExternalId('credential', ended)}`;
+    const member = await api.createMember(acme, 'member', 'mona');
+    expect((await api.call('DELETE', path, { token: member.token })).status).toBe(403);
+    expect((await present()).map((device) => device?.expiryDisabled)).toEqual([true, true]);
+    expect((await api.call('DELETE', path)).status).toBe(200);
+    const [one, two] = await present();
+    expect(one).toMatchObject({ expiryDisabled: false, keyExpiresAt: api.clock.now() });
+    expect(two).toMatchObject({ expiryDisabled: true, keyExpiresAt: devices[1]?.keyExpiresAt });
+    expect(await get(encodeExternalId('credential', ended))).toMatchObject({ invalid: true });
   });
 
   test('an expired key is invalid and leaves the lists', async () => {
