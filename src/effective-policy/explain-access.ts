@@ -1,8 +1,16 @@
 /** Explains with names what the policy engine says of a question. */
 import { magicDnsSuffix } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
-import { explain, type Lack, type RuleReport, type Verdict } from '../policy/index.ts';
-import { deviceDns, deviceName, isOnline, originText, placeOf } from './names.ts';
+import {
+  type Explanation,
+  explain,
+  type Lack,
+  type RuleReport,
+  type SshLogin,
+  sshLogins,
+  type Verdict,
+} from '../policy/index.ts';
+import { deviceDns, deviceName, isOnline, originText, placeOf, readablePrincipals } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
 export interface AccessQuestion {
@@ -17,6 +25,8 @@ export interface NamedRule {
   readonly rule: string;
   readonly sources: string;
   readonly destinations: string;
+  /** Protocols and ports that it opens; empty when that is all of them. */
+  readonly ports: string;
   readonly lacks: readonly Lack[];
   readonly posture: readonly { readonly condition: string; readonly actual: string | null }[];
 }
@@ -28,23 +38,28 @@ export interface NamedVerdict {
   readonly by: readonly NamedRule[];
   readonly closest: readonly NamedRule[];
   readonly problems: readonly string[];
+  /** The source carries the route to the destination itself: what it sends there does not go through the network. */
+  readonly itself: boolean;
+  /** Of a question about SSH between two devices: as whom the rules let it log in, once it gets there. */
+  readonly ssh: readonly SshLogin[];
   /** The other organization, by the suffix of its names, where a device of it takes part: packets pass if it agrees. */
   readonly decidedAlsoBy: string | null;
   /** How packets go: the device that takes them, and the route if the address is not its own. */
   readonly path: {
+    readonly address: string;
     readonly receiver: string;
     readonly dns: string;
-    readonly online: boolean;
+    readonly online: boolean | null;
     readonly route: string | null;
     readonly network: string | null;
-    readonly gateways: readonly { readonly device: string; readonly online: boolean }[];
+    readonly gateways: readonly { readonly device: string; readonly online: boolean | null }[];
     readonly exitNode: boolean;
   } | null;
 }
 
 export interface NamedSide {
   readonly asked: string;
-  readonly devices: readonly { readonly name: string; readonly online: boolean }[];
+  readonly devices: readonly { readonly name: string; readonly online: boolean | null }[];
   readonly more: number;
   readonly addresses: readonly string[];
   readonly problem: string | null;
@@ -62,8 +77,9 @@ export interface AccessExplanation {
 function namedRule(snapshot: Snapshot, rule: RuleReport): NamedRule {
   return {
     rule: originText(snapshot, rule.origin),
-    sources: rule.source,
+    sources: rule.origin.kind === 'rule' ? rule.source : readablePrincipals(snapshot, rule.source),
     destinations: rule.destination,
+    ports: rule.ports,
     lacks: rule.lacks,
     posture: rule.posture.map(({ condition, actual }) => ({ condition, actual: actual ?? null })),
   };
@@ -73,6 +89,7 @@ function namedPath(snapshot: Snapshot, path: Verdict['path']): NamedVerdict['pat
   if (path === undefined) return null;
   const { receiver, network } = path;
   return {
+    address: path.address,
     receiver: deviceName(snapshot, receiver),
     dns: deviceDns(snapshot, receiver),
     online: isOnline(snapshot, receiver),
@@ -92,16 +109,22 @@ function otherOrganization(snapshot: Snapshot, devices: readonly (number | undef
   return home === undefined ? null : magicDnsSuffix(home);
 }
 
-export function explainAccess(
-  { snapshot, policy }: OrganizationPolicy,
-  question: AccessQuestion,
-): AccessExplanation {
-  const answer = explain(policy.engine, {
-    source: placeOf(snapshot, question.source),
-    target: placeOf(snapshot, question.target),
-    protocol: question.protocol,
-    port: question.port,
-  });
+const [ICMP, TCP, ICMPV6] = [1, 6, 58];
+const SSH_PORT = 22;
+
+export function explainAccess(loaded: OrganizationPolicy, question: AccessQuestion): AccessExplanation {
+  const { snapshot, policy } = loaded;
+  const ask = (protocol: number): Explanation =>
+    explain(policy.engine, {
+      source: placeOf(loaded, question.source),
+      target: placeOf(loaded, question.target),
+      protocol,
+      port: question.port,
+    });
+  const first = ask(question.protocol);
+  // Over IPv6 it is another protocol of the same name.
+  const isIPv6 = first.verdicts.some(({ path }) => path?.address.includes(':'));
+  const answer = isIPv6 && question.protocol === ICMP ? ask(ICMPV6) : first;
   const side = (asked: string, resolution: (typeof answer)['source']): NamedSide => ({
     asked,
     devices: resolution.devices.map((id) => ({
@@ -114,6 +137,7 @@ export function explainAccess(
   });
   const sideName = (device: number | undefined, label: string): string =>
     device === undefined ? label : deviceName(snapshot, device);
+  const isSsh = question.protocol === TCP && question.port === SSH_PORT;
   return {
     allowed: answer.allowed,
     source: side(question.source, answer.source),
@@ -127,6 +151,11 @@ export function explainAccess(
       by: verdict.by.map((rule) => namedRule(snapshot, rule)),
       closest: verdict.closest.map((rule) => namedRule(snapshot, rule)),
       problems: verdict.problems,
+      itself: verdict.itself,
+      ssh:
+        isSsh && verdict.sourceDevice !== undefined && verdict.targetDevice !== undefined
+          ? sshLogins(policy.engine, verdict.sourceDevice, verdict.targetDevice)
+          : [],
       decidedAlsoBy: otherOrganization(snapshot, [
         verdict.sourceDevice,
         verdict.targetDevice,

@@ -1,21 +1,26 @@
 /** Names that people use for what the policy knows by ids, both ways. */
 import { decodeDecimalId, decodeExternalId } from '../domain/ids/external-id.ts';
-import { deviceFqdn } from '../domain/organizations/names.ts';
+import { isNamed } from '../domain/networks/resource-names.ts';
+import { deviceFqdn, loginName } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { Origin, Place } from '../policy/index.ts';
+import type { OrganizationPolicy } from './organization-policy.ts';
 
 /**
- * What a person means by a word: a device by its label, full name, host name or id; `resource:` and its name; else a selector
- * of the policy language (user, group, tag, host, address, …).
+ * What a person means by a word: a device by its label, full name, host name or id; a plain client by its name; a resource by
+ * `resource:` and its name, or by its name in DNS; else a selector of the policy language (user, group, tag, host, address, …).
  */
-export function placeOf(snapshot: Snapshot, text: string): Place {
+export function placeOf(
+  { snapshot, policy }: Pick<OrganizationPolicy, 'snapshot' | 'policy'>,
+  text: string,
+): Place {
   const word = text.trim();
   if (word.startsWith('resource:')) {
     const name = word.slice('resource:'.length).toLowerCase();
     const found = [...snapshot.table('resource').values()].find(
       (resource) => resource.name.toLowerCase() === name || String(resource.id) === name,
     );
-    if (found !== undefined) return { kind: 'resource', id: found.id };
+    if (found !== undefined) return { kind: 'resource', id: found.id, text: word };
   }
   const id = decodeExternalId('device', word) ?? decodeDecimalId(word);
   if (id !== undefined && (snapshot.devices.has(id) || snapshot.external.has(id))) {
@@ -36,6 +41,15 @@ export function placeOf(snapshot: Snapshot, text: string): Place {
       return { kind: 'device', id: external };
     }
   }
+  for (const { id: client, clientId } of snapshot.table('extClient').values()) {
+    if (clientId.toLowerCase() === name) return { kind: 'device', id: client };
+  }
+  // An alias of the file goes before the name of a resource.
+  if (!policy.engine.policy().hosts.has(word)) {
+    const named = [...snapshot.table('resource').values()].filter((resource) => isNamed(resource, name));
+    const [resource] = named.sort((a, b) => a.id - b.id);
+    if (resource !== undefined) return { kind: 'resource', id: resource.id, text: word };
+  }
   return { kind: 'selector', text: word };
 }
 
@@ -43,7 +57,8 @@ export function placeOf(snapshot: Snapshot, text: string): Place {
 export function deviceName(snapshot: Snapshot, id: number): string {
   const external = snapshot.external.get(id);
   if (external !== undefined) return deviceFqdn(external.home, external.facts.device.label);
-  return snapshot.devices.get(id)?.device.label ?? `device ${id}`;
+  const client = snapshot.table('extClient').get(String(id));
+  return snapshot.devices.get(id)?.device.label ?? client?.clientId ?? `device ${id}`;
 }
 
 /** The full name in the network's DNS. */
@@ -52,9 +67,19 @@ export function deviceDns(snapshot: Snapshot, id: number): string {
   return snapshot.external.has(id) ? name : deviceFqdn(snapshot.organization, name);
 }
 
-/** Whether a device is connected, as far as this installation knows. */
-export const isOnline = (snapshot: Snapshot, id: number): boolean =>
-  (snapshot.devices.get(id) ?? snapshot.external.get(id)?.facts)?.presence?.online ?? false;
+/** Whether a device is connected, as far as this installation knows; null for a plain client, of which it knows nothing. */
+export function isOnline(snapshot: Snapshot, id: number): boolean | null {
+  const facts = snapshot.devices.get(id) ?? snapshot.external.get(id)?.facts;
+  return facts === undefined ? null : (facts.presence?.online ?? false);
+}
+
+/** Principals of rules that no file has, as people call them. */
+export const readablePrincipals = (snapshot: Snapshot, text: string): string =>
+  text.replace(/\b(group-id|membership):(\d+)/gu, (spelled, kind: string, id: string) => {
+    if (kind === 'group-id') return snapshot.table('group').get(id)?.name ?? spelled;
+    const member = snapshot.memberships.get(Number(id));
+    return member === undefined ? spelled : loginName(member);
+  });
 
 /** Where a rule stands, for a person: a line of the file, an access edge, a role. */
 export function originText(snapshot: Snapshot, origin: Origin): string {

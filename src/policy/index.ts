@@ -67,6 +67,7 @@ export {
 export type { Lack } from './explain/lack.ts';
 export type { Place, Resolution } from './explain/places.ts';
 export { type PreviewMatch, type PreviewType, preview } from './explain/preview.ts';
+export { type SshLogin, sshLogins } from './explain/ssh.ts';
 export {
   type FlowText,
   type Impact,

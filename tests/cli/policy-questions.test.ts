@@ -2,51 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Store, Tx } from '../../src/domain/ports/store.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { commandLine, newPlace, type Place } from '../support/command-line.ts';
-import { insertPolicy, STAMP, seed } from '../support/seeds.ts';
-
-async function insertDevice(
-  tx: Tx,
-  org: number,
-  label: string,
-  tag: string | null,
-  owner: number,
-  ip: string,
-) {
-  const id = tx.newId();
-  await tx.insert('device', {
-    org,
-    id,
-    machineKey: `mkey:${label}`,
-    nodeKey: `nodekey:${label}`,
-    ownerKind: tag === null ? 'membership' : 'tags',
-    owner: tag === null ? owner : 0,
-    registeredBy: owner,
-    class: 'normal',
-    osHostname: label,
-    givenName: null,
-    label,
-    os: 'linux',
-    clientVersion: '1.102.5',
-    capver: 142,
-    createdAt: tx.now,
-    keyExpiresAt: null,
-    expiryDisabled: false,
-    authorizedAt: tx.now,
-    blockedAt: null,
-    archivedAt: null,
-    trustedAt: null,
-    ephemeral: false,
-    serials: [],
-    credential: 0,
-    ...STAMP,
-  });
-  if (tag !== null) await tx.insert('deviceTag', { org, device: id, tag, source: 'key' });
-  await tx.insert('address', { org, ip, family: 4, holderKind: 'device', holder: id, claim: ip });
-}
+import { commandLine, type Place } from '../support/command-line.ts';
+import { insertPolicy } from '../support/seeds.ts';
+import { createPolicyPlace, insertDevice } from './policy-place.ts';
 
 describe('questions about a policy', () => {
   let place: Place;
@@ -56,28 +14,11 @@ describe('questions about a policy', () => {
   };
 
   beforeAll(async () => {
-    place = await newPlace('sqlite');
-    await commandLine(
-      ...['init', '--org', 'acme', '--domain', 'acme.test', '--owner', 'ada@acme.test'],
-      ...place.flags,
-    );
-    const [, directory = ''] = place.flags;
-    const onError = (error: unknown): void => {
-      throw error;
-    };
-    const store: Store = await openStore({
-      location: { kind: 'sqlite', directory },
-      clock: systemClock,
-      onError,
-    });
-    const org = (await store.organizationBy('label', 'acme'))?.id ?? 0;
-    const [ada] = await store.find('membership', org, { role: 'owner' });
-    await seed(store, org, async (tx) => {
-      await insertDevice(tx, org, 'laptop', null, ada?.id ?? 0, '100.64.0.1');
-      await insertDevice(tx, org, 'web', 'tag:web', ada?.id ?? 0, '100.64.0.2');
+    place = await createPolicyPlace(async (tx, org, ada) => {
+      await insertDevice(tx, org, 'laptop', null, ada, '100.64.0.1');
+      await insertDevice(tx, org, 'web', 'tag:web', ada, '100.64.0.2');
       await insertPolicy(tx, org, JSON.stringify(policy, null, 2));
     });
-    await store.close();
   });
   afterAll(() => place.remove());
 

@@ -73,13 +73,15 @@ describe.each(ENGINES)('devices shared between two organizations, explained on %
         ),
     );
   };
-  /** What is said agrees with all maps, as soon as the maps are there. Returns how many of the questions pass. */
+  /** What is said agrees with all maps, as soon as both are there. Returns how many of the questions pass. */
   const agreed = async (): Promise<number> => {
-    const said = everything([await load(acme), await load(rival)]);
-    const wrong = (): string[] =>
-      said
+    let said: readonly Said[] = [];
+    const wrong = async (): Promise<string[]> => {
+      said = everything([await load(acme), await load(rival)]);
+      return said
         .filter(({ source, target, port, allowed }) => world.passes(source, target, port) !== allowed)
         .map(({ source, target, port, allowed }) => `${source} to ${target}:${port} said ${allowed}`);
+    };
     await expect.poll(wrong, { timeout: SOON_MS, message: 'explained unlike the maps' }).toEqual([]);
     return said.filter(({ allowed }) => allowed).length;
   };

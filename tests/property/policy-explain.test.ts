@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAddr, parseAddr } from '../../src/kernel/netip/index.ts';
+import { type Addr, formatAddr, parseAddr } from '../../src/kernel/netip/index.ts';
 import { reachesAcross } from '../../src/policy/engine/visibility.ts';
 import {
   createPolicyEngine,
@@ -38,10 +38,7 @@ describe('explain', () => {
                 const explanation = explain(engine, { source, target, ...traffic });
                 for (const one of explanation.verdicts) {
                   const { path } = one;
-                  const to =
-                    path === undefined
-                      ? undefined
-                      : destination(explanation.target.addresses, one.targetDevice, engine);
+                  const to = path === undefined ? undefined : parseAddr(path.address);
                   const from =
                     to && sourceAddress(explanation.source.addresses, one.sourceDevice, engine, to.family);
                   const cut = [one.sourceDevice, path?.receiver].some(
@@ -63,12 +60,19 @@ describe('explain', () => {
                     to !== undefined &&
                     from !== undefined &&
                     !cut &&
+                    (sender === undefined ||
+                      sender.profile.external !== undefined ||
+                      isForeign ||
+                      leadsTo(engine, sender.id, path, to)) &&
                     (isForeign
                       ? // What stands in maps decides: the filter is another organization's.
                         sender !== undefined && mapHolds(engine, sender.id, path)
                       : filterAccepts(engine.filter(path.receiver).rules, { from, to, ...traffic }));
                   if (from === undefined && to !== undefined) continue;
                   const context = JSON.stringify({ source, target, traffic, one });
+                  // What a device routes itself it reaches without the network.
+                  expect(one.itself, context).toBe(sender !== undefined && sender === receiver);
+                  if (one.itself) continue;
                   expect(one.allowed, context).toBe(passes);
                   if (one.allowed) {
                     seen.allowed++;
@@ -95,6 +99,18 @@ describe('explain', () => {
 
 type Engine = ReturnType<typeof createPolicyEngine>;
 
+/** Whether a device's map leads packets to another one, as the holder of the address or by a route. */
+function leadsTo(
+  engine: Engine,
+  viewer: number,
+  { receiver, route }: { readonly receiver: number; readonly route: string | undefined },
+  to: Addr,
+): boolean {
+  if (!engine.sees(viewer, receiver)) return false;
+  const wanted = route ?? `${formatAddr(to)}/${to.family === 4 ? 32 : 128}`;
+  return engine.view(viewer, receiver).allowedIPs.includes(wanted);
+}
+
 /** Whether a device's map leads to one that is shared with its person, or through it. */
 function mapHolds(
   engine: Engine,
@@ -115,12 +131,6 @@ const textsOf = (
   fallback.length === 1 || device === undefined
     ? fallback
     : (engine.core.devices.get(device)?.addresses.map(({ text }) => text) ?? []);
-
-/** The destination that explain asks about: the IPv4 address where there is one. */
-function destination(fallback: readonly string[], device: number | undefined, engine: Engine) {
-  const addresses = textsOf(fallback, device, engine).map((text) => parseAddr(text)!);
-  return addresses.find((addr) => addr.family === 4) ?? addresses[0];
-}
 
 function sourceAddress(
   fallback: readonly string[],

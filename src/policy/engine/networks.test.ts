@@ -213,7 +213,7 @@ describe('an access edge', () => {
     const ask = (id: number, port: number) =>
       explain(engine, {
         source: { kind: 'device', id },
-        target: { kind: 'resource', id: RESOURCE },
+        target: { kind: 'resource', id: RESOURCE, text: 'a resource' },
         protocol: 6,
         port,
       }).verdicts[0]!;

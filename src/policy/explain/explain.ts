@@ -5,8 +5,6 @@
 import {
   type Addr,
   formatAddr,
-  type IpSet,
-  isEmptySet,
   parseAddrOrPrefix,
   setOfAddrs,
   setOverlapsPrefix,
@@ -32,7 +30,9 @@ import { lookUp } from '../posture.ts';
 import type { UserInput } from '../world.ts';
 import { isForeign, lacksTowardsSharedIn, problemAcross } from './across.ts';
 import { distance, type Lack } from './lack.ts';
-import { type Path, type Place, pathsTo, type Resolution, resolvePlace } from './places.ts';
+import { type Path, type Place, type Resolution, resolvePlace } from './places.ts';
+import { ruleText } from './rule-text.ts';
+import { addressOf, isCarried, ofFamily, wayOf, whyNotCarried } from './way.ts';
 
 export interface Question {
   readonly source: Place;
@@ -45,9 +45,10 @@ export interface Question {
 export interface RuleReport {
   readonly origin: Origin;
   readonly lacks: readonly Lack[];
-  /** Which sources of the rule fit, or, if none does, what it has. */
+  /** Sources, destinations, protocols and ports of the rule, as its author wrote them. */
   readonly source: string;
   readonly destination: string;
+  readonly ports: string;
   /** Conditions that the source fails, with the value that it has. */
   readonly posture: readonly { readonly condition: string; readonly actual: string | undefined }[];
 }
@@ -63,12 +64,16 @@ export interface Verdict {
   readonly by: readonly RuleReport[];
   /** If none does: the closest ones, closest first. */
   readonly closest: readonly RuleReport[];
+  /** The source carries the route to the destination itself: the network is not asked. */
+  readonly itself: boolean;
   readonly path: PathReport | undefined;
   /** Other reasons that nothing passes: a device that is not authorized, a prefix that nobody carries. */
   readonly problems: readonly string[];
 }
 
 export interface PathReport {
+  /** The destination's address that was asked about: IPv4 where both sides have it. */
+  readonly address: string;
   readonly receiver: number;
   readonly route: string | undefined;
   readonly network: number | undefined;
@@ -85,7 +90,7 @@ export interface Explanation {
   readonly allowed: boolean;
 }
 
-const MAX_CLOSEST = 5;
+const MAX_CLOSEST = 3;
 
 export function explain(engine: PolicyEngine, question: Question): Explanation {
   const { core } = engine;
@@ -94,7 +99,7 @@ export function explain(engine: PolicyEngine, question: Question): Explanation {
   const verdicts = source.endpoints.flatMap((from) =>
     target.endpoints
       .filter((to) => from.device === undefined || from.device !== to.device)
-      .map((to) => verdict(engine, from, to, question)),
+      .map((to) => verdict(engine, from, to, question, target.network)),
   );
   return {
     source: source.resolution,
@@ -104,58 +109,73 @@ export function explain(engine: PolicyEngine, question: Question): Explanation {
   };
 }
 
-function verdict(engine: PolicyEngine, from: Endpoint, to: Endpoint, traffic: Traffic): Verdict {
+function verdict(
+  engine: PolicyEngine,
+  from: Endpoint,
+  to: Endpoint,
+  traffic: Traffic,
+  network: number | undefined,
+): Verdict {
   const { core } = engine;
   const addr = addressOf(from, to);
-  const paths = addr === undefined ? [] : pathsTo(core, addr, from.device);
-  const path = paths.find((one) => usable(engine, from, one)) ?? paths[0];
-  const problems = problemsOf(core, from, to, addr, path);
-  const source = addr === undefined ? from : ofFamily(from, addr.family);
-  const sharedIn = path !== undefined && isForeign(path.receiver) && !isForeign(from.device);
-  const reports = [...core.program().units.values()]
-    .sort((a, b) => a.rank - b.rank)
-    .map((unit) =>
-      sharedIn
-        ? report(unit, from, lacksTowardsSharedIn(unit, from, path))
-        : report(unit, source, lacksOf(core, unit, source, to, addr, path, traffic)),
-    );
-  const by = reports.filter((one) => one.lacks.length === 0);
-  const carried = path === undefined || path.route === undefined || usable(engine, from, path);
-  const allowed = by.length > 0 && problems.length === 0;
-  const closest = allowed ? [] : reports.filter((one) => one.lacks.length > 0 && one.lacks.length < 3);
+  const path = addr && wayOf(engine, from, addr, network);
+  const sides = {
+    ...{ source: from.label, sourceDevice: from.device?.id },
+    ...{ target: to.label, targetDevice: to.device?.id },
+    path: addr && path && pathReport(core, addr, path),
+  };
+  if (path !== undefined && path.receiver === from.device) {
+    return { ...sides, allowed: true, by: [], closest: [], problems: [], itself: true };
+  }
+  const reports = reportsOf(core, from, to, addr, path, traffic);
+  const by = reports.filter(({ lacks }) => lacks.length === 0);
+  const problems = problemsOf(core, from, to, addr, path, network);
+  const isOpen = by.length > 0 && problems.length === 0;
+  const isClient = from.device?.input.behind !== undefined;
+  if ((isOpen || isClient) && addr && path && !isCarried(engine, from, addr, path)) {
+    problems.push(whyNotCarried(from, path));
+  }
   return {
-    source: from.label,
-    sourceDevice: from.device?.id,
-    target: to.label,
-    targetDevice: to.device?.id,
-    allowed,
+    ...sides,
+    allowed: by.length > 0 && problems.length === 0,
     by,
-    closest: closest.sort((a, b) => distance(a.lacks) - distance(b.lacks)).slice(0, MAX_CLOSEST),
-    path: path && pathReport(core, path),
-    problems: allowed && !carried ? [...problems, 'the source does not get this route'] : problems,
+    closest: by.length > 0 ? [] : closestOf(reports, problems.length > 0),
+    problems,
+    itself: false,
   };
 }
 
-/** The destination address that is asked about: IPv4 if both sides have it. */
-function addressOf(from: Endpoint, to: Endpoint): Addr | undefined {
-  const v4 = to.addresses.v4[0];
-  const v6 = to.addresses.v6[0];
-  const speaks4 = isEmptySet(from.addresses) || from.addresses.v4.length > 0;
-  if (v4 !== undefined && (speaks4 || v6 === undefined)) return { family: 4, value: v4 };
-  return v6 === undefined ? undefined : { family: 6, value: v6 };
+/** What every rule has to say, in policy order, and of one that stands in several parts the part that comes closest. */
+function reportsOf(
+  core: Core,
+  from: Endpoint,
+  to: Endpoint,
+  addr: Addr | undefined,
+  path: Path | undefined,
+  traffic: Traffic,
+): RuleReport[] {
+  const source = addr === undefined ? from : ofFamily(from, addr.family);
+  const sharedIn = path !== undefined && isForeign(path.receiver) && !isForeign(from.device);
+  const best = new Map<string, RuleReport>();
+  for (const unit of [...core.program().units.values()].sort((a, b) => a.rank - b.rank)) {
+    const one = sharedIn
+      ? report(core, unit, from, lacksTowardsSharedIn(unit, from, path))
+      : report(core, unit, source, lacksOf(core, unit, source, to, addr, path, traffic));
+    const key = JSON.stringify(one.origin);
+    const known = best.get(key);
+    if (known === undefined || distance(one.lacks) < distance(known.lacks)) best.set(key, one);
+  }
+  return [...best.values()];
 }
 
-function ofFamily(endpoint: Endpoint, family: 4 | 6): Endpoint {
-  const { v4, v6 } = endpoint.addresses;
-  const addresses: IpSet = family === 4 ? { v4, v6: [] } : { v4: [], v6 };
-  return { ...endpoint, addresses };
-}
-
-/** Whether the source's map has the route (always so for addresses of devices, and for sources that are no device). */
-function usable(engine: PolicyEngine, from: Endpoint, path: Path): boolean {
-  if (path.route === undefined || from.device === undefined) return true;
-  if (!engine.sees(from.device.id, path.receiver.id)) return false;
-  return engine.view(from.device.id, path.receiver.id).allowedIPs.includes(path.route);
+/** Rules that at least lead to the destination; where none does and nothing else keeps packets off, others of the source. */
+function closestOf(reports: readonly RuleReport[], isKeptOff: boolean): RuleReport[] {
+  const lacking = reports.filter(({ lacks }) => lacks.length > 0 && lacks.length < 3);
+  const near = lacking.filter(({ lacks }) => !lacks.includes('destination'));
+  const rest = isKeptOff ? [] : lacking.filter(({ lacks }) => lacks.length === 1);
+  return (near.length > 0 ? near : rest)
+    .sort((a, b) => distance(a.lacks) - distance(b.lacks))
+    .slice(0, MAX_CLOSEST);
 }
 
 function problemsOf(
@@ -164,6 +184,7 @@ function problemsOf(
   to: Endpoint,
   addr: Addr | undefined,
   path: Path | undefined,
+  network: number | undefined,
 ): string[] {
   const out: string[] = [];
   const stopped = (endpoint: Endpoint, what: string): void => {
@@ -180,7 +201,11 @@ function problemsOf(
   const across = path && problemAcross(from, path);
   if (across !== undefined) out.push(across);
   if (addr !== undefined && path === undefined && to.device === undefined) {
-    out.push(`${formatAddr(addr)} is no device's address, and no device carries a route to it`);
+    out.push(
+      network === undefined
+        ? `${formatAddr(addr)} is no device's address, and no device carries a route to it`
+        : 'no gateway of its network carries it: nobody has access to it, or it is inactive, or there is no gateway',
+    );
   }
   return out;
 }
@@ -191,18 +216,14 @@ function whyCut(device: DeviceState, owner: UserInput | undefined): string {
   return owner?.suspended ? 'its owner is suspended' : 'it has no owner';
 }
 
-function report(unit: Unit, from: Endpoint, lacks: readonly Lack[]): RuleReport {
+function report(core: Core, unit: Unit, from: Endpoint, lacks: readonly Lack[]): RuleReport {
   const { spec } = unit;
-  const failed =
-    lacks.includes('source') || guestOf(from) !== undefined
-      ? []
-      : failedConditions(spec.source.posture, from);
+  const isAsked = !lacks.includes('source') && guestOf(from) === undefined;
+  const failed = isAsked ? failedConditions(spec.source.posture, from) : [];
   return {
     origin: spec.origin,
     lacks,
-    source: sourceText(unit),
-    destination:
-      spec.targets.flatMap(({ dst }) => dst.map(destinationText)).join(', ') || 'capabilities only',
+    ...ruleText(core, spec),
     posture: failed.map(({ attribute, text }) => ({ condition: text, actual: actualValue(from, attribute) })),
   };
 }
@@ -276,36 +297,20 @@ function covers(text: string, addr: Addr): boolean {
   );
 }
 
-function sourceText({ spec }: Unit): string {
-  const { any, danger, atoms, spelled } = spec.source;
-  return [...(any ? ['*'] : []), ...(danger ? ['autogroup:danger-all'] : []), ...atoms, ...spelled].join(
-    ', ',
-  );
-}
-
-function destinationText(dst: Unit['spec']['targets'][number]['dst'][number]): string {
-  switch (dst.kind) {
-    case 'any':
-      return '*';
-    case 'internet':
-      return 'autogroup:internet';
-    case 'exit':
-      return 'the internet behind the network';
-    case 'resolver':
-      return 'names in the network';
-    case 'atom':
-      return dst.atom;
-    case 'literal':
-      return dst.pieces.map((piece) => piece.text).join(', ');
-  }
-}
-
 function actualValue(endpoint: Endpoint, attribute: string): string | undefined {
   const value = lookUp(endpoint.attributes, attribute);
   return value === undefined ? undefined : String(value);
 }
 
-function pathReport(core: Core, { receiver, route, network, exit }: Path): PathReport {
+function pathReport(core: Core, addr: Addr, { receiver, route, network, exit }: Path): PathReport {
   const gateways = (core.index().gatewaysOfDevice.get(receiver.id) ?? []).map((gateway) => gateway.id);
-  return { receiver: receiver.id, route, network: network === 0 ? undefined : network, gateways, exit };
+  const address = formatAddr(addr);
+  return {
+    address,
+    receiver: receiver.id,
+    route,
+    network: network === 0 ? undefined : network,
+    gateways,
+    exit,
+  };
 }

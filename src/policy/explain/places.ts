@@ -23,7 +23,8 @@ import { parseSelector } from '../parse/selector.ts';
 /** One side of a question, as people ask it. */
 export type Place =
   | { readonly kind: 'device'; readonly id: number }
-  | { readonly kind: 'resource'; readonly id: number }
+  /** `text`: what it is called. */
+  | { readonly kind: 'resource'; readonly id: number; readonly text: string }
   /** A selector of the language: a user, a group, a tag, an address, a host, … */
   | { readonly kind: 'selector'; readonly text: string };
 
@@ -40,6 +41,8 @@ export interface Resolution {
 
 export interface Resolved {
   readonly resolution: Resolution;
+  /** The network in which it lies, and not where another has the same address. */
+  readonly network?: number;
   readonly endpoints: readonly Endpoint[];
 }
 
@@ -54,11 +57,15 @@ export function resolvePlace(core: Core, place: Place): Resolved {
   }
   if (place.kind === 'resource') {
     const resource = core.world.resources.get(place.id);
-    if (resource === undefined) return nothing(`resource ${place.id}`, 'there is no such resource');
+    const { text } = place;
+    if (resource === undefined) return nothing(text, 'there is no such resource');
     const addr = resourcePrefixes(resource)[0]?.addr;
     return addr === undefined
-      ? nothing(`resource ${place.id}`, 'a resource with a DNS name is resolved by its gateway')
-      : ofAddress(core, `resource ${place.id}`, addr);
+      ? nothing(
+          text,
+          'no gateway has found an address of this name yet: it does when somebody with access asks',
+        )
+      : { ...ofAddress(core, text, addr), network: resource.network };
   }
   return resolveSelector(core, place.text.trim());
 }
