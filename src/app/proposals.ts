@@ -5,18 +5,18 @@
  */
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Impacts, ProposedRequest } from '../api/native/impact-operations.ts';
-import { createRouteElections } from '../control/map/route-elections.ts';
 import type { Actor } from '../domain/access/actor.ts';
-import { type Change, INSTALLATION, type Store } from '../domain/ports/store.ts';
-import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
-import { changesImpact } from '../effective-policy/policy-impact.ts';
+import type { Store } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { notFound } from '../kernel/errors.ts';
+import type { StoreLocation } from '../store/open-store.ts';
 import { createProposingStore } from '../store/proposing-store.ts';
+import { createFairQueue } from './fair-queue.ts';
+import { createImpactWorkers } from './impact-workers.ts';
 
 export interface ProposalsParts {
-  /** The real one. */
+  /** The real one, and where it is. */
   readonly store: Store;
+  readonly location: StoreLocation;
   readonly clock: Clock;
   /** Mounts the APIs on services over another store; called when the first proposal comes. Resolves with what ends them. */
   readonly mount: (server: FastifyInstance, store: Store) => Promise<() => Promise<void>>;
@@ -34,8 +34,21 @@ const requireGuarded = (server: FastifyInstance): void => {
   });
 };
 
-export function createProposals({ store, clock, mount }: ProposalsParts): Proposals {
+/** Of all organizations together, so that as many cores have this to do at most. */
+const RUNNING = 2;
+const PER_ORGANIZATION = 4;
+const DEADLINE_MS = 30_000;
+
+export function createProposals({ store, location, clock, mount }: ProposalsParts): Proposals {
   const proposing = createProposingStore(store);
+  const workers = createImpactWorkers(location);
+  const queue = createFairQueue({
+    running: RUNNING,
+    perParty: PER_ORGANIZATION,
+    ms: DEADLINE_MS,
+    late: `the impact was not worked out within ${DEADLINE_MS / 1_000} seconds; ask again when less is asked`,
+    busy: `${PER_ORGANIZATION} questions of this organization wait for their answer already; ask again after one of them`,
+  });
   let mounted: Promise<FastifyInstance> | undefined;
 
   const server = (): Promise<FastifyInstance> => {
@@ -53,39 +66,20 @@ export function createProposals({ store, clock, mount }: ProposalsParts): Propos
     return mounted;
   };
 
-  /** The carriers of routes that these changes lead to. They are written after a change, by whoever serves the devices. */
-  const elected = (org: number, snapshot: Parameters<typeof createRouteElections>[0]) => {
-    const elections = createRouteElections(snapshot);
-    elections.all();
-    return (changes: readonly Change[], touched: ReadonlySet<number>): Change[] =>
-      elections.after(changes, touched).map(({ network, prefix, device }) => ({
-        ...{
-          org,
-          seq: 0,
-          kind: 'routePrimary' as const,
-          key: `${network}/${prefix}`,
-          at: clock.now(),
-          before: null,
-        },
-        after: device === undefined ? null : { org, network, prefix, device, since: clock.now() },
-      }));
-  };
-
   return {
-    of: async (actor: Actor, { method, path, headers, body }: ProposedRequest) => {
-      const api = await server();
-      const { result: answer, changes } = await proposing.propose(() =>
-        api.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
-      );
-      if (changes.length === 0) return { status: answer.statusCode, answer: answer.body, impact: null };
-      const organization = await store.get('organization', INSTALLATION, actor.org);
-      if (organization === undefined) throw notFound('organization');
-      const own = changes.filter(({ org }) => org === actor.org);
-      const loaded = await loadOrganizationPolicy(store, clock, organization, own);
-      const impact = changesImpact(loaded, own, elected(actor.org, loaded.snapshot));
-      return { status: answer.statusCode, answer: null, impact };
-    },
+    of: (actor: Actor, { method, path, headers, body }: ProposedRequest) =>
+      queue.run(actor.org, async (signal) => {
+        const api = await server();
+        const { result: answer, changes } = await proposing.propose(() =>
+          api.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
+        );
+        if (changes.length === 0) return { status: answer.statusCode, answer: answer.body, impact: null };
+        const own = changes.filter(({ org }) => org === actor.org);
+        const impact = await workers.ask({ org: actor.org, changes: own, now: clock.now() }, signal);
+        return { status: answer.statusCode, answer: null, impact };
+      }),
     close: async () => {
+      await workers.close();
       await (await mounted)?.close();
     },
   };

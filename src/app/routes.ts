@@ -147,6 +147,7 @@ export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promis
   const { server, services, log, config } = parts;
   const proposals = createProposals({
     store: services.store,
+    location: config.database,
     clock: services.clock,
     mount: async (shadow, store) => {
       const tried = parts.servicesOver(store);

@@ -2,6 +2,7 @@
  * A store on which nothing is ever written: each write runs to its end on the real one, what it would have changed is
  * noted, and it is taken back. Reads are the real ones.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type EntityKind, entities, isEntityKind, keyTextOf, type Row } from '../domain/model/entities.ts';
 import {
   type Change,
@@ -16,13 +17,11 @@ import { AppError } from '../kernel/errors.ts';
 export interface ProposingStore {
   readonly store: Store;
   /**
-   * What the writes of `work` would change, in order. Each is tried on the state that is there: none sees another. One
-   * proposal runs at a time, and the next waits.
+   * What the writes of `work` would change, in order. Each is tried on the state that is there: none sees another. Each write
+   * holds what a real one holds, as long as a real one, and not longer.
    */
   propose<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly changes: readonly Change[] }>;
 }
-
-const MAX_WAITING = 16;
 
 /** Carries what a write resolved with out of the transaction that it ends. */
 class TakenBack extends Error {
@@ -90,15 +89,13 @@ function noting(tx: Tx, changes: Change[]): Tx {
 }
 
 export function createProposingStore(real: Store): ProposingStore {
-  let noted: Change[] | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+  const noted = new AsyncLocalStorage<Change[]>();
 
   const write: Store['write'] = async <T>(
     context: Parameters<Store['write']>[0],
     work: (tx: Tx) => Promise<T>,
   ): Promise<T> => {
-    const into = noted;
+    const into = noted.getStore();
     if (into === undefined) throw new AppError('unavailable', 'nothing is written outside of a proposal');
     let changes: Change[] = [];
     try {
@@ -114,27 +111,12 @@ export function createProposingStore(real: Store): ProposingStore {
     throw new Error('a proposed write was not taken back');
   };
 
-  const run = async <T>(work: () => Promise<T>): Promise<{ result: T; changes: readonly Change[] }> => {
-    const changes: Change[] = [];
-    noted = changes;
-    try {
-      return { result: await work(), changes };
-    } finally {
-      noted = undefined;
-    }
-  };
-
   return {
     store: { ...(real as Store & Reader), write, close: async () => undefined },
-    propose: (work) => {
-      if (waiting >= MAX_WAITING)
-        throw new AppError('rate_limited', 'too many questions wait for their turn');
-      waiting += 1;
-      const turn = last.then(() => run(work));
-      last = turn.catch(() => undefined);
-      return turn.finally(() => {
-        waiting -= 1;
-      });
+    propose: async (work) => {
+      const changes: Change[] = [];
+      // Awaited within: what is returned may begin its work only then.
+      return { result: await noted.run(changes, async () => await work()), changes };
     },
   };
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createTestDevice, type TestDevice } from '../client/index.ts';
 import { createFakeAws, type FakeAws } from '../support/aws-services.ts';
 import { ENGINES } from '../support/engines.ts';
-import type { Server } from '../support/holdfast.ts';
+import { initialise, type Server } from '../support/holdfast.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
 
 const Proposed = z.object({
@@ -209,5 +209,25 @@ describe.each(ENGINES)('a request that is only asked about, on %s', (engine) => 
     const opened = asked.map(({ impact }) => impact?.traffic[0]?.opens[0]?.first);
     expect(opened).toEqual([1, 2, 3]);
     expect(await idOf('web')).toBe(id);
+  });
+
+  test('many questions of one organization are refused beyond a few, and hold up no other organization', async () => {
+    const rivalKey = (await initialise(installation.flags, 'rival')).api_key;
+    const question = { method: 'POST', path: '/api/v2/tailnet/-/acl', body: { grants: [] } };
+    const asked = Array.from({ length: 12 }, () => call('POST', '/app/api/impact', question));
+    const rival = await call('POST', '/app/api/impact', question, rivalKey);
+    expect([rival.status, Proposed.parse(rival.json()).status]).toEqual([200, 200]);
+    const answers = await Promise.all(asked);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => status === 200).length + refused.length).toBe(12);
+    for (const { json } of refused) {
+      expect(json()).toEqual({
+        code: 'rate_limited',
+        message:
+          '4 questions of this organization wait for their answer already; ask again after one of them',
+      });
+    }
+    expect((await propose('POST', '/api/v2/tailnet/-/acl', { grants: [] })).status).toBe(200);
   });
 });

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { RECENT_SIGN_IN_MS } from '../../domain/access/recent-sign-in.ts';
 import { SECOND } from '../../kernel/clock.ts';
 import { AppError, type ErrorCode, invalid, toAppError } from '../../kernel/errors.ts';
-import { serverRefusal } from '../shared/refusal.ts';
+import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 
 export function statusOf(code: ErrorCode): number {
   switch (code) {
@@ -56,8 +56,9 @@ export function sendError(
   error: unknown,
   onDefect: (error: unknown) => void,
 ): FastifyReply {
-  const { code, message, field } = translated(error);
+  const { code, message, field, details } = translated(error);
   if (code === 'internal') onDefect(error);
+  if (code === 'rate_limited') reply.header('retry-after', String(retryAfterSeconds(details)));
   if (code === 'sign_in_again') reply.header('www-authenticate', STEP_UP);
   return reply
     .code(statusOf(code))

@@ -23,7 +23,7 @@ export interface ProposedImpact {
 }
 
 export interface Impacts {
-  /** Errors: `rate_limited` when too many ask at once. */
+  /** Errors: `rate_limited` when too much of one organization is asked at once, `unavailable` when it took too long. */
   of(actor: Actor, request: ProposedRequest): Promise<ProposedImpact>;
 }
 
