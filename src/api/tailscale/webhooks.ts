@@ -12,6 +12,9 @@ const createBody = z.object({
   providerType: z.string().nullish(),
   subscriptions: z.array(z.string()),
 });
+/** What a command line in the field sends for an endpoint of no chat service. */
+const NO_PROVIDER = 'generic';
+
 const updateBody = z.object({ subscriptions: z.array(z.string()) });
 
 const webhookWire = (webhook: Webhook, secret?: string) => ({
@@ -53,7 +56,8 @@ export function webhookOperations({ services }: TailscaleApiParts): Operation[] 
       requires: 'webhooks:write',
       handle: inTailnet(organizations, async ({ actor, request }) => {
         const { endpointUrl, providerType, subscriptions } = jsonBody(request, createBody);
-        const input = { url: endpointUrl, providerType: providerType ?? '', subscriptions };
+        const provider = providerType === NO_PROVIDER ? '' : (providerType ?? '');
+        const input = { url: endpointUrl, providerType: provider, subscriptions };
         const { webhook, secret } = await webhooks.create(actor, input, ORIGIN);
         return webhookWire(webhook, secret);
       }),

@@ -56,6 +56,11 @@ describe.each(ENGINES)('webhooks and posture integrations over the REST API on %
     expect(made.json()).toMatchObject({ creatorLoginName: '' });
   });
 
+  test('a provider named generic is none, as one command line has it', async () => {
+    const made = await create({ ...valid, providerType: 'generic' });
+    expect([made.status, made.json()]).toEqual([200, expect.objectContaining({ providerType: '' })]);
+  });
+
   test('subscriptions are replaced, categories echoed as they were given, and the endpoint stays', async () => {
     const { endpointId } = (await create(valid)).json<WireWebhook>();
     const changed = await api.call('PATCH', `/api/v2/webhooks/${endpointId}`, {
