@@ -138,6 +138,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
     createLogUploads({
       ids: flowLogIds,
       flowLogs: services.flowLogs,
+      clock,
       onDefect: (error) => log.error({ err: error }, 'an upload of logs failed'),
     }),
   );

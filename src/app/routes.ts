@@ -75,6 +75,7 @@ function nativeApi(
     agents: createGatewayAgentService({ store, random }),
     feed: gateways,
     sealer,
+    clock,
   });
   return createNativeApi({
     operations: [

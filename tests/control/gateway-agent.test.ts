@@ -41,6 +41,7 @@ describe('the agent of a gateway', () => {
   let token: string;
   let end: () => Promise<void>;
   const streams: AbortController[] = [];
+  let agentTime = 1_000_000;
 
   beforeEach(async () => {
     const dialects = (parts: ApiParts): FastifyPluginAsync[] => {
@@ -63,6 +64,7 @@ describe('the agent of a gateway', () => {
       const gateways = gatewayOperations({
         agents: createGatewayAgentService({ store, random }),
         feed: control.gateways,
+        clock: { now: () => agentTime },
         sealer: createSealer({ key: random.bytes(SEALING_KEY_BYTES), random }),
       });
       end = async () => {
@@ -146,6 +148,30 @@ describe('the agent of a gateway', () => {
   };
   const soon = (check: () => void | Promise<void>) =>
     vi.waitFor(check, { timeout: DEADLINE_MS, interval: 10 });
+
+  test('is told to wait when it calls over and over again, without holding others up', async () => {
+    const report = async (as = token) => {
+      const answer = await fetch(`${origin}/app/api/gateway-agent/report`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${as}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ version: 'test', clients: [] }),
+      });
+      return { status: answer.status, wait: answer.headers.get('retry-after') };
+    };
+    const many = [];
+    for (let index = 0; index < 32; index += 1) many.push((await report()).status);
+    expect(many).toEqual([...Array.from({ length: 30 }, () => 200), 429, 429]);
+    expect(await report()).toEqual({ status: 429, wait: '1' });
+    const other = await makeGateway(api, call, acmeOf(api), 'depot');
+    const path = `/app/api/gateways/${other.node}/agent-token`;
+    expect((await report(((await call('POST', path)).body as { token: string }).token)).status).toBe(200);
+    // Another token of the same gateway is no way round.
+    token = await newToken();
+    expect((await report()).status).toBe(429);
+    agentTime += 1_000;
+    expect((await report()).status).toBe(200);
+    expect((await report()).status).toBe(429);
+  });
 
   test('is let in by a token that only those who write networks make, and that is shown once', async () => {
     const { token: member } = await api.createMember(acmeOf(api), 'member', 'mona');

@@ -68,7 +68,7 @@ describe.each(ENGINES)('flow logs on %s', (engine) => {
   beforeAll(async () => {
     api = await createApiServer(engine, (parts) => [
       ...tailscaleDialect()(parts),
-      createLogUploads({ ids, flowLogs: parts.flowLogs, onDefect: parts.onError }),
+      createLogUploads({ ids, flowLogs: parts.flowLogs, clock: parts.clock, onDefect: parts.onError }),
     ]);
     const [made] = await addDevices(api, api.organization.id, [{ label: 'box', owner: api.owner.id }]);
     device = made!.id;
@@ -129,6 +129,36 @@ describe.each(ENGINES)('flow logs on %s', (engine) => {
     const text = await ask();
     expect(text).toMatch(/^\{"logs":\[\{.*\}\]\}$/u);
     expect((JSON.parse(text) as { logs: unknown[] }).logs).toHaveLength(1_800);
+  });
+
+  test('a device that uploads over and over again is told to wait, and holds no other up', async () => {
+    const [busy, calm] = await addDevices(api, api.organization.id, [
+      { label: 'busy', owner: api.owner.id },
+      { label: 'calm', owner: api.owner.id },
+    ]);
+    const of = (id: number): string => `${TRAFFIC}/${ids.ofDevice(api.organization.id, id)}`;
+    const many = [];
+    for (let index = 0; index < 61; index += 1) many.push(await upload(of(busy!.id), []));
+    expect(many).toEqual([...Array.from({ length: 60 }, () => 200), 429]);
+    const refused = await api.server.inject({ method: 'POST', url: of(busy!.id), payload: '[]' });
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([429, '1']);
+    expect(await upload(of(calm!.id), [])).toBe(200);
+    api.clock.advance(1_000);
+    expect(await upload(of(busy!.id), [])).toBe(200);
+  });
+
+  test('a device that has too much to say is told to wait, and nothing of it is kept', async () => {
+    const [loud] = await addDevices(api, api.organization.id, [{ label: 'loud', owner: api.owner.id }]);
+    const id = `n${encode(loud!.id)}CNTRL`;
+    const path = `${TRAFFIC}/${ids.ofDevice(api.organization.id, loud!.id)}`;
+    const body = [entryOf(id, { virtualTraffic: Array.from({ length: 15_000 }, () => ({})) })];
+    const answers: number[] = [];
+    while (answers.at(-1) !== 429 && answers.length < 59) answers.push(await upload(path, body, 'zstd'));
+    expect(answers.at(-1)).toBe(429);
+    const kept = (await logs()).filter(({ nodeId: of }) => of === id).length;
+    expect(kept).toBe(answers.length - 1);
+    api.clock.advance(10_000);
+    expect(await upload(path, body, 'zstd')).toBe(200);
   });
 
   test('nothing is kept while the organization does not want it', async () => {
@@ -222,6 +252,7 @@ describe.each(ENGINES)('flow logs on %s', (engine) => {
           fc.array(fc.object()).map((each) => JSON.stringify(each)),
         ),
         async (body) => {
+          api.clock.advance(1_000);
           expect([200, 400]).toContain(await upload(`${TRAFFIC}/${logId}`, body));
         },
       ),

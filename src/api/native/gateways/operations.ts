@@ -8,8 +8,9 @@ import { decodeUuid } from '../../../domain/ids/uuid8.ts';
 import type { AgentIdentity, GatewayAgentService } from '../../../domain/networks/gateway-agent-service.ts';
 import type { GatewayFeed, GatewayMessage, GatewayPeer } from '../../../domain/ports/gateway-feed.ts';
 import type { Sealer } from '../../../domain/ports/sealer.ts';
-import { SECOND } from '../../../kernel/clock.ts';
+import { type Clock, SECOND } from '../../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../../kernel/errors.ts';
+import { createTokenBuckets } from '../../../kernel/token-buckets.ts';
 import { tokenOfAuthorization } from '../../shared/credentials.ts';
 import type { Operation } from '../../shared/operation.ts';
 
@@ -21,6 +22,8 @@ const MAX_ENDPOINT = 255;
 const MAX_SAMPLES = 10_000;
 /** A stream whose reader does not drain so much is ended; the agent comes again and gets everything anew. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+/** An agent says hello, follows, and reports every few seconds; one that does it over and over again is told to wait. */
+const CALLS = { depth: 30, perSecond: 1, capacity: 10_000, refusal: 'this gateway calls too often' };
 const REPORT_LIMIT_BYTES = 4 * 1024 * 1024;
 
 const Hello = z.strictObject({
@@ -59,6 +62,7 @@ export interface GatewayOperationsParts {
   readonly agents: GatewayAgentService;
   readonly feed: GatewayFeed;
   readonly sealer: Sealer;
+  readonly clock: Clock;
 }
 
 export interface GatewayOperations {
@@ -67,13 +71,22 @@ export interface GatewayOperations {
   readonly close: () => void;
 }
 
-export function gatewayOperations({ agents, feed, sealer }: GatewayOperationsParts): GatewayOperations {
+export function gatewayOperations({
+  agents,
+  feed,
+  sealer,
+  clock,
+}: GatewayOperationsParts): GatewayOperations {
   const open = new Set<() => void>();
+
+  const calls = createTokenBuckets({ ...CALLS, clock });
 
   const identify = async (request: FastifyRequest): Promise<AgentIdentity> => {
     const token = tokenOfAuthorization(request);
     if (token === undefined) throw new AppError('unauthenticated', 'the token of the gateway is needed');
-    return agents.authenticate(token);
+    const identity = await agents.authenticate(token);
+    calls.take(`${identity.org}/${identity.gateway}`);
+    return identity;
   };
 
   const peerWire = ({ client, allowedIps, rules }: GatewayPeer) => ({
