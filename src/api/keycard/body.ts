@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AppError, invalid } from '../../kernel/errors.ts';
+import { detailOf } from '../shared/refusal.ts';
 
 /** Throws `invalid`, naming the first field at fault. */
 export function parseBody<T>(request: FastifyRequest, schema: z.ZodType<T>): T {
@@ -17,9 +18,8 @@ export async function keepingAnAdmin<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    const reason =
-      error instanceof AppError ? (error.details as { reason?: unknown } | undefined)?.reason : undefined;
-    if (reason === 'owner' && error instanceof AppError) throw new AppError('last_admin', error.message);
+    if (detailOf(error, 'reason') === 'owner' && error instanceof AppError)
+      throw new AppError('last_admin', error.message);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** The one form of errors: `{message, code, status}`, with `details` where fields are at fault. */
 import type { FastifyReply } from 'fastify';
-import { type ErrorCode, toAppError } from '../../kernel/errors.ts';
-import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
+import { type AppError, type ErrorCode, toAppError } from '../../kernel/errors.ts';
+import { detailOf, retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 
 const BAD_REQUEST = 400;
 const UNSUPPORTED_TYPE = 415;
@@ -54,7 +54,7 @@ export function sendError(reply: FastifyReply, thrown: unknown): boolean {
   }
   const error = toAppError(thrown);
   const { status, code: general } = wireOf(error.code);
-  const code = reasonOf(error.details) ?? general;
+  const code = reasonOf(error) ?? general;
   // The vendor's clients repeat on 409 and 5xx; a repetition changes nothing here.
   if (status === 409 || status === 501) void reply.header('x-should-retry', 'false');
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
@@ -68,7 +68,7 @@ export function sendError(reply: FastifyReply, thrown: unknown): boolean {
 /** Refusals that this API has a word of its own for. */
 const REASONS: ReadonlySet<unknown> = new Set(['sso_already_enabled']);
 
-function reasonOf(details: unknown): string | undefined {
-  const reason = (details as { reason?: unknown } | undefined)?.reason;
+function reasonOf(error: AppError): string | undefined {
+  const reason = detailOf(error, 'reason');
   return typeof reason === 'string' && REASONS.has(reason) ? reason : undefined;
 }

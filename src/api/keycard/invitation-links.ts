@@ -1,5 +1,6 @@
 /** What the holder of an invitation's link may do with it: look, without any credential, and accept, as somebody signed in. */
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { invitationEmail, invitationStatus } from './invitations.ts';
 import type { KeycardApiParts } from './parts.ts';
 import { ROLE_NAMES } from './roles.ts';
@@ -14,7 +15,7 @@ export const invitationLinkOperations = ({ services, clock }: KeycardApiParts): 
     path: LINK,
     requires: 'public',
     handle: async ({ request, reply }) => {
-      const { token } = request.params as { token: string };
+      const token = pathText(request, 'token');
       const { invitation, organization, role } = await services.invitationLinks.view(token);
       return reply.header('cache-control', 'no-store').send({
         created_by_name: invitation.byName,
@@ -32,7 +33,7 @@ export const invitationLinkOperations = ({ services, clock }: KeycardApiParts): 
     path: `${LINK}/accept`,
     requires: 'authenticated',
     handle: async ({ actor, request }) => {
-      const { token } = request.params as { token: string };
+      const token = pathText(request, 'token');
       const { member, organization } = await services.invitationLinks.accept(actor, token, 'keycard-api');
       return {
         organization_id: organization.nano,

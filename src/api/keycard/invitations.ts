@@ -5,6 +5,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { Invitation, Organization } from '../../domain/model/people.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { parseBody } from './body.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
@@ -143,7 +144,7 @@ export const invitationOperations = ({ services, clock }: KeycardApiParts): Oper
     requires: 'invitations:write',
     handle: async ({ actor, request, reply }) => {
       await organizationOf(services, actor, request);
-      const { invitationId } = request.params as { invitationId: string };
+      const invitationId = pathText(request, 'invitationId');
       const { rows } = await services.directory.page(actor, 'invitation', {
         condition: { column: 'nano', operator: '=', value: invitationId },
         limit: 1,

@@ -5,6 +5,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { Organization } from '../../domain/model/people.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { parseBody } from './body.ts';
 import { listPage } from './paging.ts';
 import type { KeycardApiParts, KeycardServices } from './parts.ts';
@@ -22,7 +23,7 @@ export async function organizationOf(
   actor: Actor,
   request: FastifyRequest,
 ): Promise<{ readonly organization: Organization; readonly ssoEnabled: boolean }> {
-  const { organizationId } = request.params as { organizationId: string };
+  const organizationId = pathText(request, 'organizationId');
   const own = await organizations.own(actor);
   if (organizationId !== own.organization.nano && organizationId !== own.organization.label) {
     throw notFound('organization');

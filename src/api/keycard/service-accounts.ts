@@ -7,6 +7,7 @@ import type { ServiceAccount } from '../../domain/model/people.ts';
 import type { Condition } from '../../domain/ports/store.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { parseBody } from './body.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
@@ -76,7 +77,7 @@ async function accountOf(
   request: FastifyRequest,
 ): Promise<ServiceAccount> {
   await organizationOf(services, actor, request);
-  const { accountId } = request.params as { accountId: string };
+  const accountId = pathText(request, 'accountId');
   const { rows } = await services.directory.page(actor, 'serviceAccount', {
     condition: { column: 'nano', operator: '=', value: accountId },
     limit: 1,
@@ -88,7 +89,7 @@ async function accountOf(
 /** The credential of the path, of the account of the path. */
 async function credentialOf(services: KeycardServices, actor: Actor, request: FastifyRequest) {
   const account = await accountOf(services, actor, request);
-  const { credentialId } = request.params as { credentialId: string };
+  const credentialId = pathText(request, 'credentialId');
   const { rows } = await services.directory.page(actor, 'credential', {
     condition: {
       allOf: [

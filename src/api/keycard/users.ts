@@ -7,6 +7,7 @@ import { JOINED } from '../../domain/people/member-state.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
+import { pathText } from '../shared/parameters.ts';
 import { keepingAnAdmin, parseBody } from './body.ts';
 import { ORGANIZATION, organizationOf } from './organizations.ts';
 import { listPage } from './paging.ts';
@@ -49,7 +50,7 @@ async function memberOf(
   request: FastifyRequest,
 ): Promise<Membership> {
   await organizationOf(services, actor, request);
-  const { userId } = request.params as { userId: string };
+  const userId = pathText(request, 'userId');
   const { rows } = await services.directory.page(actor, 'membership', {
     condition: { allOf: [JOINED, { column: 'nano', operator: '=', value: userId }] },
     limit: 1,

@@ -1,10 +1,9 @@
 /** Requests for access, for the people who ask and those who decide: `/app/api/access-requests`. */
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AccessRequestService } from '../../domain/access-requests/access-request-service.ts';
 import type { AccessRequest } from '../../domain/model/networks.ts';
-import { notFound } from '../../kernel/errors.ts';
 import type { GuardedOperation } from '../shared/operation.ts';
+import { pathId } from '../shared/parameters.ts';
 import { parsed } from './parsed.ts';
 
 const MAX_TEXT = 4_000;
@@ -40,12 +39,6 @@ export const accessRequestJson = (request: AccessRequest): object => ({
   access_until: timeOf(request.accessUntil),
 });
 
-function idOf(request: FastifyRequest): number {
-  const value = Number((request.params as Readonly<Record<string, unknown>>).id);
-  if (!Number.isSafeInteger(value) || value <= 0) throw notFound('access request');
-  return value;
-}
-
 export function accessRequestOperations(requests: AccessRequestService): readonly GuardedOperation[] {
   const decision = (name: 'approve' | 'reject'): GuardedOperation => ({
     id: `native.access-request.${name}`,
@@ -54,7 +47,7 @@ export function accessRequestOperations(requests: AccessRequestService): readonl
     // Whoever is in a group of approvers may as well: the service looks.
     requires: { anyOf: ['access:review', 'access:write', 'self:write'] },
     handle: async ({ request, actor }) =>
-      accessRequestJson(await requests[name](actor, idOf(request), 'native-api')),
+      accessRequestJson(await requests[name](actor, pathId(request, 'access request'), 'native-api')),
   });
   return [
     {

@@ -1,11 +1,10 @@
 /** What security policies ask of devices: `/app/api/security-policies`. */
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Directory } from '../../domain/directory/directory.ts';
 import type { SecurityPolicy } from '../../domain/model/networks.ts';
 import type { SecurityPolicyService } from '../../domain/networks/security-policy-service.ts';
-import { notFound } from '../../kernel/errors.ts';
 import type { GuardedOperation } from '../shared/operation.ts';
+import { pathId } from '../shared/parameters.ts';
 import { parsed } from './parsed.ts';
 
 const PATH = '/app/api/security-policies';
@@ -16,12 +15,6 @@ const PAGE = 1_000;
 const change = z.strictObject({ conditions: z.array(z.string().max(MAX_TEXT)).max(MAX_CONDITIONS) });
 
 const jsonOf = ({ id, name, type, conditions }: SecurityPolicy): object => ({ id, name, type, conditions });
-
-function idOf(request: FastifyRequest): number {
-  const id = Number((request.params as Readonly<Record<string, unknown>>).id);
-  if (!Number.isSafeInteger(id) || id <= 0) throw notFound('security policy');
-  return id;
-}
 
 export function securityPolicyOperations(
   policies: Pick<SecurityPolicyService, 'setConditions'>,
@@ -45,7 +38,9 @@ export function securityPolicyOperations(
       requires: 'access:write',
       handle: async ({ request, actor }) => {
         const { conditions } = parsed(change, request.body);
-        return jsonOf(await policies.setConditions(actor, idOf(request), conditions, 'native-api'));
+        return jsonOf(
+          await policies.setConditions(actor, pathId(request, 'security policy'), conditions, 'native-api'),
+        );
       },
     },
   ];

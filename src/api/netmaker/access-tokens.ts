@@ -6,9 +6,11 @@ import { decodeUuid, encodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Membership } from '../../domain/model/people.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
+import { detailOf } from '../shared/refusal.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, queryText } from './request.ts';
+import { bodyOf } from './request.ts';
 import { ROLE_NAMES } from './roles.ts';
 import { toJwt } from './session-token.ts';
 import { timeText } from './wire.ts';
@@ -41,8 +43,7 @@ function expiryOf(text: string | null | undefined): number | null {
 }
 
 const codeOf = (error: unknown): string | undefined => (error instanceof AppError ? error.code : undefined);
-const isReason = (error: unknown, reason: string): boolean =>
-  error instanceof AppError && (error.details as { reason?: unknown } | undefined)?.reason === reason;
+const isReason = (error: unknown, reason: string): boolean => detailOf(error, 'reason') === reason;
 
 export const accessTokenOperations = ({ services }: NetmakerApiParts): Operation[] => {
   const { people, personalTokens } = services;

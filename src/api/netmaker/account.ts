@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import type { UserSettings } from '../../domain/people/user-settings.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText, queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, pathText, queryText } from './request.ts';
+import { bodyOf } from './request.ts';
 
 const PREFIX = 'invalid request body: ';
 const MAX_TEXT = 1_000;

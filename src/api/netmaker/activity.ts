@@ -4,10 +4,10 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { AuditEvent, AuditOrigin, AuditVerb } from '../../domain/model/operations.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
 import { DASHBOARD } from './authentication.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { queryText } from './request.ts';
 import { pageOf } from './users-v2.ts';
 import { timeText } from './wire.ts';
 

@@ -7,6 +7,7 @@ import type { TenantHints } from '../../domain/directory/tenancy.ts';
 import type { Membership } from '../../domain/model/people.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { detailOf } from '../shared/refusal.ts';
 import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
 import { headerText } from './request.ts';
@@ -31,7 +32,7 @@ export function createIdentify({ authenticate, services }: NetmakerApiParts) {
     const token = fromJwt(bearerOf(request));
     const actor = await authenticate(token).catch((error: unknown) => {
       if (!(error instanceof AppError) || error.code !== 'unauthenticated') throw error;
-      switch ((error.details as { reason?: unknown } | undefined)?.reason) {
+      switch (detailOf(error, 'reason')) {
         case 'suspended':
           throw new NetmakerError(401, 'user account disabled');
         case 'revoked':

@@ -6,9 +6,10 @@ import { decodeUuid, encodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Network, Resource } from '../../domain/model/networks.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError, RECORD_NOT_FOUND } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, queryText } from './request.ts';
+import { bodyOf } from './request.ts';
 import { timeText } from './wire.ts';
 
 const ORIGIN = 'netmaker-api';

@@ -1,7 +1,7 @@
 /** The two forms of answers (a bare value, an envelope) and the one form of errors. */
 import type { FastifyReply } from 'fastify';
 import { type AppError, type ErrorCode, toAppError } from '../../kernel/errors.ts';
-import { retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
+import { detailOf, retryAfterSeconds, serverRefusal } from '../shared/refusal.ts';
 
 export interface Envelope {
   readonly Code: number;
@@ -42,9 +42,9 @@ const DENIED: Readonly<Record<string, string>> = {
   routes: 'host',
 };
 
-function forbiddenText({ message, details }: AppError): string {
-  const permission = (details as { permission?: unknown } | undefined)?.permission;
-  if (typeof permission !== 'string') return message;
+function forbiddenText(error: AppError): string {
+  const permission = detailOf(error, 'permission');
+  if (typeof permission !== 'string') return error.message;
   return `access denied to ${DENIED[permission.split(':')[0] ?? ''] ?? 'resource'}`;
 }
 

@@ -5,10 +5,11 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { ExtClientView } from '../../domain/ext-clients/ext-client-reads.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { NetmakerError } from './envelope.ts';
 import { networkOf } from './networks.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, pathText } from './request.ts';
+import { bodyOf } from './request.ts';
 
 const ORIGIN = 'netmaker-api';
 const ACCEPTED = 202;

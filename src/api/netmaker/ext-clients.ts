@@ -7,11 +7,12 @@ import { decodeUuid } from '../../domain/ids/uuid8.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { qrPng } from '../../kernel/qr-png.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText, queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import { CustomExtClient, changeOf, NO_PRIVATE_KEY, toExtClient } from './ext-client-wire.ts';
 import { networkOf } from './networks.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
-import { bodyOf, pathText, queryText } from './request.ts';
+import { bodyOf } from './request.ts';
 
 const ORIGIN = 'netmaker-api';
 const NO_RESULT = 'no result found';

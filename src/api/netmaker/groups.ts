@@ -8,10 +8,11 @@ import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import { decodeUuid } from '../../domain/ids/uuid8.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { ALL_NETWORKS, toUserGroup } from './group-wire.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, queryText } from './request.ts';
+import { bodyOf } from './request.ts';
 import { isPlatformRole } from './roles.ts';
 
 const MAX_TEXT = 2_000;

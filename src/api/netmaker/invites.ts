@@ -5,14 +5,15 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { GroupNetworkRole } from '../../domain/groups/group-network-roles.ts';
 import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import { type CodeInvite, linkAddress } from '../../domain/people/code-invites.ts';
-import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
+import { queryText } from '../shared/parameters.ts';
+import { detailOf } from '../shared/refusal.ts';
 import { hintsOf } from './authentication.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { ALL_NETWORKS, refId, toNetworkRoles } from './group-wire.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, queryText } from './request.ts';
+import { bodyOf } from './request.ts';
 import { isPlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
 import { groupRefs } from './user-writes.ts';
 import { MIN_PASSWORD } from './wire.ts';
@@ -121,11 +122,7 @@ export const inviteOperations = ({ services, dashboardUrl, publicUrl }: Netmaker
             ORIGIN,
           );
         } catch (error) {
-          const reason =
-            error instanceof AppError
-              ? (error.details as { reason?: unknown } | undefined)?.reason
-              : undefined;
-          if (reason !== 'administrator-role') throw error;
+          if (detailOf(error, 'reason') !== 'administrator-role') throw error;
           throw new NetmakerError(403, 'only superadmin can invite admin users');
         }
         return envelope('triggered user invites');

@@ -4,10 +4,10 @@ import type { Actor } from '../../domain/access/actor.ts';
 import { encodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Network } from '../../domain/model/networks.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { insteadOfMissing } from './missing.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { queryText } from './request.ts';
 import { toUsers } from './users.ts';
 import { groupId, timeText } from './wire.ts';
 

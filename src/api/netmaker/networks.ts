@@ -5,8 +5,9 @@ import type { Actor } from '../../domain/access/actor.ts';
 import { encodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Network } from '../../domain/model/networks.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
-import { bodyOf, pathText } from './request.ts';
+import { bodyOf } from './request.ts';
 import { timeText } from './wire.ts';
 
 const ORIGIN = 'netmaker-api';

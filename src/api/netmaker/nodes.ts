@@ -6,11 +6,12 @@ import { decodeUuid, encodeUuid } from '../../domain/ids/uuid8.ts';
 import type { GatewayView } from '../../domain/networks/gateway-reads.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import { networkOf } from './networks.ts';
 import { toHost, toNode, toSingleNode } from './node-wire.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
-import { bodyOf, pathText } from './request.ts';
+import { bodyOf } from './request.ts';
 
 const ORIGIN = 'netmaker-api';
 const MAX_TEXT = 2_000;

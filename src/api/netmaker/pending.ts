@@ -1,8 +1,8 @@
 /** People who wait to be let in. */
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { envelope, ORIGIN } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { pathText } from './request.ts';
 import { ROLES_WRITTEN } from './roles.ts';
 import { toUsers } from './users.ts';
 

@@ -1,13 +1,8 @@
 /** What requests say, taken apart. */
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { queryText } from '../shared/parameters.ts';
 import { NetmakerError } from './envelope.ts';
-
-/** A query parameter, once; '' when it is absent or given twice. */
-export function queryText(request: FastifyRequest, name: string): string {
-  const value = (request.query as Readonly<Record<string, unknown>>)[name];
-  return typeof value === 'string' ? value : '';
-}
 
 /** A query parameter that may be given several times. */
 export function queryTexts(request: FastifyRequest, name: string): readonly string[] {
@@ -18,9 +13,6 @@ export function queryTexts(request: FastifyRequest, name: string): readonly stri
 
 export const queryFlag = (request: FastifyRequest, name: string): boolean =>
   queryText(request, name) === 'true';
-
-export const pathText = (request: FastifyRequest, name: string): string =>
-  (request.params as Readonly<Record<string, string>>)[name] ?? '';
 
 export function headerText(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name];

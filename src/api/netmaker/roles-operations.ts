@@ -4,11 +4,13 @@ import type { ShownRole } from '../../domain/groups/network-role-reads.ts';
 import type { RoleRefusal } from '../../domain/groups/network-role-service.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
+import { detailOf } from '../shared/refusal.ts';
 import { fromResourceAccess, toResourceAccess } from './access-wire.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { ALL_NETWORKS } from './group-wire.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, queryFlag, queryText } from './request.ts';
+import { bodyOf, queryFlag } from './request.ts';
 import { isPlatformRole, PLATFORM_ROLES, platformRole, type RoleTemplate } from './roles.ts';
 
 const MAX_TEXT = 2_000;
@@ -37,8 +39,7 @@ export const toTemplate = (role: ShownRole): RoleTemplate => ({
   global_level_access: role.builtIn ? null : {},
 });
 
-const reasonOf = (error: unknown): RoleRefusal | undefined =>
-  error instanceof AppError ? (error.details as { reason?: RoleRefusal } | undefined)?.reason : undefined;
+const isRefusal = (error: unknown, reason: RoleRefusal): boolean => detailOf(error, 'reason') === reason;
 
 /** Some refusals have a status of their own here. */
 async function withStatuses<T>(
@@ -147,7 +148,7 @@ export const roleOperations = ({ services }: NetmakerApiParts): Operation[] => {
           }),
         ).catch((error: unknown) => {
           const mismatch = error instanceof AppError && error.field === 'network_id';
-          throw mismatch || reasonOf(error) === 'network'
+          throw mismatch || isRefusal(error, 'network')
             ? new NetmakerError(400, 'network id mismatch')
             : error;
         });

@@ -8,10 +8,11 @@ import { AppError } from '../../kernel/errors.ts';
 import { randomSecret } from '../../kernel/random.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
+import { pathText, queryText } from '../shared/parameters.ts';
 import { hintsOf, openSession } from './authentication.ts';
 import { REGISTER_PATH } from './headless.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { headerText, pathText, queryText } from './request.ts';
+import { headerText } from './request.ts';
 import { deniesDashboard } from './roles.ts';
 
 const CALLBACK = '/api/oauth/callback';

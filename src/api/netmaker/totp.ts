@@ -8,10 +8,11 @@ import { sameDigest } from '../../kernel/hash.ts';
 import { qrPng } from '../../kernel/qr-png.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import type { Identify, Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
 import { bearerOf, openSession } from './authentication.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, pathText } from './request.ts';
+import { bodyOf } from './request.ts';
 import { fromPreAuthJwt } from './session-token.ts';
 
 const ISSUER = 'Netmaker';

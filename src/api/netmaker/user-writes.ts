@@ -6,11 +6,12 @@ import type { GroupRef } from '../../domain/groups/network-groups.ts';
 import { decodeUuid } from '../../domain/ids/uuid8.ts';
 import type { Role } from '../../domain/model/people.ts';
 import type { UserRefusal } from '../../domain/people/user-account-service.ts';
-import { AppError } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText } from '../shared/parameters.ts';
+import { detailOf } from '../shared/refusal.ts';
 import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
-import { bodyOf, pathText, queryFlag } from './request.ts';
+import { bodyOf, queryFlag } from './request.ts';
 import { isPlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
 import { checkUser, toUser } from './users.ts';
 import { ALL_NETWORKS_ADMINS, MIN_PASSWORD } from './wire.ts';
@@ -48,9 +49,8 @@ async function inWords<T>(status: number, words: Words, work: Promise<T>): Promi
   try {
     return await work;
   } catch (error) {
-    const reason =
-      error instanceof AppError ? (error.details as { reason?: UserRefusal } | undefined)?.reason : undefined;
-    const text = reason === undefined ? undefined : words[reason];
+    const reason = detailOf(error, 'reason');
+    const text = Object.entries(words).find(([of]) => of === reason)?.[1];
     throw text === undefined ? error : new NetmakerError(status, text);
   }
 }

@@ -7,10 +7,11 @@ import type { Role } from '../../domain/model/people.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import type { Operation } from '../shared/operation.ts';
+import { queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError, ORIGIN } from './envelope.ts';
 import { toUserGroup } from './group-wire.ts';
 import type { NetmakerApiParts } from './parts.ts';
-import { bodyOf, queryFlag, queryText, queryTexts } from './request.ts';
+import { bodyOf, queryFlag, queryTexts } from './request.ts';
 import { ROLE_NAMES } from './roles.ts';
 import { toUsers } from './users.ts';
 

@@ -4,10 +4,10 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { Membership } from '../../domain/model/people.ts';
 import { APPROVED } from '../../domain/people/member-state.ts';
 import type { Operation } from '../shared/operation.ts';
+import { pathText, queryText } from '../shared/parameters.ts';
 import { envelope, NetmakerError } from './envelope.ts';
 import { allNetworksAdmins, toUserGroup } from './group-wire.ts';
 import type { NetmakerApiParts, NetmakerServices } from './parts.ts';
-import { queryText } from './request.ts';
 import { isAdministrator, platformRole, ROLE_NAMES } from './roles.ts';
 import { ALL_NETWORKS_ADMINS, type ReturnUser, toReturnUser } from './wire.ts';
 
@@ -95,7 +95,7 @@ export const userOperations = ({ services }: NetmakerApiParts): Operation[] => [
     path: '/api/users/:username',
     requires: 'authenticated',
     handle: async ({ actor, request }) => {
-      const { username } = request.params as { username: string };
+      const username = pathText(request, 'username');
       return toUser(services, actor, checkUser(await services.people.byUsername(actor, username)));
     },
   },

@@ -1,4 +1,5 @@
 /** What the errors of all dialects have in common before each puts them in its own words. */
+import { AppError } from '../../kernel/errors.ts';
 
 const FIRST_SERVER_ERROR = 500;
 const DEFAULT_RETRY_SECONDS = 1;
@@ -22,4 +23,12 @@ export function retryAfterSeconds(details: unknown): number {
   }
   const { retryAfterSeconds: seconds } = details;
   return typeof seconds === 'number' ? seconds : DEFAULT_RETRY_SECONDS;
+}
+
+/** One of the details of an error; undefined for what has none. */
+export function detailOf(thrown: unknown, name: string): unknown {
+  if (!(thrown instanceof AppError) || typeof thrown.details !== 'object' || thrown.details === null) {
+    return undefined;
+  }
+  return Reflect.get(thrown.details, name);
 }

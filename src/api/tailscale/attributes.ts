@@ -6,7 +6,8 @@ import type {
 } from '../../domain/devices/attribute-service.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { deviceOfPath } from './device-path.ts';
 import { DEVICE, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { deviceIdOf } from './tailnet.ts';
@@ -57,7 +58,7 @@ export function attributeOperations({ services }: TailscaleApiParts): Operation[
         const body = jsonBody(call.request, setBody);
         const device = deviceOfPath(call);
         const changes: AttributeChanges = {
-          [pathParameter(call.request, 'attributeKey')]: newAttribute(body),
+          [pathText(call.request, 'attributeKey')]: newAttribute(body),
         };
         await attributes.change(call.actor, new Map([[device, changes]]), body.comment ?? '', ORIGIN);
         return attributesWire(await attributes.read(call.actor, device));
@@ -69,7 +70,7 @@ export function attributeOperations({ services }: TailscaleApiParts): Operation[
       path: `${path}/:attributeKey`,
       requires: 'attributes:write',
       handle: async (call) => {
-        const changes: AttributeChanges = { [pathParameter(call.request, 'attributeKey')]: null };
+        const changes: AttributeChanges = { [pathText(call.request, 'attributeKey')]: null };
         await attributes.change(call.actor, new Map([[deviceOfPath(call), changes]]), '', ORIGIN);
         return {};
       },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter, textBody } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody, textBody } from './body.ts';
 import { inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 
 const body = z.object({ reusable: z.boolean().nullish() });
@@ -29,7 +30,7 @@ export function awsOperations({ services, awsAccountId = NO_ACCOUNT }: Tailscale
       requires: 'log-streams:write',
       handle: inTailnet(services.organizations, async ({ actor, request, reply }) => {
         const { roleArn } = jsonBody(request, trustBody);
-        const externalId = pathParameter(request, 'externalId');
+        const externalId = pathText(request, 'externalId');
         const problem = await services.awsExternalIds.validate(actor, externalId, roleArn);
         return problem === undefined ? {} : reply.code(UNPROCESSABLE).send({ message: problem });
       }),

@@ -39,12 +39,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Parameters of the path, decoded by the router. */
-export function pathParameter(request: FastifyRequest, name: string): string {
-  const value = (request.params as Readonly<Record<string, unknown>>)[name];
-  return typeof value === 'string' ? value : '';
-}
-
 /** All values of every query parameter, in the order of the query. */
 export function queryOf(request: FastifyRequest): readonly (readonly [string, string])[] {
   const at = request.url.indexOf('?');

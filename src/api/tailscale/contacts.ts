@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { CONTACT_KINDS, type Contact, type ContactKind } from '../../domain/contacts/contact-service.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 
 const body = z.object({ email: z.string() });
@@ -14,7 +15,7 @@ const contactWire = ({ email, fallbackEmail, verified }: Contact) => ({
 });
 
 function kindOf({ request }: GuardedCall): ContactKind {
-  const text = pathParameter(request, 'contactType');
+  const text = pathText(request, 'contactType');
   const kind = CONTACT_KINDS.find((each) => each === text);
   if (kind === undefined) throw notFound('contact');
   return kind;

@@ -9,7 +9,8 @@ import type { DeviceInvite } from '../../domain/shares/share-service.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { deviceOfPath } from './device-path.ts';
 import { BASE, DEVICE, type GuardedCall, ORIGIN, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
@@ -79,7 +80,7 @@ const acceptedWire = ({ share, device, addresses, home, sharer, acceptor }: Acce
 });
 
 function inviteId({ request }: GuardedCall): number {
-  const id = decodeDecimalId(pathParameter(request, 'deviceInviteId'));
+  const id = decodeDecimalId(pathText(request, 'deviceInviteId'));
   if (id === undefined) throw notFound('invite');
   return id;
 }

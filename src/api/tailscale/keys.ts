@@ -5,7 +5,8 @@ import type { CreatedKey } from '../../domain/credentials/key-service.ts';
 import { CREDENTIAL_FAMILIES, FAMILY_PERMISSIONS } from '../../domain/credentials/kinds.ts';
 import { invalid } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { isTrue, jsonBody, pathParameter, queryValue, textBody } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { isTrue, jsonBody, queryValue, textBody } from './body.ts';
 import { keyWire } from './key-wire.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { tailnetId } from './tailnet.ts';
@@ -108,7 +109,7 @@ export function keyOperations({ services, clock }: TailscaleApiParts): Operation
   };
 
   const keyPath = `${TAILNET}/keys/:keyId`;
-  const keyId = (call: GuardedCall): string => pathParameter(call.request, 'keyId');
+  const keyId = (call: GuardedCall): string => pathText(call.request, 'keyId');
   return [
     {
       id: 'tailscale.keys.list',

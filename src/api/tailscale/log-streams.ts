@@ -3,7 +3,8 @@ import type { LogStream, LogStreamStatus } from '../../domain/log-streams/log-st
 import type { LogType } from '../../domain/ports/log-stream-queue.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { ZERO_TIME } from './times.ts';
 
@@ -66,7 +67,7 @@ const statusWire = ({ lastActivity, lastError, counts, spoofed }: LogStreamStatu
 });
 
 function logTypeOf({ request }: GuardedCall): LogType {
-  const logType = pathParameter(request, 'logType');
+  const logType = pathText(request, 'logType');
   if (logType !== 'configuration' && logType !== 'network') throw notFound('log type');
   return logType;
 }

@@ -3,7 +3,8 @@ import { decodeDecimalId, decodeExternalId, encodeExternalId } from '../../domai
 import type { OauthApp, OauthAppSettings } from '../../domain/oauth-apps/oauth-app-service.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
 
@@ -36,7 +37,7 @@ const appWire = (app: OauthApp, secret?: string): object => ({
 });
 
 function appId({ request }: GuardedCall): number {
-  const text = pathParameter(request, 'appId');
+  const text = pathText(request, 'appId');
   const id = decodeExternalId('oauthApp', text) ?? decodeDecimalId(text);
   if (id === undefined) throw notFound('OAuth app');
   return id;

@@ -35,7 +35,7 @@ import type { WebhookService } from '../../domain/webhooks/webhook-service.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { CallContext } from '../shared/operation.ts';
-import { pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
 import type { RegionName } from './device-details-wire.ts';
 import { type OrganizationReader, requireTailnet } from './tailnet.ts';
 
@@ -105,6 +105,6 @@ export type Handle = (call: GuardedCall) => Promise<unknown>;
 export const inTailnet =
   (organizations: OrganizationReader, handle: Handle): Handle =>
   async (call) => {
-    await requireTailnet(organizations, call.actor, pathParameter(call.request, 'tailnet'));
+    await requireTailnet(organizations, call.actor, pathText(call.request, 'tailnet'));
     return handle(call);
   };

@@ -6,7 +6,8 @@ import type {
 } from '../../domain/posture/posture-integration-service.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import {
   BASE,
   type GuardedCall,
@@ -33,7 +34,7 @@ const integrationWire = (integration: PostureIntegration) => ({
 });
 
 function integrationId({ request }: GuardedCall): number {
-  const given = pathParameter(request, 'integrationId');
+  const given = pathText(request, 'integrationId');
   const id = decodeExternalId('postureIntegration', given) ?? decodeDecimalId(given);
   if (id === undefined) throw notFound('posture integration');
   return id;

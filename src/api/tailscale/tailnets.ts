@@ -3,7 +3,8 @@ import type { Organization } from '../../domain/model/people.ts';
 import { magicDnsSuffix } from '../../domain/organizations/names.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter, queryValue } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody, queryValue } from './body.ts';
 import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { tailnetId } from './tailnet.ts';
 import { wireTime } from './times.ts';
@@ -21,7 +22,7 @@ const tailnetWire = (organization: Organization, org: number): object => ({
 
 /** `{organization}` is the caller's own, `-` or its id: there is no other that it could ask for. */
 function requireOwn({ request, actor }: GuardedCall): void {
-  const name = pathParameter(request, 'organization');
+  const name = pathText(request, 'organization');
   if (name !== '-' && name !== tailnetId(actor.org)) throw notFound('organization');
 }
 

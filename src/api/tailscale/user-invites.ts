@@ -6,7 +6,8 @@ import type { UserInvite } from '../../domain/people/user-invites.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
 import { isWireRole, wireRole } from './users.ts';
@@ -38,7 +39,7 @@ function wanted({ role, email }: z.output<typeof body>[number]) {
 }
 
 function inviteId({ request }: GuardedCall): number {
-  const id = decodeDecimalId(pathParameter(request, 'userInviteId'));
+  const id = decodeDecimalId(pathText(request, 'userInviteId'));
   if (id === undefined) throw notFound('invitation');
   return id;
 }

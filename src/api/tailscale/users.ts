@@ -8,7 +8,8 @@ import type { SharedUser } from '../../domain/shares/shared-users.ts';
 import { DAY } from '../../kernel/clock.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter, queryValue } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody, queryValue } from './body.ts';
 import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { tailnetId } from './tailnet.ts';
 import { wireTime } from './times.ts';
@@ -81,7 +82,7 @@ const sharedUserWire = (user: SharedUser): object => ({
 const roleBody = z.object({ role: z.string() });
 
 function userId({ request }: GuardedCall): number {
-  const text = pathParameter(request, 'userId');
+  const text = pathText(request, 'userId');
   const id = decodeExternalId('membership', text) ?? decodeDecimalId(text);
   if (id === undefined) throw notFound('user');
   return id;

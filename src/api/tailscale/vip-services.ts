@@ -4,7 +4,8 @@ import { encodeExternalId } from '../../domain/ids/external-id.ts';
 import type { Row } from '../../domain/model/entities.ts';
 import { READ_HOSTS, type ServiceView, WRITE_HOSTS } from '../../domain/services/vip-service.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { deviceOfPath } from './device-path.ts';
 import { type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 
@@ -40,7 +41,7 @@ const approvalWire = (host: Row<'serviceHost'> | undefined) => ({
   autoApproved: host?.approval === 'approved:auto',
 });
 
-const serviceName = ({ request }: GuardedCall): string => pathParameter(request, 'serviceName');
+const serviceName = ({ request }: GuardedCall): string => pathText(request, 'serviceName');
 
 function operationsUnder(base: string, { services }: TailscaleApiParts): Operation[] {
   const { organizations, vipServices } = services;

@@ -3,7 +3,8 @@ import { decodeDecimalId, decodeExternalId, encodeExternalId } from '../../domai
 import type { Webhook } from '../../domain/webhooks/webhook-service.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
-import { jsonBody, pathParameter } from './body.ts';
+import { pathText } from '../shared/parameters.ts';
+import { jsonBody } from './body.ts';
 import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
 
@@ -30,7 +31,7 @@ const webhookWire = (webhook: Webhook, secret?: string) => ({
 });
 
 function webhookId({ request }: GuardedCall): number {
-  const text = pathParameter(request, 'endpointId');
+  const text = pathText(request, 'endpointId');
   const id = decodeExternalId('webhook', text) ?? decodeDecimalId(text);
   if (id === undefined) throw notFound('webhook');
   return id;

@@ -13,6 +13,7 @@ import { AppError, invalid, notFound } from '../../../kernel/errors.ts';
 import { createTokenBuckets } from '../../../kernel/token-buckets.ts';
 import { tokenOfAuthorization } from '../../shared/credentials.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 
 /** A line is sent at least so often, so that either side notices when the other is gone. */
 const KEEP_ALIVE_MS = 5 * SECOND;
@@ -165,7 +166,7 @@ export function gatewayOperations({
         path: '/app/api/gateways/:gateway/agent-token',
         requires: 'networks:write',
         handle: async ({ actor, request }: { readonly actor: Actor; readonly request: FastifyRequest }) => {
-          const { gateway } = request.params as { gateway: string };
+          const gateway = pathText(request, 'gateway');
           const id = decodeUuid('gateway', gateway) ?? decodeDecimalId(gateway);
           if (id === undefined) throw notFound('gateway');
           return { token: await agents.createToken(actor, id, 'native-api') };

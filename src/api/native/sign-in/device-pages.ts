@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DeviceLogin } from '../../../domain/model/devices.ts';
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -27,8 +28,7 @@ const shortKey = (key: string): string =>
 const plainAddress = (address: string): string =>
   address.replace(/^::ffff:/u, '').replace(/^::1$/u, '127.0.0.1');
 
-const idOf = (request: FastifyRequest): string =>
-  String((request.params as Readonly<Record<string, unknown>>).login ?? '');
+const idOf = (request: FastifyRequest): string => pathText(request, 'login');
 
 export function deviceOperations({ services, forms }: PageParts): readonly Operation[] {
   const { deviceLogins, sessions, store } = services;

@@ -4,6 +4,7 @@ import { type FoundInvitation, INVITATION_PATH } from '../../../domain/people/in
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -14,8 +15,7 @@ const SEE_OTHER = 303;
 const NOT_FOUND = 404;
 const BAD_REQUEST = 400;
 
-const linkOf = (request: FastifyRequest): string =>
-  String((request.params as Readonly<Record<string, unknown>>).link ?? '');
+const linkOf = (request: FastifyRequest): string => pathText(request, 'link');
 
 export function invitationOperations({
   services,

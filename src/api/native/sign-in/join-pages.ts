@@ -4,6 +4,7 @@ import { JOIN_PATH } from '../../../domain/people/invite-link.ts';
 import type { LinkInvite } from '../../../domain/people/link-invites.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -20,8 +21,7 @@ interface Problem {
   readonly name: string;
 }
 
-const linkOf = (request: FastifyRequest): string =>
-  String((request.params as Readonly<Record<string, unknown>>).link ?? '');
+const linkOf = (request: FastifyRequest): string => pathText(request, 'link');
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}.`;
 

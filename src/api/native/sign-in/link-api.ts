@@ -2,9 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { INVITATION_PATH, type InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
 import { PASSWORD_LINK_PATH, type PasswordLinks } from '../../../domain/people/password-links.ts';
-import { notFound } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { originOf } from '../../shared/origin.ts';
+import { pathId } from '../../shared/parameters.ts';
 
 export interface LinkApiParts {
   readonly passwordLinks: Pick<PasswordLinks, 'create'>;
@@ -13,12 +13,6 @@ export interface LinkApiParts {
 }
 
 const CREATED = 201;
-
-function idOf(request: FastifyRequest, what: string): number {
-  const id = Number((request.params as Readonly<Record<string, unknown>>).id);
-  if (!Number.isSafeInteger(id) || id <= 0) throw notFound(what);
-  return id;
-}
 
 export function linkOperations({
   passwordLinks,
@@ -45,7 +39,7 @@ export function linkOperations({
       path: '/app/api/members/:id/password-link',
       requires: 'members:write',
       handle: async ({ request, reply, actor }) => {
-        const id = idOf(request, 'member');
+        const id = pathId(request, 'member');
         const { link, expiresAt } = await passwordLinks.create(actor, id, 'native-api');
         return answer(request, reply, `${PASSWORD_LINK_PATH}${link}`, expiresAt);
       },
@@ -56,7 +50,7 @@ export function linkOperations({
       path: '/app/api/invitations/:id/link',
       requires: 'invitations:write',
       handle: async ({ request, reply, actor }) => {
-        const id = idOf(request, 'invitation');
+        const id = pathId(request, 'invitation');
         const { link, expiresAt } = await invitations.createLink(actor, id, 'native-api');
         return answer(request, reply, `${INVITATION_PATH}${link}`, expiresAt);
       },

@@ -7,6 +7,7 @@ import { INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { AppError, invalid } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage, staticFile } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -136,7 +137,7 @@ export function passkeyOperations(parts: PageParts): readonly Operation[] {
       path: `${INVITATION_PATH}:link/passkey`,
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const link = String((request.params as Readonly<Record<string, unknown>>).link);
+        const link = pathText(request, 'link');
         const open = await invitations.find(link);
         if (open === undefined) return reply.redirect(`${INVITATION_PATH}${link}`, SEE_OTHER);
         const { member } = open;

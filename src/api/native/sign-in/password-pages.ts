@@ -5,6 +5,7 @@ import { loginName } from '../../../domain/organizations/names.ts';
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -13,8 +14,7 @@ import type { PageParts } from './parts.ts';
 const NOT_FOUND = 404;
 const BAD_REQUEST = 400;
 
-const linkOf = (request: FastifyRequest): string =>
-  String((request.params as Readonly<Record<string, unknown>>).link ?? '');
+const linkOf = (request: FastifyRequest): string => pathText(request, 'link');
 
 export function passwordOperations({ services, cookies, forms }: PageParts): readonly Operation[] {
   const { passwordLinks, store } = services;

@@ -4,14 +4,14 @@ import { CONTACT_PATH } from '../../../domain/contacts/contact-service.ts';
 import { SHARE_PATH } from '../../../domain/shares/share-code.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { memberOf, type PageParts } from './parts.ts';
 
 const NOT_FOUND = 404;
 
-const linkOf = (request: FastifyRequest): string =>
-  String((request.params as Readonly<Record<string, unknown>>).link ?? '');
+const linkOf = (request: FastifyRequest): string => pathText(request, 'link');
 
 const say = (reply: FastifyReply, title: string, text: Html, status?: number): FastifyReply =>
   sendPage(reply, { title, body: html`<h1>${title}</h1>${text}<p><a href="/account">Go on</a></p>` }, status);

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SshCheck } from '../../../domain/model/devices.ts';
 import { SSH_CHECK_PATH } from '../../../domain/ssh-checks/ssh-check-service.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -16,8 +17,7 @@ import { timeOf } from './time.ts';
 
 const SEE_OTHER = 303;
 
-const idOf = (request: FastifyRequest): string =>
-  String((request.params as Readonly<Record<string, unknown>>).check ?? '');
+const idOf = (request: FastifyRequest): string => pathText(request, 'check');
 
 export function sshOperations({ services, forms }: PageParts): readonly Operation[] {
   const { sessions, sshChecks, store } = services;

@@ -10,6 +10,7 @@ import { INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts
 import { AppError, notFound } from '../../../kernel/errors.ts';
 import { normalizeKey } from '../../../kernel/text.ts';
 import type { Operation } from '../../shared/operation.ts';
+import { pathText, queryText } from '../../shared/parameters.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
@@ -22,11 +23,6 @@ const SEE_OTHER = 303;
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const MAX_LABEL = 63;
-
-const queryOf = (request: FastifyRequest, name: string): string => {
-  const value = (request.query as Readonly<Record<string, unknown>>)[name];
-  return typeof value === 'string' ? value : '';
-};
 
 /** The page where a sign-in by an organization's provider begins. */
 const ssoPath = (label: string, connection: number, next: string, again: boolean): string =>
@@ -62,8 +58,8 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
   };
 
   const askName = (request: FastifyRequest, reply: FastifyReply, problem?: string): FastifyReply => {
-    const next = nextPage(queryOf(request, 'next'));
-    const again = queryOf(request, 'again') === '' ? undefined : AGAIN_FIELD;
+    const next = nextPage(queryText(request, 'next'));
+    const again = queryText(request, 'again') === '' ? undefined : AGAIN_FIELD;
     const body = html`
       <h1>Sign in with your organization</h1>
       <p>Many organizations have a sign-in of their own. Say which is yours.</p>
@@ -72,7 +68,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
         <div class="field">
           <label for="organization">Organization</label>
           <input id="organization" name="organization" type="text" autocomplete="organization" autocapitalize="none"
-            spellcheck="false" required maxlength="${MAX_LABEL}" value="${queryOf(request, 'organization').slice(0, MAX_LABEL)}"
+            spellcheck="false" required maxlength="${MAX_LABEL}" value="${queryText(request, 'organization').slice(0, MAX_LABEL)}"
             aria-describedby="organization-hint organization-error">
           <p class="hint" id="organization-hint">Its short name.</p>
           <p class="error" id="organization-error" role="alert">${problem}</p>
@@ -93,7 +89,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
     returnTo: string,
     fresh = false,
   ): Promise<string> => {
-    const chosen = Number(queryOf(request, 'connection') || fieldsOf(request).connection);
+    const chosen = Number(queryText(request, 'connection') || fieldsOf(request).connection);
     return sso.start({
       org: organization.id,
       ...(Number.isSafeInteger(chosen) && chosen > 0 ? { connection: chosen } : {}),
@@ -126,7 +122,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
   };
 
   const finish = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const label = String((request.params as Readonly<Record<string, unknown>>).organization);
+    const label = pathText(request, 'organization');
     const redirectUri = callbackOf(request, label);
     const url = `${redirectUri}?${request.url.split('?')[1] ?? ''}`;
     const browser = forms.ensureBrowser(request, reply);
@@ -157,7 +153,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       path: '/login/sso',
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const label = queryOf(request, 'organization');
+        const label = queryText(request, 'organization');
         if (label === '') return askName(request, reply);
         const organization = await organizationOf(label);
         const connections = organization === undefined ? [] : await sso.connections(organization.id);
@@ -168,10 +164,10 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
             'There is no organization of this name that has a sign-in of its own.',
           );
         }
-        const next = nextPage(queryOf(request, 'next'));
-        const again = queryOf(request, 'again') !== '';
+        const next = nextPage(queryText(request, 'next'));
+        const again = queryText(request, 'again') !== '';
         // What a form leads to may not lead on to another site: there is a link in between.
-        if (queryOf(request, 'connection') === '') {
+        if (queryText(request, 'connection') === '') {
           const body = html`
       <h1>Sign in to ${organization.name}</h1>
       ${ssoLinks(organization, connections, next, again)}`;
@@ -189,7 +185,7 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       path: `${INVITATION_PATH}:link/sso`,
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const link = String((request.params as Readonly<Record<string, unknown>>).link);
+        const link = pathText(request, 'link');
         const open = await services.invitations.find(link);
         const organization = open && (await store.get('organization', 0, open.member.org));
         if (organization === undefined) throw notFound('invitation');
@@ -232,15 +228,15 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       path: '/openid/connect/login',
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const tenant = queryOf(request, 'tenant');
+        const tenant = queryText(request, 'tenant');
         const organization = (await store.organizationBy('nano', tenant)) ?? (await organizationOf(tenant));
-        const issuer = queryOf(request, 'iss');
+        const issuer = queryText(request, 'iss');
         const [connection] =
           organization === undefined
             ? []
             : await store.find('ssoConnection', organization.id, { identifier: issuer }, 1);
         if (organization === undefined || connection === undefined) return askName(request, reply);
-        const target = queryOf(request, 'target_link_uri');
+        const target = queryText(request, 'target_link_uri');
         const origin = originOf(request);
         const next = target.startsWith(`${origin}/`) ? target.slice(origin.length) : DEFAULT_PAGE;
         return reply.redirect(ssoPath(organization.label, connection.id, nextPage(next), false), SEE_OTHER);
