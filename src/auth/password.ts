@@ -22,7 +22,7 @@ const MAX_PASSES = 16;
 const MAX_LANES = 16;
 const MAX_HASH_BYTES = 128;
 
-export const MAX_PASSWORD_BYTES = 1024;
+const MAX_PASSWORD_BYTES = 1024;
 /** Waiting calls for each one that runs. */
 const QUEUE_PER_SLOT = 16;
 const RETRY_AFTER_SECONDS = 2;

@@ -113,7 +113,7 @@ const byOfMember = (member: Membership): By => ({
 });
 
 /** Ends sessions of a member in the write at hand. */
-export async function endSessions(tx: Tx, credentials: readonly Credential[]): Promise<void> {
+async function endSessions(tx: Tx, credentials: readonly Credential[]): Promise<void> {
   for (const { org, id } of credentials) {
     await tx.update('credential', org, id, { revokedAt: tx.now });
     await tx.remove('session', org, { credential: id });
@@ -121,7 +121,7 @@ export async function endSessions(tx: Tx, credentials: readonly Credential[]): P
 }
 
 /** Sessions of a member that were neither ended nor have ended, the oldest first. */
-export const liveSessions = (reader: Pick<Tx, 'list'>, org: number, member: number, now: number) =>
+const liveSessions = (reader: Pick<Tx, 'list'>, org: number, member: number, now: number) =>
   reader.list('credential', org, {
     where: { kind: 'session', ownerKind: 'membership', owner: member },
     condition: {

@@ -27,7 +27,7 @@ const word = wireText(MAX_WORD).nullish();
 const flag = z.boolean().nullish();
 const port = z.int().min(0).max(MAX_PORT);
 
-export const wirePrefix = z.string().transform((value, context) => {
+const wirePrefix = z.string().transform((value, context) => {
   const parsed = parsePrefix(value);
   if (parsed !== undefined) return formatPrefix(masked(parsed));
   context.addIssue({ code: 'custom', message: 'is not a prefix' });

@@ -22,7 +22,7 @@ function ownerOf(device: Device): DeviceOwner {
 }
 
 /** The attributes that every device has by itself, and those that were set on it and have not expired. */
-export function attributesOf(facts: DeviceFacts, now: number): Record<string, AttributeValue> {
+function attributesOf(facts: DeviceFacts, now: number): Record<string, AttributeValue> {
   const attributes = builtInAttributes(facts.device, facts.live?.hostinfo ?? {});
   for (const { key, value, expiresAt } of facts.attributes.values()) {
     if (expiresAt === null || expiresAt > now) attributes[key] = value;
@@ -34,7 +34,7 @@ export function attributesOf(facts: DeviceFacts, now: number): Record<string, At
 const TRUSTED = 'node:trusted';
 
 /** Whether somebody vouched for the device, by hand or by a list of serial numbers. */
-export function isTrusted(snapshot: Snapshot, { trustedAt, serials }: Device): boolean {
+function isTrusted(snapshot: Snapshot, { trustedAt, serials }: Device): boolean {
   if (trustedAt !== null) return true;
   if (serials.length === 0) return false;
   return [...snapshot.table('serialNumber').values()].some(({ serial }) => serials.includes(serial));

@@ -71,7 +71,7 @@ function readPolicy(text: string | undefined, onError: (error: unknown) => void)
   }
 }
 
-export function worldSettings(snapshot: Snapshot): WorldSettings {
+function worldSettings(snapshot: Snapshot): WorldSettings {
   const settings = snapshot.settings();
   const { tailnetName, domains } = snapshot.organization;
   return {

@@ -7,7 +7,6 @@ const MAX_PORT = 65_535;
 
 /** Only what the commands and rules that are made of it can take. */
 const Key = z.string().regex(/^[A-Za-z0-9+/]{43}=$/u);
-const Address = z.string().regex(/^[0-9a-fA-F:.]+$/u);
 const Prefix = z.string().regex(/^[0-9a-fA-F:.]+\/[0-9]{1,3}$/u);
 const Destination = z.string().regex(/^[0-9a-fA-F:.]+(\/[0-9]{1,3}|-[0-9a-fA-F:.]+)?$/u);
 const Port = z.number().int().min(0).max(MAX_PORT);
@@ -51,5 +50,3 @@ export const Welcome = z.object({
   addresses: z.array(Prefix).max(16),
 });
 export type Welcome = z.infer<typeof Welcome>;
-
-export const isAddress = (text: string): boolean => Address.safeParse(text).success;

@@ -7,7 +7,7 @@
 import { masked, parsePrefix, prefixCovers } from '../kernel/netip/index.ts';
 import type { Client, Rule } from './messages.ts';
 
-export const TABLE = 'holdfast_gateway';
+const TABLE = 'holdfast_gateway';
 
 const ALL_PORTS = 65_535;
 const TCP = 6;

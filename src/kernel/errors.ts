@@ -2,7 +2,7 @@
  * The one table of error codes. Domain services throw `AppError`; each dialect translates the code to its own status and
  * body with an exhaustive switch, so that a new code does not compile until every dialect has decided about it.
  */
-export const ERROR_CODES = [
+const ERROR_CODES = [
   /** The input is malformed or breaks a rule; `field` names the part at fault. */
   'invalid',
   /** No credential, or one that is unknown, expired or revoked. */

@@ -77,14 +77,11 @@ export {
   type RouteImpact,
   type SshImpact,
 } from './impact/impact.ts';
-export { ALLOW_ALL_POLICY, MAX_POLICY_LENGTH, parsePolicy, parseTestList } from './parse/policy.ts';
+export { parsePolicy, parseTestList } from './parse/policy.ts';
 export { conditionProblem } from './posture.ts';
 export {
   EMPTY_CONTEXT,
   policyWarnings,
-  RESERVED_TAG_PREFIX,
-  selectorText,
-  tagExists,
   type ValidationContext,
   validatePolicy,
 } from './validate/index.ts';

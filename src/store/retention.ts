@@ -9,7 +9,7 @@ import type { StoredValue } from './rows.ts';
 import { withPlaceholders } from './statements.ts';
 
 /** A live replica is never this far behind; one that is learns from the feed that changes are missing. */
-export const MIN_FEED_MS = 10 * MINUTE;
+const MIN_FEED_MS = 10 * MINUTE;
 const CHUNK = 500;
 
 const VOLATILE_KINDS = Object.entries(entities)

@@ -59,7 +59,7 @@ export function encodeValue(column: Column<unknown>, value: unknown, name = 'val
   throw mismatch(column, name, value);
 }
 
-export function decodeValue(column: Column<unknown>, value: StoredValue): unknown {
+function decodeValue(column: Column<unknown>, value: StoredValue): unknown {
   if (value === null) return null;
   if (column.kind === 'json') return typeof value === 'string' ? JSON.parse(value) : value;
   if (column.kind === 'boolean') return value !== 0;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { formatKey, generatePrivateKey, type NodeKey } from '../../src/control/noise/index.ts';
 import type { Hostinfo } from '../../src/control/wire/index.ts';
 
-export const HOME_DERP = 900;
+const HOME_DERP = 900;
 
 export function randomNodeKey(): NodeKey {
   return formatKey('node', generatePrivateKey().publicRaw);

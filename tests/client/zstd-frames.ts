@@ -21,12 +21,6 @@ export function decompressFrames(payload: Buffer): Buffer {
   return contents.length === 1 ? (contents[0] as Buffer) : Buffer.concat(contents);
 }
 
-export function countFrames(payload: Buffer): number {
-  let count = 0;
-  for (let at = 0; at < payload.length; count++) at += frameSize(payload, at);
-  return count;
-}
-
 function frameSize(bytes: Buffer, start: number): number {
   const magic = bytes.readUInt32LE(start);
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) return 8 + bytes.readUInt32LE(start + 4);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { EntityKind, Row } from '../../src/domain/model/entities.ts';
+import type { Row } from '../../src/domain/model/entities.ts';
 import type { Store, Tx } from '../../src/domain/ports/store.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { Engine } from '../../src/store/engine.ts';
@@ -89,6 +89,3 @@ export const insertSerial = (
   id: number,
   text = `serial-${id}`,
 ): Promise<unknown> => audited(store, [org], (tx) => tx.insert('serialNumber', serial(org, id, text)));
-
-export const kindsOf = (changes: readonly { readonly kind: EntityKind }[]): EntityKind[] =>
-  changes.map(({ kind }) => kind);

@@ -12,10 +12,10 @@ import { covers, filterAccepts } from '../property/policy-packet.ts';
 import { type ControlServer, startControlServer, type Tenant } from '../support/control-server.ts';
 import type { EngineName } from '../support/engines.ts';
 
-export const SECRETS = { share: () => 'x'.repeat(43) };
+const SECRETS = { share: () => 'x'.repeat(43) };
 export const TCP = 6;
 
-export const actorOf = (member: Membership): Actor => ({
+const actorOf = (member: Membership): Actor => ({
   kind: 'member',
   org: member.org,
   membership: member.id,

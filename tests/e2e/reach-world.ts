@@ -24,7 +24,6 @@ export const SOURCES = ['laptop', 'phone', 'web', 'db'] as const;
 export type Source = (typeof SOURCES)[number];
 /** Ports that only a device of the right tier may use. */
 export const POSTURE_PORTS = [3000, 6379, 9090];
-export { RESOURCES };
 
 export const POLICY = {
   tagOwners: { 'tag:web': [], 'tag:db': [], 'tag:router': [] },

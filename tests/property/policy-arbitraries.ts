@@ -12,10 +12,10 @@ import type {
   UserInput,
 } from '../../src/policy/index.ts';
 
-export const LOGINS = ['ann@a.test', 'bob@a.test', 'cid@b.test', 'dot@a.test'];
-export const TAGS = ['tag:x', 'tag:y', 'tag:z'];
+const LOGINS = ['ann@a.test', 'bob@a.test', 'cid@b.test', 'dot@a.test'];
+const TAGS = ['tag:x', 'tag:y', 'tag:z'];
 export const GROUPS = ['group:one', 'group:two', 'group:none'];
-export const HOSTS: Record<string, string> = {
+const HOSTS: Record<string, string> = {
   'dev-1': '100.64.0.1',
   'dev-2': 'fd7a:115c:a1e0::2',
   net: '10.1.0.0/16',
@@ -23,7 +23,7 @@ export const HOSTS: Record<string, string> = {
   half: '100.64.0.0/30',
   pub: '8.8.8.0/24',
 };
-export const PREFIXES = ['10.1.0.0/16', '10.1.2.0/24', '10.2.0.0/16', 'fd00:1::/64', '0.0.0.0/0', '::/0'];
+const PREFIXES = ['10.1.0.0/16', '10.1.2.0/24', '10.2.0.0/16', 'fd00:1::/64', '0.0.0.0/0', '::/0'];
 const POSTURES = { 'posture:linux': ["node:os == 'linux'"], 'posture:new': ["node:tsVersion >= '1.60'"] };
 const DEVICES = 6;
 

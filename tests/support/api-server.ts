@@ -41,7 +41,7 @@ export const ENGINES: readonly EngineName[] = ['sqlite', 'postgres'];
 export interface TestClock extends Clock {
   advance(ms: number): void;
 }
-export function createTestClock(start = Date.now()): TestClock {
+function createTestClock(start = Date.now()): TestClock {
   let now = start;
   return {
     now: () => now,

@@ -26,7 +26,7 @@ const listing = z.strictObject({
 
 const timeOf = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
-export const accessRequestJson = (request: AccessRequest): object => ({
+const accessRequestJson = (request: AccessRequest): object => ({
   id: request.id,
   member: request.membership,
   resource: request.resource,

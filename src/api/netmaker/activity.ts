@@ -78,7 +78,7 @@ function typeOf({ verb, objectKind, details }: AuditEvent): string {
 const subject = (id: string, name: string, type: string) => ({ id, name, subject_type: type, info: null });
 const read = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
 
-export const toActivity = (event: AuditEvent, network: string) => ({
+const toActivity = (event: AuditEvent, network: string) => ({
   // The chain's own hash: nobody else's event has it.
   id: event.hash.slice(0, 32),
   action: actionOf(event),

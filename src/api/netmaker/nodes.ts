@@ -25,7 +25,7 @@ const Gateway = z.object({
 const NODE_MISSING = 'no result found';
 
 /** The gateway of the path, in the network of the path. */
-export async function nodeOf(
+async function nodeOf(
   services: NetmakerServices,
   actor: Actor,
   request: FastifyRequest,

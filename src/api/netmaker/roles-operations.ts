@@ -26,7 +26,7 @@ const Body = z.object({
 
 const networkOf = (text: string): string | null => (text === ALL_NETWORKS ? null : text);
 
-export const toTemplate = (role: ShownRole): RoleTemplate => ({
+const toTemplate = (role: ShownRole): RoleTemplate => ({
   id: role.key,
   name: role.name,
   default: role.builtIn,

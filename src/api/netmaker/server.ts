@@ -7,7 +7,7 @@ import type { NetmakerApiParts } from './parts.ts';
 import { timeText } from './wire.ts';
 
 /** The release of the original whose API this is; its provider refuses what is older than 1.7.0. */
-export const API_VERSION = 'v1.7.0';
+const API_VERSION = 'v1.7.0';
 const HIDDEN = '(hidden)';
 const MASKED = '..................';
 const MINUTE_SECONDS = 60;

@@ -46,7 +46,7 @@ export interface ReturnUser {
   readonly updated_at: string;
 }
 
-export function userGroupIds(member: Membership, groups: readonly Group[]): Record<string, object> {
+function userGroupIds(member: Membership, groups: readonly Group[]): Record<string, object> {
   const derived = isAdministrator(member.role) ? [ALL_NETWORKS_ADMINS] : [];
   return Object.fromEntries([...derived, ...groups.map(groupId)].map((id) => [id, {}]));
 }

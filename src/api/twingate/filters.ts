@@ -33,10 +33,7 @@ const TEXT_OPERATORS = {
 } as const;
 
 /** A StringFilterOperatorInput on a column of text; a missing value reads as ''. */
-export function textFilter<K extends EntityKind>(
-  column: keyof Row<K> & string,
-  value: unknown,
-): Condition<K>[] {
+function textFilter<K extends EntityKind>(column: keyof Row<K> & string, value: unknown): Condition<K>[] {
   const members = membersOf(value);
   const conditions: Condition<K>[] = Object.entries(TEXT_OPERATORS)
     .filter(([name]) => given(members[name]))

@@ -19,10 +19,10 @@ import { AppError } from '../../kernel/errors.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './connection.ts';
 
 export const MAX_TOKENS = 15_000;
-export const MAX_DEPTH = 20;
-export const MAX_ALIASES = 1_000;
+const MAX_DEPTH = 20;
+const MAX_ALIASES = 1_000;
 /** The largest that a known client sends (users, their groups, the resources of those, and their networks) is 4,030,400. */
-export const MAX_COST = 5_000_000;
+const MAX_COST = 5_000_000;
 const MAX_ROWS = 200_000;
 
 /** Counts the rows of an answer's lists; throws `too_large` when there are too many. */

@@ -50,7 +50,7 @@ export interface DeviceRender {
 
 const member = (name: string, json: string): string => (json === '' ? '' : `,"${name}":${json}`);
 
-export const addressPrefixes = (facts: DeviceFacts): string[] =>
+const addressPrefixes = (facts: DeviceFacts): string[] =>
   facts.addresses.map(({ ip, family }) => `${ip}/${family === 4 ? 32 : 128}`);
 
 export function ownerUser(facts: DeviceFacts): number {
@@ -107,7 +107,7 @@ export function patchableFields(facts: DeviceFacts): PatchableFields {
   };
 }
 
-export const patchableMembers = (fields: PatchableFields): string =>
+const patchableMembers = (fields: PatchableFields): string =>
   Object.entries(fields)
     .map(([name, json]) => member(name, json))
     .join('');
@@ -165,7 +165,7 @@ function renderOf(facts: DeviceFacts, fixed: string, users: readonly number[]): 
   };
 }
 
-export const viewMembers = (view: PeerView): string =>
+const viewMembers = (view: PeerView): string =>
   [
     `,"AllowedIPs":${JSON.stringify(view.allowedIPs)}`,
     view.primaryRoutes.length > 0 ? `,"PrimaryRoutes":${JSON.stringify(view.primaryRoutes)}` : '',
@@ -188,11 +188,6 @@ export function patchBetween(before: DeviceRender, after: DeviceRender): string 
     text += member(name === 'HomeDERP' ? 'DERPRegion' : name, json === '' ? '[]' : json);
   }
   return text === '' ? '' : `{"NodeID":${after.id}${text}}`;
-}
-
-export interface UserProfileRender {
-  readonly id: number;
-  readonly json: string;
 }
 
 /** Of those alone who have a device here, or shared one with somebody here. */

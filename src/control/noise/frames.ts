@@ -17,7 +17,7 @@ export const INITIATION_BYTES = 101;
 export const RESPONSE_BYTES = 51;
 
 /** A record with its header; anything larger ends the session. */
-export const MAX_FRAME_BYTES = 4096;
+const MAX_FRAME_BYTES = 4096;
 export const MAX_CIPHERTEXT_BYTES = MAX_FRAME_BYTES - HEADER_BYTES;
 export const MAX_PLAINTEXT_BYTES = MAX_CIPHERTEXT_BYTES - TAG_BYTES;
 

@@ -10,10 +10,7 @@
 
 export { NoiseError, type NoiseErrorCode } from './errors.ts';
 export {
-  encodeErrorFrame,
   INITIATION_BYTES,
-  MAX_FRAME_BYTES,
-  MAX_PLAINTEXT_BYTES,
   RESPONSE_BYTES,
 } from './frames.ts';
 export { initiate, type NoiseSession, respond } from './handshake.ts';
@@ -28,7 +25,6 @@ export {
   type MachineKey,
   type NodeKey,
   parseKey,
-  shortKey,
   zeroKey,
 } from './key-text.ts';
 export { NoiseStream } from './noise-stream.ts';

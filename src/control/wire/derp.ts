@@ -1,5 +1,3 @@
-import type { IpText, NodeKeyText } from './scalars.ts';
-
 /** The relays. `Regions` null or absent in a later message keeps the known ones; a null region would delete it. */
 export interface DerpMap {
   HomeParams?: DerpHomeParams;
@@ -40,14 +38,4 @@ export interface DerpNode {
   InsecureForTests?: boolean;
   STUNTestIP?: string;
   CanPort80?: boolean;
-}
-
-/** `POST /verify`: may this node key use the relay? */
-export interface DerpAdmitRequest {
-  NodePublic: NodeKeyText;
-  Source?: IpText;
-}
-
-export interface DerpAdmitResponse {
-  Allow: boolean;
 }

@@ -20,9 +20,7 @@ export {
   encodeKeepAlive,
   encodeMessage,
   encodePart,
-  encodePartAsync,
   joinMessage,
-  rawZstdFrame,
 } from './map-frame.ts';
 export type * from './node.ts';
 export type * from './register.ts';

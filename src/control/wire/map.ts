@@ -114,21 +114,6 @@ export interface PingRequest {
   Payload?: Base64;
 }
 
-export interface PingResponse {
-  Type: string;
-  IP?: string;
-  NodeIP?: string;
-  NodeName?: string;
-  Err?: string;
-  LatencySeconds?: number;
-  Endpoint?: string;
-  PeerRelay?: string;
-  DERPRegionID?: number;
-  DERPRegionCode?: string;
-  PeerAPIPort?: number;
-  IsLocalIP?: boolean;
-}
-
 export interface DisplayMessage {
   Title: string;
   Text: string;

@@ -1,4 +1,4 @@
-import type { AddrPort, CapabilityVersion, NodeId, NodeKeyText, StableNodeId, Timestamp } from './scalars.ts';
+import type { AddrPort, StableNodeId, Timestamp } from './scalars.ts';
 
 /** Replaces the node's SSH rules as a whole. The first rule that matches decides. */
 export interface SshPolicy {
@@ -40,15 +40,4 @@ export interface SshRecorderFailureAction {
   RejectSessionWithMessage?: string;
   TerminateSessionWithMessage?: string;
   NotifyURL?: string;
-}
-
-export interface SshEventNotifyRequest {
-  EventType: number;
-  ConnectionID: string;
-  CapVersion: CapabilityVersion;
-  NodeKey: NodeKeyText;
-  SrcNode: NodeId;
-  SSHUser: string;
-  LocalUser: string;
-  RecordingAttempts?: readonly { Recorder: AddrPort; FailureMessage: string }[] | null;
 }

@@ -13,7 +13,7 @@ export const RECENT_SIGN_IN_MS = 10 * MINUTE;
 /** Identities that open a session by themselves. */
 const LOGINS = ['password', 'passkey', 'oidc', 'sso'] as const;
 
-export const signInAgain = (): AppError =>
+const signInAgain = (): AppError =>
   new AppError('sign_in_again', 'for this, prove once more who you are: sign in again');
 
 type Rows = Pick<Reader, 'get' | 'find'>;

@@ -14,7 +14,7 @@ import type { DeviceLogin } from '../model/devices.ts';
 import type { By } from '../model/operations.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 
-export const DEVICE_LOGIN_LIFETIME_MS = 15 * MINUTE;
+const DEVICE_LOGIN_LIFETIME_MS = 15 * MINUTE;
 /** Anybody may ask for a login, so each bound makes the oldest give way. */
 export interface DeviceLoginLimits {
   readonly all: number;

@@ -10,7 +10,7 @@ import type { Condition, Relation, Store, Where } from '../ports/store.ts';
 import { SHOWN } from './shown.ts';
 
 /** What reading each kind takes. A kind that is not here cannot be read through the directory. */
-export const READ_PERMISSIONS = {
+const READ_PERMISSIONS = {
   membership: 'members:read',
   membershipSeen: 'members:read',
   group: 'groups:read',

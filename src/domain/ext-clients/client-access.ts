@@ -12,7 +12,7 @@ export const ownerOfNew = (actor: Actor): ClientOwner =>
     : // Machines are no owners of things in a network.
       { ownerKind: 'organization', owner: 0 };
 
-export const isOwnClient = (actor: Actor, client: ClientOwner): boolean =>
+const isOwnClient = (actor: Actor, client: ClientOwner): boolean =>
   actor.kind === 'member' && client.ownerKind === 'membership' && client.owner === actor.membership;
 
 const maker = (actor: Actor): readonly [string, string] => {

@@ -17,7 +17,7 @@ const CLIENT_ID = /^[A-Za-z0-9-]{5,32}$/u;
 const MAX_ADDRESSES = 50;
 const MAX_TEXT = 255;
 
-export const CLIENT_NAME_RULE =
+const CLIENT_NAME_RULE =
   'client validation: node name must be alphanumderic and/or dashes and less that 15 chars';
 
 export function checkClientId(text: string): string {

@@ -43,7 +43,7 @@ export const parseBuiltInRole = (key: string): BuiltIn | undefined =>
 export const parseNetworkGroup = (key: string): BuiltIn | undefined =>
   parse(key, (rank) => `-network-${rank}-grp`);
 
-export const NO_RIGHTS: AccessRights = {
+const NO_RIGHTS: AccessRights = {
   create: false,
   read: false,
   update: false,

@@ -48,7 +48,7 @@ export interface LogStreams {
   remove(actor: Actor, logType: LogType, origin: AuditOrigin): Promise<void>;
 }
 
-export const logStreamSecretPlace = (stream: Pick<Row<'logStream'>, 'org' | 'logType'>): SealedPlace => ({
+const logStreamSecretPlace = (stream: Pick<Row<'logStream'>, 'org' | 'logType'>): SealedPlace => ({
   kind: 'logStream',
   org: stream.org,
   key: stream.logType,

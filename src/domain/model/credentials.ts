@@ -1,7 +1,7 @@
 import { boolean, byColumns, entity, integer, json, nullable, type RowOf, text, time } from './spec.ts';
 
 /** What each kind may be used for is in `domain/credentials/kinds.ts`. */
-export const CREDENTIAL_KINDS = [
+const CREDENTIAL_KINDS = [
   'api',
   'pat',
   'session',
@@ -111,7 +111,6 @@ export const programLogin = entity(
   },
   { key: ['ref'], indexes: [['address'], ['expiresAt']], volatile: true },
 );
-export type ProgramLogin = RowOf<typeof programLogin.columns>;
 
 /** A link by which a member sets a password of the organization, once. The secret is kept as its SHA-256, hex. */
 export const passwordLink = entity(

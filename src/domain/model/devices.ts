@@ -155,7 +155,6 @@ export const deviceTag = entity(
   { device: integer(), tag: text(), source: text<'admin' | 'key' | 'client'>() },
   { key: ['device', 'tag'], indexes: [['tag']] },
 );
-export type DeviceTag = RowOf<typeof deviceTag.columns>;
 
 export type AttributeValue = string | number | boolean;
 

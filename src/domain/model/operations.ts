@@ -20,7 +20,7 @@ export type AuditOrigin =
   | 'cli'
   | 'system';
 
-export const AUDIT_VERBS = [
+const AUDIT_VERBS = [
   'create',
   'update',
   'delete',
@@ -175,7 +175,6 @@ export const lease = entity(
   { name: text(), holder: text(), fence: integer(), expiresAt: time(), data: text() },
   { key: ['name'], volatile: true },
 );
-export type Lease = RowOf<typeof lease.columns>;
 
 /** Facts of the installation: keys of the server (sealed or file-kept), first-run state. Lives in organization 0. */
 export const installation = entity({ name: text(), value: text() }, { key: ['name'] });

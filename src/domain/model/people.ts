@@ -138,10 +138,9 @@ export const groupMember = entity(
   { group: integer(), membership: integer(), source: text<'manual' | 'directory'>() },
   { key: ['group', 'membership'], indexes: [['membership']] },
 );
-export type GroupMember = RowOf<typeof groupMember.columns>;
 
 /** Kinds of things in a network that a network role may be about. */
-export const NETWORK_THINGS = [
+const NETWORK_THINGS = [
   'device',
   'relay',
   'gateway',

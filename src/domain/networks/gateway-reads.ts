@@ -42,7 +42,7 @@ export interface GatewayReads {
 const MANY = 100_000;
 export const DEFAULT_MTU = 1420;
 
-export const gatewayMissing = (): AppError => new AppError('not_found', 'gateway not found');
+const gatewayMissing = (): AppError => new AppError('not_found', 'gateway not found');
 
 export function createGatewayReads({
   store,

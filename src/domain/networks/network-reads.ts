@@ -21,7 +21,7 @@ export interface NetworkReads {
 
 const MAX_NETWORKS = 10_000;
 
-export const networkMissing = (): AppError => new AppError('not_found', 'network not found');
+const networkMissing = (): AppError => new AppError('not_found', 'network not found');
 
 export function createNetworkReads({
   store,

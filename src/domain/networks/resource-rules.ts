@@ -21,7 +21,7 @@ export type AddressParts = Pick<Resource, 'addressText' | 'addressKind' | 'lowAd
 /** `*` stands for any characters, `?` for one. */
 const WILDCARD = /^(?=.{1,253}$)[a-z0-9_*?-]{1,63}(?:\.[a-z0-9_*?-]{1,63})+$/iu;
 const ALL_DIGITS = /^[0-9.]+$/u;
-export const MAX_PORT = 65_535;
+const MAX_PORT = 65_535;
 
 export const isWildcard = (address: string): boolean => /[*?]/u.test(address);
 
@@ -163,7 +163,7 @@ const SECONDS_PER_HOUR = HOUR / SECOND;
 const SECONDS_PER_DAY = DAY / SECOND;
 const MAX_SECONDS = 365 * SECONDS_PER_DAY;
 
-export function checkTerms({ accessMode, accessSeconds, approvalMode }: AccessTerms): AccessTerms {
+function checkTerms({ accessMode, accessSeconds, approvalMode }: AccessTerms): AccessTerms {
   switch (accessMode) {
     case null:
     case 'manual':

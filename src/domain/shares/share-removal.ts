@@ -15,7 +15,7 @@ export type EndShares = (accepts: readonly ShareAccept[]) => Promise<void>;
 const MAX_TRIES = 5;
 const MAX_ACCEPTORS = 1_000_000;
 
-export async function endShare(tx: Tx, accept: ShareAccept): Promise<void> {
+async function endShare(tx: Tx, accept: ShareAccept): Promise<void> {
   const { org, share, device, acceptorOrg, membership, exitNode, loginName } = accept;
   await tx.remove('shareAccept', org, { share, acceptorOrg, membership });
   if (!(await tx.remove('sharedDevice', acceptorOrg, { homeOrg: org, device, membership }))) return;

@@ -47,11 +47,11 @@ export interface ShareService {
 const LINK_DAYS = 30;
 const MAX_AT_ONCE = 100;
 /** Links of one device, accepted ones included. */
-export const MAX_LINKS = 1_000;
+const MAX_LINKS = 1_000;
 const RESEND_INTERVAL = MINUTE;
 
 /** How many people may accept one link. */
-export const MAX_ACCEPTANCES = 1_000;
+const MAX_ACCEPTANCES = 1_000;
 
 /** Whether somebody may still accept. */
 export const isOpen = (share: DeviceShare, acceptances: number, now: number): boolean =>
@@ -62,7 +62,7 @@ export function requirePerson(actor: Actor): asserts actor is Extract<Actor, { k
   throw new AppError('forbidden', 'devices are shared by people, not by a credential of the organization');
 }
 
-export const shareName = (share: DeviceShare): string => share.email ?? `link-${share.id}`;
+const shareName = (share: DeviceShare): string => share.email ?? `link-${share.id}`;
 
 export function auditShare(
   tx: Tx,

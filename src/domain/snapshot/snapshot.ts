@@ -111,7 +111,7 @@ const SNAPSHOT_KINDS = [
 ] as const satisfies readonly EntityKind[];
 
 /** Kinds that are kept as plain tables: what the policy is applied to, beside devices and people. */
-export const TABLE_KINDS = [
+const TABLE_KINDS = [
   'group',
   'groupMember',
   'network',

@@ -12,7 +12,7 @@ import type { By } from '../model/operations.ts';
 import type { Reader, Store, Tx } from '../ports/store.ts';
 
 export const SSH_CHECK_PATH = '/login/ssh/';
-export const SSH_CHECK_LIFETIME_MS = 5 * MINUTE;
+const SSH_CHECK_LIFETIME_MS = 5 * MINUTE;
 
 /** A device asks again for each login, so the bound makes the oldest give way. */
 const MAX_WAITING_PER_SOURCE = 5;

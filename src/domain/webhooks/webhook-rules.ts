@@ -1,7 +1,7 @@
 /** Which endpoints and events a webhook may have. */
 import { invalid } from '../../kernel/errors.ts';
 
-export const WEBHOOK_EVENTS = [
+const WEBHOOK_EVENTS = [
   ...['nodeCreated', 'nodeNeedsApproval', 'nodeApproved', 'nodeKeyExpiringInOneDay', 'nodeKeyExpired'],
   ...['nodeDeleted', 'nodeSigned', 'nodeNeedsSignature', 'policyUpdate', 'userCreated', 'userNeedsApproval'],
   ...['userSuspended', 'userRestored', 'userDeleted', 'userApproved', 'userRoleUpdated'],

@@ -12,7 +12,7 @@ export interface LogEntry {
 
 export const MAX_ENTRIES = 1_000;
 /** Below the limits of all destinations, by default settings (Splunk 1 MB, Datadog 5 MB). */
-export const MAX_BODY_BYTES = 768 * 1024;
+const MAX_BODY_BYTES = 768 * 1024;
 /** What an entry takes beside its event, in any form. */
 const FRAME_BYTES = 256;
 

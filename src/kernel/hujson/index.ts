@@ -15,7 +15,6 @@ import { minifyNode, print } from './print.ts';
 
 export {
   type ArrayNode,
-  isContainer,
   type JsonValue,
   type LiteralNode,
   type Member,
@@ -26,20 +25,17 @@ export {
 } from './ast.ts';
 export { byteLength, HujsonError, type Position, parse } from './parse.ts';
 export {
-  applyEdit,
   type Edit,
-  insertEdit,
   insertValue,
   nodeAt,
   type Path,
   PathError,
-  removeEdit,
   removeValue,
   replaceEdit,
   replaceValue,
   setValue,
 } from './patch.ts';
-export { isStandard, print } from './print.ts';
+export { print } from './print.ts';
 
 /** The canonical layout. Throws HujsonError on bad syntax. */
 export function format(text: string): string {

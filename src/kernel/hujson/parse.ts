@@ -33,7 +33,7 @@ export const byteLength = (text: string): number => {
 };
 
 /** Where a string offset lies. */
-export function positionAt(text: string, offset: number): Position {
+function positionAt(text: string, offset: number): Position {
   let line = 1;
   let lineStart = 0;
   for (;;) {

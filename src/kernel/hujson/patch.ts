@@ -23,7 +23,7 @@ export class PathError extends Error {
   }
 }
 
-export const applyEdit = (text: string, edit: Edit): string =>
+const applyEdit = (text: string, edit: Edit): string =>
   text.slice(0, edit.start) + edit.text + text.slice(edit.end);
 
 /** The node at a path, or undefined. Of members with equal names the last one counts. */
@@ -46,7 +46,7 @@ export function replaceEdit(text: string, path: Path, value: JsonValue): Edit {
 }
 
 /** Removes the member or element at `path`, with its comma and, if it has lines of its own, those lines. */
-export function removeEdit(text: string, path: Path): Edit {
+function removeEdit(text: string, path: Path): Edit {
   const { parent, index } = locate(text, path);
   const first = entryStart(parent, index);
   const current = valueAt(parent, index);
@@ -60,7 +60,7 @@ export function removeEdit(text: string, path: Path): Edit {
 }
 
 /** Inserts into the container at `path` minus its last step; siblings set the layout. */
-export function insertEdit(text: string, path: Path, value: JsonValue): Edit {
+function insertEdit(text: string, path: Path, value: JsonValue): Edit {
   const root = parse(text);
   const step = path.at(-1);
   const parent = nodeAt(root, path.slice(0, -1));

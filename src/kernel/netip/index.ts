@@ -29,7 +29,6 @@ export {
   intersectSets,
   isEmptySet,
   prefixesOf,
-  prefixesOfRange,
   rangesOf,
   setContains,
   setCovers,
@@ -58,5 +57,4 @@ export {
   prefixesOverlap,
   type Range,
   rangeOfPrefix,
-  widthOf,
 } from './prefix.ts';

@@ -218,7 +218,7 @@ export function* rangesOf(set: IpSet): Generator<Range> {
 }
 
 /** The fewest prefixes that make up a range, in ascending order. */
-export function* prefixesOfRange(range: Range): Generator<Prefix> {
+function* prefixesOfRange(range: Range): Generator<Prefix> {
   const width = range.family === 4 ? 32 : 128;
   const to = BigInt(range.to);
   let from = BigInt(range.from);

@@ -11,7 +11,7 @@ export type Range =
   | { readonly family: 4; readonly from: number; readonly to: number }
   | { readonly family: 6; readonly from: bigint; readonly to: bigint };
 
-export const widthOf = (addr: Addr): number => (addr.family === 4 ? 32 : 128);
+const widthOf = (addr: Addr): number => (addr.family === 4 ? 32 : 128);
 
 const BITS = /^(?:0|[1-9][0-9]{0,2})$/;
 

@@ -60,7 +60,7 @@ export function resourcePrefixes({ address, resolved = [] }: ResourceInput): Pre
 }
 
 /** Whether a resource is a name, which its network's gateways resolve. */
-export const isName = ({ address }: ResourceInput): boolean => parseAddrOrPrefix(address) === undefined;
+const isName = ({ address }: ResourceInput): boolean => parseAddrOrPrefix(address) === undefined;
 
 const DNS_PORT = 53;
 const RESOLVER_PORTS: readonly ProtoPorts[] = [

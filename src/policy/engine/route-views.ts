@@ -85,7 +85,7 @@ export interface Rival {
  * The networks of lower id that have resources in the prefix. Equal prefixes of two networks are two places, and a client
  * takes one peer for a prefix: whoever may reach both gets the network that was there first.
  */
-export function rivalsOf(program: Program, route: RouteInfo): Rival[] {
+function rivalsOf(program: Program, route: RouteInfo): Rival[] {
   if (route.layer !== 'resource' || route.exit) return [];
   return program.literals
     .touching(route)

@@ -16,7 +16,7 @@ export const leadsOut = ({ reach, targets, grants }: UnitSpec): boolean =>
   [...targets, ...grants].some(({ dst }) => dst.some(({ kind }) => OUT.has(kind)));
 
 /** Whether a device is shared with whom another one belongs to. */
-export const isSharedWith = (target: Profile, source: Profile): boolean =>
+const isSharedWith = (target: Profile, source: Profile): boolean =>
   source.recipient !== undefined && target.audience?.has(source.recipient) === true;
 
 /**

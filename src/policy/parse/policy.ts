@@ -39,7 +39,7 @@ const SECTIONS = [
 ];
 
 /** Files beyond this size are refused before any work is done. */
-export const MAX_POLICY_LENGTH = 2_000_000;
+const MAX_POLICY_LENGTH = 2_000_000;
 
 /**
  * Parses a policy file and checks its shape. Throws PolicyError with the place of the first problem. Whether names

@@ -12,7 +12,7 @@ import type { Step } from '../parse/places.ts';
 import type { ValidationContext } from './context.ts';
 import { isAutogroup, unknownName } from './selectors.ts';
 
-export const APP_CONNECTORS = 'tailscale.com/app-connectors';
+const APP_CONNECTORS = 'tailscale.com/app-connectors';
 
 const prefixes = (...texts: string[]): Prefix[] => texts.map(parsePrefix).filter((p) => p !== undefined);
 

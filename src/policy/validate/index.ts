@@ -6,7 +6,7 @@ import { validateSsh } from './ssh.ts';
 import { validateSshTests } from './tests.ts';
 
 export { EMPTY_CONTEXT, type ValidationContext } from './context.ts';
-export { RESERVED_TAG_PREFIX, selectorText, tagExists } from './selectors.ts';
+export { RESERVED_TAG_PREFIX, selectorText } from './selectors.ts';
 export { localpartDomain } from './ssh.ts';
 
 /**

@@ -5,7 +5,6 @@ import { STAMP, seed } from '../../support/seeds.ts';
 import { type Call, uuidOf, type Wire } from './calls.ts';
 
 export const DEVICE_KIND = 4;
-export const GATEWAY_KIND = 5;
 
 export const keyPair = (api: ApiServer) => createWireGuardKeyPair(api.random);
 

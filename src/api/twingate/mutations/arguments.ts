@@ -9,7 +9,7 @@ import { decodeGlobalId, type IdType } from '../global-id.ts';
 export const ORIGIN = 'twingate-api';
 
 /** The answer to an id that leads nowhere; clients look for its last three words. */
-export const doesNotExist = (type: IdType, id: string): AppError =>
+const doesNotExist = (type: IdType, id: string): AppError =>
   new AppError('not_found', `${type} with id '${id}' does not exist`);
 
 const given = (args: Args, name: string): unknown => args[name] ?? undefined;

@@ -46,7 +46,7 @@ interface Addresses {
 }
 
 /** The hosts of endpoints such as `192.0.2.1:41641` and `[2001:db8::1]:41641`. */
-export function addressesOf(live: Pick<DeviceLive, 'endpoints'> | undefined): Addresses {
+function addressesOf(live: Pick<DeviceLive, 'endpoints'> | undefined): Addresses {
   const addresses = (live?.endpoints ?? []).flatMap((endpoint) => {
     const host = /^\[?([^\]]+)\]?:\d+$/u.exec(endpoint)?.[1];
     return parseAddr(host ?? '') ?? [];
