@@ -1,4 +1,4 @@
-// The arrows of the architecture (docs/architecture.md, "Layers"): a module may import only what stands left of it.
+// The arrows of the architecture (docs/architecture.md, "Rooms and arrows"): a module may import only what stands left of it.
 //   kernel <- domain <- {policy, store, jobs, auth} <- {api/*, control/*} <- {app, cli}
 const no = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 
@@ -70,6 +70,30 @@ export default {
       { path: '^src/gateway-agent/', pathNot: '\\.test\\.ts$' },
       { path: '^src/(?!kernel/|gateway-agent/)' },
       'the agent runs on other machines and knows the server by its HTTP API',
+    ),
+    no(
+      'sql-in-the-store-alone',
+      { path: '^src/(?!store/|app/data-lock\\.ts$)' },
+      { path: '^node_modules/(kysely|pg)/|^(node:)?sqlite$' },
+      'whoever wants rows asks the store; the lock of a data directory is a file of SQLite',
+    ),
+    no(
+      'config-knows-nothing',
+      { path: '^src/config/', pathNot: '\\.test\\.ts$' },
+      { path: '^src/(?!kernel/|domain/|config/)' },
+      'settings are read and checked; what they are for is others’ business',
+    ),
+    no(
+      'config-for-the-composition',
+      { path: '^src/', pathNot: '^src/(config|app|cli)/|^src/(app|main)\\.ts$|\\.test\\.ts$' },
+      { path: '^src/config/' },
+      'parts are given what they need',
+    ),
+    no(
+      'commands-are-not-imported',
+      { path: '^src/(?!cli/|main\\.ts$)', pathNot: '\\.test\\.ts$' },
+      { path: '^src/cli/' },
+      'the composition knows of no command',
     ),
     no(
       'src-not-tests',
