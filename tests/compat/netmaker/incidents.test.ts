@@ -195,7 +195,7 @@ describe('secrets in answers (CVE-2026-29196)', () => {
       call('POST', '/api/v1/users/access_token', { name: 'canary', user_name: 'admin@acme.test' }),
     );
     const setup = await responseOf<Wire>(
-      call('POST', '/api/users/admin@acme.test/auth/init-totp', undefined, tokens.get('admin')),
+      call('POST', '/api/users/admin@acme.test/auth/init-totp', undefined, login.AuthToken),
     );
     const secrets = [
       login.AuthToken.split('.')[2]?.slice(0, 40),
