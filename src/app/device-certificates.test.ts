@@ -5,7 +5,10 @@ import type { ServeConfig } from '../config/config.ts';
 import { lookAtDeviceCertificates } from './device-certificates.ts';
 
 const DOMAIN = 'ts.example.net';
-const ANSWERED = { magicDnsDomain: DOMAIN, acmeDns: { listen: undefined, names: ['ns.example.com'] } };
+const ANSWERED: Pick<ServeConfig, 'magicDnsDomain' | 'acmeDns'> = {
+  magicDnsDomain: DOMAIN,
+  acmeDns: { kind: 'answered', listen: undefined, names: ['ns.example.com'] },
+};
 
 let api: ApiServer;
 beforeEach(async () => {

@@ -1,6 +1,7 @@
 /** What stands between an organization that wants certificates for its devices' names and those certificates. */
 import { Resolver } from 'node:dns/promises';
 import type { ServeConfig } from '../config/config.ts';
+import { formatHostPort } from '../config/values.ts';
 import { type CertificateLack, readCertificateLack } from '../domain/certificates/certificate-names.ts';
 import { readDnsBase } from '../domain/organizations/dns-base.ts';
 import { PRIVATE_DNS_BASE } from '../domain/organizations/names.ts';
@@ -43,6 +44,10 @@ export async function lookAtDeviceCertificates(parts: DeviceCertificatesParts): 
   }
   if (config.acmeDns === undefined || domain === PRIVATE_DNS_BASE) {
     return { check: CHECK, state: 'ok', says: `in ${domain}; nobody has certificates for them switched on` };
+  }
+  if (config.acmeDns.kind === 'updated') {
+    const where = formatHostPort(config.acmeDns.server);
+    return { check: CHECK, state: 'ok', says: `in ${domain}, whose records are written at ${where}` };
   }
   const wanted = config.acmeDns.names;
   const found = await nameServers(domain).catch((): readonly string[] => []);

@@ -46,11 +46,13 @@ describe('the DNS for certificates of device names', () => {
   test('is answered by the name of the public URL, unless others are given', () => {
     expect(serve().acmeDns).toBeUndefined();
     expect(serve({ ...listen, 'public-url': 'https://net.example.com:8443' }).acmeDns).toEqual({
+      kind: 'answered',
       listen: { host: '0.0.0.0', port: 53 },
       names: ['net.example.com'],
     });
     const names = 'NS1.example.com., ns2.example.com';
     expect(serve({ 'acme-dns-name': names }).acmeDns).toEqual({
+      kind: 'answered',
       listen: undefined,
       names: ['ns1.example.com', 'ns2.example.com'],
     });
@@ -72,6 +74,35 @@ describe('the DNS for certificates of device names', () => {
     `${'abc.'.repeat(30)}com`,
   ])('has a domain that is one, not "%s"', (domain) => {
     expect(said(() => serve({ 'magic-dns-domain': domain }))).toContain('--magic-dns-domain');
+  });
+});
+
+describe('updates of another DNS server', () => {
+  const SECRET = Buffer.alloc(32, 7).toString('base64');
+  const both = { 'acme-dns-update': '192.0.2.53:53', 'acme-dns-update-key': `holdfast.key:${SECRET}` };
+
+  test('are signed with a key', () => {
+    expect(serve(both).acmeDns).toEqual({
+      kind: 'updated',
+      server: { host: '192.0.2.53', port: 53 },
+      key: { name: 'holdfast.key', secret: Buffer.alloc(32, 7) },
+      zone: undefined,
+    });
+    expect(serve({ ...both, 'acme-dns-update-zone': 'Example.net.' }).acmeDns).toMatchObject({
+      zone: 'example.net',
+    });
+  });
+
+  test.each([
+    [{ 'acme-dns-update': '192.0.2.53:53' }, '--acme-dns-update-key'],
+    [{ 'acme-dns-update-key': both['acme-dns-update-key'] }, '--acme-dns-update'],
+    [{ ...both, 'acme-dns-listen': '0.0.0.0:53' }, 'not both'],
+    [{ ...both, 'acme-dns-update-key': 'holdfast:short' }, '--acme-dns-update-key must be NAME:SECRET'],
+  ])('are refused half or twice: %o', (flags, named) => {
+    const sentence = said(() => serve(flags));
+    expect(sentence).toContain(named);
+    expect(sentence).not.toContain('short');
+    expect(sentence).not.toContain(SECRET);
   });
 });
 

@@ -5,7 +5,7 @@ import { ConfigError } from './config-error.ts';
 import { assertNoExampleSecret } from './example-secrets.ts';
 import { allOptions, type OptionName, type OptionValue } from './options.ts';
 import { collectSettings, type Environment, type Flags, type Settings } from './sources.ts';
-import type { HostPort, LogLevel } from './values.ts';
+import type { HostPort, LogLevel, NamedKey } from './values.ts';
 
 export type DatabaseLocation =
   | { readonly kind: 'sqlite'; readonly directory: string }
@@ -49,11 +49,20 @@ export interface ServeConfig extends InstallationConfig {
 }
 
 /** How certificate authorities find what devices publish. */
-export interface AcmeDnsConfig {
-  /** Undefined: other servers of the installation answer. */
-  readonly listen: HostPort | undefined;
-  readonly names: readonly string[];
-}
+export type AcmeDnsConfig =
+  | {
+      readonly kind: 'answered';
+      /** Undefined: other servers of the installation answer. */
+      readonly listen: HostPort | undefined;
+      readonly names: readonly string[];
+    }
+  | {
+      readonly kind: 'updated';
+      readonly server: HostPort;
+      readonly key: NamedKey;
+      /** Undefined: the domain itself. */
+      readonly zone: string | undefined;
+    };
 
 export interface AwsConfig {
   readonly accountId: string;
@@ -120,6 +129,21 @@ function mailOf(settings: Settings): MailConfig | undefined {
 function acmeDnsOf(settings: Settings): AcmeDnsConfig | undefined {
   const listen = read(settings, 'acme-dns-listen');
   const given = read(settings, 'acme-dns-name');
+  const server = read(settings, 'acme-dns-update');
+  const key = read(settings, 'acme-dns-update-key');
+  const zone = read(settings, 'acme-dns-update-zone');
+  if (server !== undefined || key !== undefined || zone !== undefined) {
+    if (server === undefined || key === undefined) {
+      throw new ConfigError(
+        '--acme-dns-update and --acme-dns-update-key belong together: give both or neither',
+      );
+    }
+    if (listen !== undefined || given !== undefined) {
+      throw new ConfigError('give either --acme-dns-listen or --acme-dns-update, not both');
+    }
+    assertNoExampleSecret('the secret in --acme-dns-update-key', Buffer.from(key.secret).toString('base64'));
+    return { kind: 'updated', server, key, zone };
+  }
   if (listen === undefined && given === undefined) return undefined;
   const publicUrl = read(settings, 'public-url');
   const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname;
@@ -129,7 +153,7 @@ function acmeDnsOf(settings: Settings): AcmeDnsConfig | undefined {
       '--acme-dns-listen needs the name that the NS records have: give --acme-dns-name, or a --public-url with a name',
     );
   }
-  return { listen, names };
+  return { kind: 'answered', listen, names };
 }
 
 const isName = (host: string): boolean =>

@@ -16,6 +16,7 @@ import {
   parseProxies,
   parseSmtpUrl,
   parseText,
+  parseTsigKey,
 } from './values.ts';
 
 interface OptionSpec<T> {
@@ -80,6 +81,17 @@ export const serveOptions = {
     'names of the servers that do, as the NS records of that domain have them, separated by commas; default the host of --public-url',
     parseDomains,
   ),
+  'acme-dns-update': option(
+    'HOST:PORT',
+    'instead of those two: a DNS server of your own that has that domain and takes signed updates (RFC 2136), by TCP',
+    parseHostPort,
+  ),
+  'acme-dns-update-key': option(
+    'NAME:SECRET',
+    'the key that signs them (HMAC-SHA256), its secret in base64; better given as HOLDFAST_ACME_DNS_UPDATE_KEY',
+    parseTsigKey,
+  ),
+  'acme-dns-update-zone': option('ZONE', 'the zone of that server; default the domain itself', parseDomain),
   'webhook-allow-private': flag(
     'let webhooks and log streams lead to private and loopback addresses; default false: whoever may write them would reach them',
   ),

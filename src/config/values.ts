@@ -137,3 +137,20 @@ export function parseAwsAccountId(name: string, text: string): string {
   if (!/^[0-9]{12}$/u.test(text)) throw new ConfigError(`${name} must be the 12 digits of an AWS account`);
   return text;
 }
+
+/** A key for signed updates of the DNS. */
+export interface NamedKey {
+  readonly name: string;
+  readonly secret: Uint8Array;
+}
+
+const NAMED_KEY = /^(?<name>[A-Za-z0-9._-]{1,200}):(?<secret>[A-Za-z0-9+/]{22,}={0,2})$/u;
+
+export function parseTsigKey(name: string, text: string): NamedKey {
+  const groups = NAMED_KEY.exec(text)?.groups;
+  // The text holds a secret, so the sentence does not repeat it.
+  if (groups?.name === undefined || groups.secret === undefined) {
+    throw new ConfigError(`${name} must be NAME:SECRET, with a secret of at least 16 bytes in base64`);
+  }
+  return { name: groups.name, secret: Buffer.from(groups.secret, 'base64') };
+}

@@ -78,19 +78,21 @@ describe.each(ENGINES)('certificates for device names on %s', (engine) => {
   });
 });
 
+const SECRET = Buffer.alloc(32, 7).toString('base64');
+const UPDATING = ['--acme-dns-update', '127.0.0.1:53', '--acme-dns-update-key', `holdfast:${SECRET}`];
+
 test.each([
-  ['without a domain', [], '--magic-dns-domain'],
-  ['by a name inside of it', ['--magic-dns-domain', 'example.com'], '--acme-dns-name'],
-])('a server that is to answer %s does not start', async (_, more, named) => {
+  ['without a domain', ANSWERING, '--magic-dns-domain'],
+  ['by a name inside of it', [...ANSWERING, '--magic-dns-domain', 'example.com'], '--acme-dns-name'],
+  ['elsewhere without a domain', UPDATING, '--magic-dns-domain'],
+  [
+    'in a zone that it is not in',
+    [...UPDATING, '--magic-dns-domain', 'ts.example.net', '--acme-dns-update-zone', 'example.com'],
+    '--acme-dns-update-zone',
+  ],
+])('a server that is to publish names %s does not start', async (_, flags, named) => {
   const place = await newPlace('sqlite');
-  const refused = await commandLine(
-    'serve',
-    ...place.flags,
-    '--listen',
-    '127.0.0.1:0',
-    ...ANSWERING,
-    ...more,
-  );
+  const refused = await commandLine('serve', ...place.flags, '--listen', '127.0.0.1:0', ...flags);
   place.remove();
   expect(refused.code).toBe(2);
   expect(refused.err).toMatch(/^holdfast: [^\n]+\n$/u);

@@ -73,13 +73,14 @@ export async function startControlServer(
   const acmeDns = await createAcmeDns({
     store,
     clock: systemClock,
+    random: systemRandom,
     log: { info: () => undefined, warn: (fields: unknown) => void failures.push(fields) },
     config: {
       magicDnsDomain: options.publicDomain,
       acmeDns:
         options.publicDomain === undefined
           ? undefined
-          : { listen: { host: '127.0.0.1', port: 0 }, names: ['ns.example.com'] },
+          : { kind: 'answered', listen: { host: '127.0.0.1', port: 0 }, names: ['ns.example.com'] },
     },
   });
   await acmeDns.start();

@@ -26,7 +26,7 @@ const CODES = {
   'not-implemented': 4,
   refused: 5,
 } as const;
-export type ResponseCode = keyof typeof CODES;
+type ResponseCode = keyof typeof CODES;
 /** The upper bits of BADVERS (16): a version of EDNS that is not known here. */
 const BAD_VERSION = 1;
 

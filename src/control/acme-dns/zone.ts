@@ -6,7 +6,7 @@
 import { CHALLENGE_LABEL } from '../../domain/certificates/certificate-names.ts';
 
 /** Long enough for the places from which an authority asks, short enough for a second try. Seconds. */
-export const RECORD_TTL = 5;
+const RECORD_TTL = 5;
 const APEX_TTL = 3_600;
 
 export interface Zone {
@@ -30,7 +30,7 @@ export type ZoneRecord =
   | { readonly type: 'NS'; readonly name: string; readonly ttl: number; readonly data: string }
   | { readonly type: 'SOA'; readonly name: string; readonly ttl: number; readonly data: Soa };
 
-export interface Soa {
+interface Soa {
   readonly mname: string;
   readonly rname: string;
   readonly serial: number;

@@ -14,15 +14,15 @@ import { challengeName, LACK_SENTENCES, readCertificateLack } from './certificat
 /** Authorities ask within seconds, and from several places; a client that waits longer begins anew. */
 export const CHALLENGE_LIFETIME_MS = 10 * MINUTE;
 /** A certificate for a name and for all names under it needs two at once. Few, so that the answer fits one packet. */
-export const MAX_VALUES = 4;
+const MAX_VALUES = 4;
 /** Values that a device may set within the time that one lives. */
-export const MAX_SETS = 12;
+const MAX_SETS = 12;
 /** The digest of a key authorization: SHA-256 in base64url (RFC 8555 §8.4). */
 const VALUE = /^[A-Za-z0-9_-]{43}$/u;
 /** A value that is set again this long before its end is left alone. */
 const LONG_ENOUGH_MS = CHALLENGE_LIFETIME_MS / 2;
 
-export interface ChallengeRequest {
+interface ChallengeRequest {
   readonly org: number;
   readonly device: number;
   readonly name: string;
