@@ -213,6 +213,8 @@ describe.each(ENGINES)('whatever is given to Twingate operations on %s', (engine
           fc.pre(!(type.startsWith('Boolean') && typeof value === 'boolean'));
           fc.pre(!(/^(?:Int|Float)/u.test(type) && typeof value === 'number'));
           fc.pre(!/Input/u.test(type) || typeof value !== 'object');
+          // A body that holds such a name is refused as a whole, with 400, before it is looked at as GraphQL.
+          fc.pre(!JSON.stringify(value).includes('"__proto__"'));
           const before = await heads();
           const { data, errors } = await gql(documentOf('mutation', field), {
             [arg?.name ?? '']: value,
