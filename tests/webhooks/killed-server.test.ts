@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
+import { unless } from '../support/requirements.ts';
 import { createReceiver, isSigned, type Receiver } from '../support/webhook-receiver.ts';
 import { until } from './rig.ts';
 
@@ -11,16 +12,12 @@ const AT = { sqlite: { host: '127.0.81.1', port: 80 }, postgres: { host: '127.0.
 /** On PostgreSQL the killed process holds the right to deliver until its lease of 15 s ends. */
 const TAKEOVER_MS = 75_000;
 
-const mayListen = await createReceiver({ host: '127.0.81.3', port: 80 }).then(
-  async (receiver) => {
-    await receiver.close();
-    return true;
-  },
-  () => false,
+const whyNot = await createReceiver({ host: '127.0.81.3', port: 80 }).then(
+  (receiver) => receiver.close().then(() => undefined),
+  () => 'this user may not listen on port 80, which webhooks lead to',
 );
-if (!mayListen) console.log('skipped: this user may not listen on port 80, which webhooks lead to');
 
-describe.skipIf(!mayListen).each(ENGINES)('a server on %s that is killed', (engine) => {
+describe.each(ENGINES)('a server on %s that is killed', unless(whyNot), (engine) => {
   let installation: TestInstallation;
   let receiver: Receiver;
   beforeAll(async () => {
