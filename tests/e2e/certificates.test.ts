@@ -101,6 +101,33 @@ describe('certificates for the names of real clients', unless(lacking), () => {
   );
 
   test(
+    'are had for all names under a device, where the policy gives it those',
+    async () => {
+      await rest.ask('POST', '/api/v2/tailnet/-/acl', {
+        grants: [{ src: ['*'], dst: ['*'], ip: ['*'] }],
+        nodeAttrs: [{ target: ['*'], attr: ['dns-subdomain-resolve', 'funnel'] }],
+      });
+      const file = path.join(network.world.directory, 'wildcard.crt');
+      const command = ['cert', `--cert-file=${file}`, `--key-file=${file}.key`, `*.${ROUTER}`];
+      await expect
+        .poll(() => router.cli(...command).then(() => 'done', String), { timeout: SOON_MS, interval: 1_000 })
+        .toBe('done');
+      expect(new X509Certificate(readFileSync(file)).subjectAltName).toContain(`DNS:*.${ROUTER}`);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'do not make a device believe that it can publish to the internet',
+    async () => {
+      const said = await router.cli('funnel', '--bg', '3000').catch(String);
+      expect(said).toContain('Publishing to the internet is not offered by this control server');
+      expect(await router.cli('funnel', 'status')).not.toContain('Funnel on');
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     'are of no name but the own',
     async () => {
       await expect(router.cli('cert', `laptop.acme.${DOMAIN}`)).rejects.toThrow(/invalid domain/u);
