@@ -1,6 +1,6 @@
 /** The first message of a stream: everything its client needs to know. */
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { type DerpMap, encodePart, joinMessage } from '../wire/index.ts';
+import { type DerpMap, encodePart, type FilterRule, joinMessage } from '../wire/index.ts';
 import type { ClassState } from './class-state.ts';
 import { type DeviceRender, renderProfile } from './device-render.ts';
 import type { MapStream } from './map-stream.ts';
@@ -57,13 +57,32 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
   ]);
 }
 
+/** Rules share their lists of addresses, of which one more device changes a few: each is spelled once. */
+const listTexts = new WeakMap<object, string>();
+
+function listText(list: readonly unknown[]): string {
+  let text = listTexts.get(list);
+  if (text === undefined) {
+    text = JSON.stringify(list);
+    listTexts.set(list, text);
+  }
+  return text;
+}
+
+function ruleText(rule: FilterRule): string {
+  const { SrcIPs, DstPorts, ...rest } = rule;
+  const ports = DstPorts === undefined ? '' : `,"DstPorts":${listText(DstPorts)}`;
+  const others = JSON.stringify(rest);
+  return `{"SrcIPs":${listText(SrcIPs)}${ports}${others === '{}' ? '}' : `,${others.slice(1)}`}`;
+}
+
 const filterTexts = new WeakMap<OwnView['filter'], string>();
 
 /** The filter as a member of a message. Devices with equal filters share the object, so its text is made once. */
 export function filterMember(own: OwnView): string {
   let text = filterTexts.get(own.filter);
   if (text === undefined) {
-    text = `"PacketFilters":{"base":${JSON.stringify(own.filter)}}`;
+    text = `"PacketFilters":{"base":[${own.filter.map(ruleText).join(',')}]}`;
     filterTexts.set(own.filter, text);
   }
   return text;

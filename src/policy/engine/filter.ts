@@ -52,7 +52,9 @@ interface TemplatePart {
 interface Draft {
   readonly source: SourceText;
   readonly protocols: readonly number[] | undefined;
+  /** The list of the only part, or one that is this draft's own. */
   ports: readonly DstPort[];
+  gathered: DstPort[] | undefined;
 }
 
 /** The packet filter of a device: every rule that it is a destination of, reduced to what concerns it. */
@@ -72,8 +74,12 @@ export function buildFilter(
       for (const { protocols, ports } of part.rules) {
         const same = `${source.id}/${protocols?.join() ?? ''}`;
         const draft = drafts.get(same);
-        if (draft === undefined) drafts.set(same, { source, protocols, ports });
-        else draft.ports = [...draft.ports, ...ports];
+        if (draft === undefined) drafts.set(same, { source, protocols, ports, gathered: undefined });
+        else {
+          draft.gathered ??= [...draft.ports];
+          for (const port of ports) draft.gathered.push(port);
+          draft.ports = draft.gathered;
+        }
       }
     }
     if (part.grants.length > 0) grants.push({ SrcIPs: source.texts, CapGrant: part.grants });
