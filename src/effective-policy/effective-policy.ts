@@ -304,9 +304,9 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
       void subjects.set(`${kind} ${id}`, make);
     /** The resources of a network that are names, where what its gateways resolve may be another. */
     const noteNames = (network: number, concerned: (resource: Resource) => boolean): void => {
-      for (const resource of snapshot.table('resource').values()) {
-        const named = resource.addressKind === 'dns' && resource.network === network;
-        if (named && concerned(resource)) note('resource', resource.id, () => resourceChange(resource.id));
+      for (const resource of snapshot.resourcesOf(network)) {
+        if (resource.addressKind === 'dns' && concerned(resource))
+          note('resource', resource.id, () => resourceChange(resource.id));
       }
     };
     const noteEdges = (edges: Iterable<{ readonly id: number }>): void => {

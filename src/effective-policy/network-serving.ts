@@ -64,8 +64,7 @@ export function namesClaimed(
 function claimsChanged(snapshot: Snapshot, { kind, key, before, after }: Change): Prefix[] {
   if (kind === 'network') {
     if ((before as Row<'network'> | null)?.active === (after as Row<'network'> | null)?.active) return [];
-    const own = [...snapshot.table('resource').values()].filter(({ network }) => network === Number(key));
-    return own.flatMap((resource) => claimOf(resource) ?? []);
+    return snapshot.resourcesOf(Number(key)).flatMap((resource) => claimOf(resource) ?? []);
   }
   if (kind !== 'resource') return [];
   const rows = [before, after] as readonly (Resource | null)[];
@@ -80,8 +79,8 @@ function claimsChanged(snapshot: Snapshot, { kind, key, before, after }: Change)
 export function networkPrefixes(snapshot: Snapshot, network: number): string[] {
   if (snapshot.table('network').get(String(network))?.active !== true) return [];
   const prefixes = new Set<string>();
-  for (const resource of snapshot.table('resource').values()) {
-    if (resource.network !== network || !resource.active || resource.bypass) continue;
+  for (const resource of snapshot.resourcesOf(network)) {
+    if (!resource.active || resource.bypass) continue;
     const own = parseAddrOrPrefix(resource.addressText);
     const all = own === undefined ? resolvedAddresses(snapshot, resource).map(parseAddrOrPrefix) : [own];
     for (const prefix of all) {

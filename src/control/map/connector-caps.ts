@@ -42,8 +42,8 @@ export function connectorCaps(snapshot: Snapshot, device: number): CapMap {
 
 function domainsOf(snapshot: Snapshot, network: number): string[] {
   const domains = new Set<string>();
-  for (const resource of snapshot.table('resource').values()) {
-    if (resource.network !== network || !resource.active || resource.bypass) continue;
+  for (const resource of snapshot.resourcesOf(network)) {
+    if (!resource.active || resource.bypass) continue;
     const domain = connectorDomain(resource);
     if (domain !== undefined) domains.add(domain);
   }

@@ -76,6 +76,7 @@ export interface Snapshot {
   hostsOf(service: number): readonly Row<'serviceHost'>[];
   /** The members of a group, by the rows of the group: the group of everyone has none. */
   membersOf(group: number): readonly Row<'groupMember'>[];
+  resourcesOf(network: number): readonly Row<'resource'>[];
   edgesOfResource(resource: number): readonly AccessEdge[];
   edgesOfPrincipal(principal: number): readonly AccessEdge[];
   locksOf(edge: number): readonly Row<'accessLock'>[];
@@ -256,6 +257,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     }
   };
   const members = createRowIndex<Row<'groupMember'>>();
+  const resources = createRowIndex<Row<'resource'>>();
   const resourceEdges = createRowIndex<AccessEdge>();
   const principalEdges = createRowIndex<AccessEdge>();
   const locks = createRowIndex<Row<'accessLock'>>();
@@ -263,6 +265,10 @@ export function createSnapshot(organization: Organization): Snapshot {
     if (kind === 'groupMember') {
       const row = after ?? undefined;
       members.set(key, row, row?.group);
+    }
+    if (kind === 'resource') {
+      const row = after ?? undefined;
+      resources.set(key, row, row?.network);
     }
     if (kind === 'accessEdge') {
       const row = after ?? undefined;
@@ -317,6 +323,7 @@ export function createSnapshot(organization: Organization): Snapshot {
     serviceDevices: () => hosted.keys(),
     hostsOf: hosts.of,
     membersOf: members.of,
+    resourcesOf: resources.of,
     edgesOfResource: resourceEdges.of,
     edgesOfPrincipal: principalEdges.of,
     locksOf: locks.of,
