@@ -59,6 +59,7 @@ const member = (org: number, id: number): Membership => ({
   avatarUrl: null,
   role: 'admin',
   createdAt: 0,
+  updatedAt: 0,
   joinedAt: 1,
   approvedAt: 1,
   suspendedAt: null,

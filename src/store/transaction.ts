@@ -78,7 +78,7 @@ async function workUnderLock<T>(
   const turns = createTurns();
   const tx: Tx = {
     ...createReader(guard.connection, parts.statements, parts.builder),
-    ...createWriter(parts.statements, guard.connection, turns.inTurn, workOf),
+    ...createWriter(parts.statements, guard.connection, turns.inTurn, workOf, now),
     now,
     newId: ids.take,
     audit: (org, entry) => {
@@ -141,6 +141,7 @@ function createWriter(
   connection: Connection,
   inTurn: <V>(operation: () => Promise<V>) => Promise<V>,
   workOf: (org: number) => OrganizationWork,
+  now: number,
 ): Writer {
   const record = (kind: EntityKind, org: number, before: object | null, after: object | null): void => {
     const row = after ?? before;
@@ -205,6 +206,8 @@ function createWriter(
         const fixed = changed.find(([name]) => name === 'org' || keyNames(kind).includes(name));
         if (fixed !== undefined)
           throw new Error(`${fixed[0]} is part of the key of ${kind} and never changes`);
+        const { touched } = entities[kind];
+        if (touched !== undefined && !Object.hasOwn(patch, touched)) changed.push([touched, now]);
         const after = decodeValues(kind, encodeRow(kind, { ...before, ...Object.fromEntries(changed) }));
         const names = changed.map(([name]) => name);
         const values = changed.map(([name, value]) => encodeValue(columnOf(kind, name), value, name));

@@ -27,6 +27,7 @@ const member = (org: number, id: number, username: string, givenName: string | n
   avatarUrl: null,
   role: 'member',
   createdAt: 1,
+  updatedAt: 1,
   joinedAt: 1,
   approvedAt: 1,
   suspendedAt: null,

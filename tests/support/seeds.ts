@@ -43,6 +43,7 @@ export async function insertMember(tx: Tx, org: number, patch: Partial<Membershi
     avatarUrl: null,
     role: 'member',
     createdAt: tx.now,
+    updatedAt: tx.now,
     joinedAt: tx.now,
     approvedAt: tx.now,
     suspendedAt: null,

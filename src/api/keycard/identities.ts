@@ -17,7 +17,7 @@ import type { KeycardApiParts } from './parts.ts';
 import { permissionsOf } from './permissions.ts';
 import { choiceParameter, expansions, pageParameters, textParameter } from './query.ts';
 import { ORGANIZATION_ROLES, ROLE_NAMES, rolesNamed } from './roles.ts';
-import { lastChange, timeText, userStatus } from './wire.ts';
+import { timeText, userStatus } from './wire.ts';
 
 interface Conditions {
   readonly membership: Condition<'membership'>;
@@ -116,7 +116,7 @@ async function toIdentities(
       source: facts.get(member.id)?.issuer ?? source,
       status: userStatus(member),
       type: 'user',
-      updated_at: timeText(lastChange(member)),
+      updated_at: timeText(member.updatedAt),
       ...(permissions ? { permissions: permissionsOf(actor, ['users']) } : {}),
     };
   });

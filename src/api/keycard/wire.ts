@@ -31,10 +31,6 @@ export const toOrganization = (
   ),
 });
 
-/** The latest of the moments that a member's row remembers. */
-export const lastChange = (member: Membership): number =>
-  Math.max(member.createdAt, member.joinedAt ?? 0, member.approvedAt ?? 0, member.suspendedAt ?? 0);
-
 /** Active, or not: this API has no word for somebody who waits to be approved. */
 export const userStatus = (member: Membership): 'active' | 'disabled' =>
   memberState(member) === 'active' ? 'active' : 'disabled';
@@ -49,7 +45,7 @@ export const toUser = (member: Membership, source: string, { actor, permissions 
   role: ROLE_NAMES[member.role],
   source,
   status: userStatus(member),
-  updated_at: timeText(lastChange(member)),
+  updated_at: timeText(member.updatedAt),
   ...withPermissions(permissions, () =>
     permissionsOf(actor, ['users'], member.role === 'owner' ? FIXED_FOR_OWNER : []),
   ),

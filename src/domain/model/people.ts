@@ -84,6 +84,7 @@ export const membership = entity(
     avatarUrl: nullable(text()),
     role: text<Role>(),
     createdAt: time(),
+    updatedAt: time(),
     joinedAt: nullable(time()),
     approvedAt: nullable(time()),
     suspendedAt: nullable(time()),
@@ -93,7 +94,11 @@ export const membership = entity(
     externalId: nullable(text()),
     ...byColumns,
   },
-  { unique: [['nano'], ['account'], ['usernameKey'], ['emailKey']], indexes: [['role']] },
+  {
+    unique: [['nano'], ['account'], ['usernameKey'], ['emailKey']],
+    indexes: [['role']],
+    touched: 'updatedAt',
+  },
 );
 export type Membership = RowOf<typeof membership.columns>;
 

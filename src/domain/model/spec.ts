@@ -54,6 +54,8 @@ export interface EntitySpec<C extends Columns = Columns, Key extends string = st
    * feed without history, and need no audit event.
    */
   readonly volatile: boolean;
+  /** The column that takes the time of each change of a row, whatever makes it. */
+  readonly touched: string | undefined;
 }
 
 interface EntityOptions<Name extends string, Key extends string> {
@@ -65,6 +67,7 @@ interface EntityOptions<Name extends string, Key extends string> {
   )[];
   readonly indexes?: readonly (readonly Name[])[];
   readonly volatile?: boolean;
+  readonly touched?: Name;
 }
 
 /** Declares an entity. Without `key` its primary key is (org, id), and `columns` must have an `id`. */
@@ -79,6 +82,7 @@ export function entity<C extends Columns, const Key extends keyof C & string = '
     unique: (options.unique ?? []).map((key) => ('columns' in key ? key : { columns: key })),
     indexes: options.indexes ?? [],
     volatile: options.volatile ?? false,
+    touched: options.touched,
   };
 }
 

@@ -18,7 +18,7 @@ const PLAIN = {
   externalId: null,
 } as const satisfies Partial<Membership>;
 
-type Derived = 'id' | 'nano' | 'usernameKey' | 'emailKey' | 'createdAt';
+type Derived = 'id' | 'nano' | 'usernameKey' | 'emailKey' | 'createdAt' | 'updatedAt';
 type Given = Omit<Membership, Derived | keyof typeof PLAIN> & Partial<Pick<Membership, keyof typeof PLAIN>>;
 
 /** Names and addresses are found by keys that follow from them. The audit event is the caller's. */
@@ -31,6 +31,7 @@ export const insertMember = (tx: Tx, random: Random, given: Given): Promise<Memb
     usernameKey: normalizeKey(given.username),
     emailKey: given.email === null ? null : normalizeKey(given.email),
     createdAt: tx.now,
+    updatedAt: tx.now,
   });
 
 /** `claimed`: somebody signs in with it already. Without an audit event. */

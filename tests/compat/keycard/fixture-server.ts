@@ -68,6 +68,7 @@ async function restore(tx: Tx, { org, elsewhere, ownerEmail, ids }: Places, with
     avatarUrl: null,
     role: 'admin',
     createdAt: 1,
+    updatedAt: 1,
     joinedAt: null,
     approvedAt: null,
     suspendedAt: null,

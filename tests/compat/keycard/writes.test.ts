@@ -120,6 +120,28 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
       const { member, token } = await api.createMember(acme, role, name);
       return { path: `${ORG}/users/${member.nano}`, member, token };
     };
+    test('show when they were changed last, whatever was changed', async () => {
+      const { path } = await person('member', 'dated');
+      const updated = async () => (await call('GET', path)).body?.updated_at;
+      const identity = async () => {
+        const { body } = await call('GET', `${ORG}/identities?query[email]=dated@acme.test`);
+        return (body as unknown as { items: { updated_at: string }[] }).items[0]?.updated_at;
+      };
+      for (const change of [
+        { role: 'org_viewer' },
+        { status: 'disabled' },
+        { status: 'active' },
+        { role: 'org_member' },
+      ]) {
+        api.clock.advance(1_000);
+        const now = new Date(api.clock.now()).toISOString();
+        expect((await call('PATCH', path, change)).body?.updated_at).toBe(now);
+        api.clock.advance(1_000);
+        // The same again is no change.
+        expect((await call('PATCH', path, change)).body?.updated_at).toBe(now);
+        expect([await updated(), await identity()]).toEqual([now, now]);
+      }
+    });
     test('get roles and states; nothing given changes nothing', async () => {
       const { path } = await person('member', 'anna');
       expect((await call('PATCH', path, { role: 'org_viewer' })).body).toMatchObject({
