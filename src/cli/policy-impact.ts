@@ -19,11 +19,14 @@ const ANY_LAST = 65_535;
 /** Names of a group that are written out; the rest is counted. */
 const MAX_NAMES = 6;
 
-function flowText({ protocol, first, last, behind }: NamedFlow): string {
-  const ports =
-    first === 0 && last === ANY_LAST ? 'any port' : first === last ? String(first) : `${first}-${last}`;
-  const where = behind.length === 0 ? '' : ` at ${behind.join(', ')}`;
-  return `${PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`} ${ports}${where}`;
+function flowText({ protocol, first, last, own, behind }: NamedFlow): string {
+  const isAny = first === 0 && last === ANY_LAST;
+  const ports = first === last ? String(first) : `${first}-${last}`;
+  const name = PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`;
+  // ICMP has no ports.
+  const traffic = isAny ? `${name}${name.startsWith('icmp') ? '' : ' any port'}` : `${name} ${ports}`;
+  if (behind.length === 0) return traffic;
+  return `${traffic} at ${own ? 'its own address, ' : ''}${behind.join(', ')}`;
 }
 
 const listed = (names: readonly string[]): string =>

@@ -79,6 +79,7 @@ export {
 } from './impact/impact.ts';
 export { parsePolicy, parseTestList } from './parse/policy.ts';
 export { conditionProblem } from './posture.ts';
+export { INTERNET_RANGES } from './ranges.ts';
 export {
   EMPTY_CONTEXT,
   policyWarnings,

@@ -1,5 +1,6 @@
 import {
   formatRange,
+  formatSet,
   type IpSet,
   intersectSets,
   parsePrefix,
@@ -33,6 +34,9 @@ export const INTERNET: IpSet = {
   ).v4,
   v6: setOf('2000::/3').v6,
 };
+
+/** As it is listed among other prefixes and ranges. */
+export const INTERNET_RANGES: readonly string[] = formatSet(INTERNET);
 
 /** The service spells the internet as plain ranges, even where one is an exact prefix. */
 const spellAsRange = (range: Range): string => {

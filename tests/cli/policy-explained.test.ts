@@ -1,4 +1,6 @@
 // What `holdfast policy explain` says to a person: of routes, services, resources, SSH, and of what keeps packets off.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Tx } from '../../src/domain/ports/store.ts';
 import { commandLine, type Place } from '../support/command-line.ts';
@@ -200,5 +202,23 @@ describe('what explain says', () => {
   test('names no rule that has nothing to do with the destination where others have', async () => {
     expect(await explain('router', 'web:443')).not.toContain('does not name the destination');
     expect((await explain('laptop', 'old:22')).match(/closest/gu)).toBeNull();
+  });
+
+  test('impact speaks of devices, services and the internet by their names', async () => {
+    const [, directory = ''] = place.flags;
+    const file = path.join(directory, 'next.hujson');
+    const more = [
+      { src: ['autogroup:member'], dst: ['tag:web', 'svc:api'], ip: ['tcp:25'] },
+      { src: ['autogroup:member'], dst: ['autogroup:internet'], ip: ['*'] },
+    ];
+    const next = { ...POLICY, grants: [...POLICY.grants, ...more], ssh: POLICY.ssh.slice(0, 1) };
+    writeFileSync(file, JSON.stringify(next));
+    const { out } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
+    expect(out).toContain('laptop to web\n  + tcp 25 at its own address, 100.80.0.1\n');
+    expect(out).toContain('laptop to mute\n  + tcp 25\n');
+    expect(out).toContain('laptop to exit\n  + tcp any port at autogroup:internet over IPv4\n');
+    expect(out).toContain('  + icmp at autogroup:internet over IPv4\n');
+    expect(out).toContain('SSH to web\n  - laptop as root (check)\n');
+    expect(out).toContain('routes of exit for laptop\n  + 0.0.0.0/0\n');
   });
 });

@@ -11,6 +11,7 @@ const Flow = z.object({
   protocol: z.number(),
   first: z.number(),
   last: z.number(),
+  own: z.boolean(),
   behind: z.array(z.string()),
 });
 const Proposed = z.object({
@@ -32,7 +33,13 @@ const Devices = z.object({ devices: z.array(z.looseObject({ id: z.string(), host
 const Invites = z.array(z.looseObject({ id: z.string(), inviteUrl: z.string() })).length(1);
 const TEST_MS = 60_000;
 /** TCP, UDP and both ICMPs, over all ports. */
-const EVERYTHING = [6, 17, 1, 58].map((protocol) => ({ protocol, first: 0, last: 65_535, behind: [] }));
+const EVERYTHING = [6, 17, 1, 58].map((protocol) => ({
+  protocol,
+  first: 0,
+  last: 65_535,
+  own: true,
+  behind: [],
+}));
 
 describe.each(ENGINES)('what a share would open and close, on %s', (engine) => {
   let installation: TestInstallation;

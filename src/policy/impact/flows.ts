@@ -124,6 +124,9 @@ export function flowsBetween(
 ): Map<number, readonly Flow[]> {
   const out = new Map<number, readonly Flow[]>();
   if (!source.active || !target.active || source.id === target.id) return out;
+  // A plain client reaches nothing but its gateway, and is reached as one of that one's routes.
+  if (target.input.behind !== undefined) return out;
+  if (source.input.behind !== undefined && source.input.behind !== target.id) return out;
   const { profile } = source;
   if (isForeign(source) && !reachesAcross(profile, target.profile)) return out;
   if (!isForeign(source) && isForeign(target) && !seesSharedIn(profile, target.profile)) return out;

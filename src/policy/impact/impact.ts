@@ -260,6 +260,8 @@ function sshImpact(before: PolicyEngine, after: PolicyEngine, touched: readonly 
   }
   const out: SshImpact[] = [];
   for (const target of [...targets].sort((a, b) => a - b)) {
+    // Nobody answers for a plain client.
+    if ([before, after].some(({ core }) => core.devices.get(target)?.input.behind !== undefined)) continue;
     const [was, is] = [logins(before, target), logins(after, target)];
     const gained = [...is].filter((login) => !was.has(login));
     const lost = [...was].filter((login) => !is.has(login));

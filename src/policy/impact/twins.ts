@@ -36,7 +36,7 @@ export function twinsOf(before: Core, after: Core): Twins[] {
   for (const id of new Set([...before.devices.keys(), ...after.devices.keys()])) {
     const [was, is] = [before.devices.get(id), after.devices.get(id)];
     const moved = isMoved(was, is);
-    const key = `${number(was?.profile)}/${number(is?.profile)}/${was?.tags.join()}/${is?.tags.join()}/${isAlone(was, is) ? id : ''}`;
+    const key = `${number(was?.profile)}/${number(is?.profile)}/${was?.tags.join()}/${is?.tags.join()}/${was?.input.behind}/${is?.input.behind}/${isAlone(was, is) ? id : ''}`;
     const known = classes.get(key);
     if (known !== undefined) known.members.push(id);
     else classes.set(key, makeTwins(id, was, is, moved));
