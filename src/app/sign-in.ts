@@ -16,6 +16,7 @@ import type { MailSecrets } from '../domain/mail/mail-secrets.ts';
 import {
   createInvitationAcceptance,
   type InvitationAcceptance,
+  type InvitationDoor,
 } from '../domain/people/invitation-acceptance.ts';
 import { createInvitationsByAccount } from '../domain/people/invitation-by-account.ts';
 import { createLinkInvites } from '../domain/people/link-invites.ts';
@@ -28,7 +29,7 @@ import type { Services } from './services.ts';
 
 export interface SignIn extends SignInServices {
   readonly passwordLinks: PasswordLinks;
-  readonly invitations: InvitationAcceptance;
+  readonly invitations: InvitationAcceptance & InvitationDoor;
   readonly deviceLogins: DeviceLogins;
   readonly sshChecks: SshChecks;
 }
@@ -48,6 +49,7 @@ type SignInParts = Pick<
 export function createSignIn(parts: SignInParts): SignIn {
   const { store, clock, random, passwords, passwordSignIn, sealer, attemptLimiter: limiter } = parts;
   const { ssoAllowPrivate: allowPrivate, onSsoProblem: onProblem } = parts;
+  const byAccount = createInvitationsByAccount({ store });
   const joins = createJoinService({ store, clock, random, policy: parts.joinPolicy });
   return {
     store,
@@ -59,6 +61,7 @@ export function createSignIn(parts: SignInParts): SignIn {
       clock,
       random,
       sealer,
+      keyedTexts: parts.keyedTexts,
       allowPrivate,
       ...(onProblem === undefined ? {} : { onProblem }),
     }),
@@ -71,10 +74,12 @@ export function createSignIn(parts: SignInParts): SignIn {
     sessions: createSessions({ store, clock, random }),
     deviceLogins: createDeviceLogins({ store, clock, random, joins }),
     sshChecks: createSshChecks({ store, clock, random }),
-    invitations: createInvitationAcceptance({
-      ...{ store, clock, random, hashPassword: passwords.hash, mailSecrets: parts.mailSecrets },
-    }),
-    invitationsByAccount: createInvitationsByAccount({ store }),
+    invitations: {
+      ...createInvitationAcceptance({
+        ...{ store, clock, random, hashPassword: passwords.hash, mailSecrets: parts.mailSecrets },
+      }),
+      acceptAs: async (actor, link, origin) => (await byAccount.accept(actor, link, origin)).member,
+    },
     linkInvites: createLinkInvites({
       ...{ store, clock, random, keyedTexts: parts.keyedTexts, hashPassword: passwords.hash },
     }),

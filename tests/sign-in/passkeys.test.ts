@@ -5,25 +5,10 @@ import { ENGINES, type TestOrganization } from '../support/api-server.ts';
 import { assert, type Passkey, register, type Ways } from '../support/authenticator.ts';
 import { insertMember, seed } from '../support/seeds.ts';
 import { createVisitor, hiddenFields, type Visit, type Visitor } from '../support/visitor.ts';
+import { type Part, partOf } from './passkey-part.ts';
 import { PASSWORD, type SignInServer, signInWith, startSignInServer } from './support.ts';
 
 const WAYS = '/account/sign-in';
-const unescaped = (text: string): string =>
-  text.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
-
-interface Part {
-  readonly options: { readonly challenge: string; readonly allowCredentials?: { readonly id: string }[] };
-  readonly fields: Record<string, string>;
-}
-/** The part of a page that asks for a passkey and sends to `action`. */
-function partOf(page: Visit, action: string): Part {
-  for (const [, options = '', of] of page.text.matchAll(
-    /data-options="([^"]+)"[^>]*>\s*<form method="post" action="([^"]+)">/g,
-  )) {
-    if (of === action) return { options: JSON.parse(unescaped(options)), fields: hiddenFields(page, action) };
-  }
-  throw new Error(`no passkey for ${action}: ${page.status} ${page.text}`);
-}
 
 describe.each(ENGINES)('passkeys on %s', (engine) => {
   let server: SignInServer;

@@ -1,6 +1,7 @@
 // Providers that are down, slow, hostile, or at addresses that they must not be at.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createKeyedTexts } from '../../src/auth/keyed-texts.ts';
 import { createSsoSignIn, type SsoSignIn } from '../../src/auth/sso/sso-sign-in.ts';
 import { createIdentityProvider, type IdentityProvider } from '../support/identity-provider.ts';
 import { seed } from '../support/seeds.ts';
@@ -187,6 +188,7 @@ describe('an identity provider', () => {
     const problems: unknown[] = [];
     const strict = createSsoSignIn({
       ...{ store, clock, random, sealer: rig.sealer, allowPrivate: false, timeoutMs: 300 },
+      keyedTexts: createKeyedTexts(random.bytes(32)),
       onProblem: (_connection, error) => problems.push(error),
     });
     await expect(begin(strict)).rejects.toMatchObject({ code: 'unavailable' });

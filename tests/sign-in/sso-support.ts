@@ -1,4 +1,5 @@
 // Signing in by an organization's own provider, over an installation of its own.
+import { createKeyedTexts } from '../../src/auth/keyed-texts.ts';
 import { createSealer, SEALING_KEY_BYTES } from '../../src/auth/sealing.ts';
 import { createSsoSignIn, type SsoOutcome, type SsoSignIn } from '../../src/auth/sso/sso-sign-in.ts';
 import type { SsoPurpose } from '../../src/auth/sso/sso-state.ts';
@@ -69,6 +70,7 @@ export async function createSsoRig(
     sealer,
     clock,
     random,
+    keyedTexts: createKeyedTexts(random.bytes(SEALING_KEY_BYTES)),
     allowPrivate,
     timeoutMs,
     onProblem: (_connection, error) => problems.push(error),

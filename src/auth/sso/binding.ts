@@ -8,12 +8,15 @@ import { ADMINISTRATIVE_ROLES } from '../../domain/access/permissions.ts';
 import { syncDirectoryGroups } from '../../domain/groups/directory-groups.ts';
 import type { Identity, Invitation, Membership, SsoConnection } from '../../domain/model/people.ts';
 import { loginName } from '../../domain/organizations/names.ts';
-import { acceptInvitation, openInvitationOf } from '../../domain/people/invitation-acceptance.ts';
+import { acceptInvitation } from '../../domain/people/invitation-acceptance.ts';
+import { openedBy } from '../../domain/people/invite-link.ts';
+import { joinByLink } from '../../domain/people/link-invites.ts';
 import { memberByName } from '../../domain/people/member-by-name.ts';
 import { checkEmail } from '../../domain/people/member-rules.ts';
 import { memberState } from '../../domain/people/member-state.ts';
 import { insertIdentity } from '../../domain/people/new-identity.ts';
 import { insertAuditedAccount, insertMember } from '../../domain/people/new-member.ts';
+import type { KeyedTexts } from '../../domain/ports/keyed-texts.ts';
 import { INSTALLATION, type Tx } from '../../domain/ports/store.ts';
 import { readSettings } from '../../domain/settings/settings.ts';
 import { vouchesFor } from '../../domain/sso-connections/sign-in-guards.ts';
@@ -58,6 +61,12 @@ export interface Arrival {
   readonly purpose: SsoPurpose;
   /** The hash of what makes this answer the only one, and until when it could come again. */
   readonly once: { readonly hash: string; readonly until: number };
+}
+
+export interface BindingParts {
+  readonly random: Random;
+  /** By which links of invitations are known. */
+  readonly keyedTexts: Pick<KeyedTexts, 'sign'>;
 }
 
 const refused = (reason: BindingRefusal): Bound => ({ kind: 'refused', reason });
@@ -174,13 +183,39 @@ async function known(tx: Tx, identity: Identity, arrival: Arrival): Promise<Boun
   return { kind: 'verified', member, identity };
 }
 
-/** To whoever holds the link. The address must be the one that was invited. */
-async function invited(tx: Tx, arrival: Arrival, link: string, email: string): Promise<Bound> {
-  const open = await openInvitationOf(tx, link, tx.now);
-  if (open === undefined || open.member.org !== arrival.org) return refused('invitation-gone');
-  if (!sameAddress(open.member.email, email)) return refused('other-address');
-  if (!vouchesFor(arrival.connection, open.member.role)) return refused('not-vouched');
-  return join(tx, arrival, open.member, open.invitation);
+/** To whoever holds the link. The address must be the one that was invited, if one was. */
+async function invited(
+  tx: Tx,
+  { random, keyedTexts }: BindingParts,
+  arrival: Arrival,
+  link: string,
+  email: string,
+): Promise<Bound> {
+  const open = await openedBy(tx, keyedTexts, link, tx.now);
+  if (open?.invitation.org !== arrival.org) return refused('invitation-gone');
+  const { invitation, member } = open;
+  if (!vouchesFor(arrival.connection, member?.role ?? invitation.role ?? 'member'))
+    return refused('not-vouched');
+  if (member === undefined) return newcomer(tx, random, arrival, invitation, email);
+  if (!sameAddress(member.email, email)) return refused('other-address');
+  return join(tx, arrival, member, invitation);
+}
+
+/** By a link that names nobody: whoever the provider vouches for, with the address that it verified. */
+async function newcomer(
+  tx: Tx,
+  random: Random,
+  arrival: Arrival,
+  invitation: Invitation,
+  email: string,
+): Promise<Bound> {
+  if (!ASCII.test(email)) return refused('not-a-member');
+  if ((await memberByName(tx, arrival.org, email)) !== undefined) return refused('address-taken');
+  const { displayName = null, givenName = null, familyName = null } = arrival.claims;
+  const { id: account } = await insertAuditedAccount(tx, email, true);
+  const person = { account, username: email, email, displayName, givenName, familyName };
+  const member = await joinByLink(tx, random, invitation, person);
+  return { kind: 'verified', member, identity: await addProvider(tx, member, arrival) };
 }
 
 async function join(
@@ -220,7 +255,7 @@ async function byAddress(tx: Tx, random: Random, arrival: Arrival, email: string
   return join(tx, arrival, member, invitation);
 }
 
-async function found(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
+async function found(tx: Tx, parts: BindingParts, arrival: Arrival): Promise<Bound> {
   const { org, issuer, claims, purpose } = arrival;
   const [identity] = await tx.find('identity', org, { issuer, subject: claims.subject, kind: 'sso' }, 1);
   if (identity !== undefined) return known(tx, identity, arrival);
@@ -234,17 +269,17 @@ async function found(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
   if (email === undefined) return refused('no-email');
   if (!claims.emailVerified) return refused('unverified-email');
   return purpose.kind === 'invitation'
-    ? invited(tx, arrival, purpose.link, email)
-    : byAddress(tx, random, arrival, email);
+    ? invited(tx, parts, arrival, purpose.link, email)
+    : byAddress(tx, parts.random, arrival, email);
 }
 
 /** Runs in a write of the organization and the installation. What is refused may still have been written (who waits). */
-export async function bindArrival(tx: Tx, random: Random, arrival: Arrival): Promise<Bound> {
+export async function bindArrival(tx: Tx, parts: BindingParts, arrival: Arrival): Promise<Bound> {
   const { org, connection } = arrival;
   const present = await tx.get('ssoConnection', org, connection.id);
   // What was asked may have been another provider than the one that is named now.
   if (present?.updatedAt !== connection.updatedAt) return refused('gone');
-  const bound = await found(tx, random, arrival);
+  const bound = await found(tx, parts, arrival);
   if (bound.kind === 'refused') return bound;
   const { member } = bound;
   switch (memberState(member)) {

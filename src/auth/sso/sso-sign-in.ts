@@ -26,7 +26,7 @@ import { type Clock, SECOND } from '../../kernel/clock.ts';
 import { AppError, notFound } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomSecret } from '../../kernel/random.ts';
-import { type BindingRefusal, bindArrival } from './binding.ts';
+import { type BindingParts, type BindingRefusal, bindArrival } from './binding.ts';
 import { claimsOf, needsMore, type SsoClaims } from './claims.ts';
 import { createGuardedFetch } from './guarded-fetch.ts';
 import { createProviders } from './provider.ts';
@@ -106,6 +106,7 @@ export interface SsoSignInParts {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
+  readonly keyedTexts: BindingParts['keyedTexts'];
   /** Whether providers may be at private and loopback addresses, and without TLS. */
   readonly allowPrivate: boolean;
   /** Told why a provider could not be used; holds no secrets. */
@@ -135,7 +136,7 @@ const scopesOf = (configuration: Configuration): string =>
     .join(' ');
 
 export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
-  const { store, clock, random, sealer, allowPrivate, onProblem, timeoutMs } = parts;
+  const { store, clock, random, keyedTexts, sealer, allowPrivate, onProblem, timeoutMs } = parts;
   const fetch = createGuardedFetch({ allowPrivate, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   const providers = createProviders({ sealer, clock, fetch, allowPrivate });
   const states = createSsoStates({ sealer, clock });
@@ -249,7 +250,11 @@ export function createSsoSignIn(parts: SsoSignInParts): SsoSignIn {
         ids: 256,
       },
       (tx) =>
-        bindArrival(tx, random, { org, connection, issuer: connection.identifier, claims, purpose, once }),
+        bindArrival(
+          tx,
+          { random, keyedTexts },
+          { org, connection, issuer: connection.identifier, claims, purpose, once },
+        ),
     );
     return bound.kind === 'verified' ? { ...bound, ...began, provenAt } : refused(bound.reason);
   };

@@ -12,7 +12,7 @@ import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
 import type { MailSecrets } from '../mail/mail-secrets.ts';
 import type { AuditOrigin } from '../model/operations.ts';
-import type { Identity, Invitation, Membership } from '../model/people.ts';
+import type { Invitation, Membership, Organization, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { insertEverywherePassword, requireLength, setOrganizationPassword } from './organization-password.ts';
@@ -30,10 +30,36 @@ export interface OpenInvitation {
   readonly member: Membership;
 }
 
-/** With whether what it opens is good everywhere. */
-export type FoundInvitation = OpenInvitation & { readonly everywhere: boolean };
+/** Without a member: it makes one of whoever uses it. */
+export interface OpenedInvitation {
+  readonly invitation: Invitation;
+  readonly member: Membership | undefined;
+}
 
-export interface InvitationAcceptance {
+/** With whether what it opens is good everywhere. */
+export type FoundInvitation = OpenedInvitation & {
+  readonly organization: Organization;
+  readonly role: Role;
+  readonly everywhere: boolean;
+};
+
+/** Where a person with a link stands. */
+export interface InvitationDoor {
+  /** Undefined when it was accepted, revoked, renewed, is too old or unknown. */
+  find(link: string): Promise<FoundInvitation | undefined>;
+  /**
+   * With a password. The name counts where the invitation names nobody. Errors: `invalid` (name, password), `taken` (name),
+   * `not_found`.
+   */
+  accept(link: string, given: { readonly name: string; readonly password: string }): Promise<Membership>;
+  /**
+   * As the account of a session that is good everywhere. Errors: `not_found`, `forbidden` (another session or address, or an
+   * organization that keeps its people), `conflict` (not open any more, a member already), `taken` (the address is somebody's).
+   */
+  acceptAs(actor: Actor, link: string, origin: AuditOrigin): Promise<Membership>;
+}
+
+export interface InvitationAcceptance extends Omit<InvitationDoor, 'acceptAs'> {
   /**
    * A link to hand over, in place of the one before it. Errors: `not_found`, also for an invitation that is not open;
    * `forbidden` (to a role above the actor's).
@@ -43,13 +69,6 @@ export interface InvitationAcceptance {
     invitation: number,
     origin: AuditOrigin,
   ): Promise<{ readonly link: string; readonly expiresAt: number }>;
-  /** Undefined when it was accepted, revoked, renewed, is too old or unknown. */
-  find(link: string): Promise<FoundInvitation | undefined>;
-  /** Errors: `invalid` (password), `not_found`. */
-  accept(
-    link: string,
-    password: string,
-  ): Promise<{ readonly member: Membership; readonly identity: Identity }>;
 }
 
 export interface InvitationAcceptanceParts {
@@ -82,9 +101,30 @@ export async function openInvitationOf(
   if (invitation.expiresAt <= now) return undefined;
   // A link that anybody may use makes its member when it is used: not here.
   if (invitation.membership === null) return undefined;
+  const opened = await withMember(reader, invitation);
+  return opened?.member === undefined ? undefined : { invitation, member: opened.member };
+}
+
+/** With the member who waits; undefined where that one does not any more. */
+export async function withMember(
+  reader: Pick<Reader, 'get'>,
+  invitation: Invitation,
+): Promise<OpenedInvitation | undefined> {
+  if (invitation.membership === null) return { invitation, member: undefined };
   const member = await reader.get('membership', invitation.org, invitation.membership);
   const waits = member !== undefined && member.joinedAt === null && member.suspendedAt === null;
   return waits ? { invitation, member } : undefined;
+}
+
+/** Undefined when its organization is gone. */
+export async function foundInvitation(
+  reader: Pick<Reader, 'get'>,
+  { invitation, member }: OpenedInvitation,
+  everywhere: boolean,
+): Promise<FoundInvitation | undefined> {
+  const organization = await reader.get('organization', INSTALLATION, invitation.org);
+  const role = member?.role ?? invitation.role ?? 'member';
+  return organization && { invitation, member, organization, role, everywhere };
 }
 
 /** The rows of a person who joins; what opens the door to them is the caller's, and so is an event of the installation. */
@@ -134,7 +174,7 @@ export function createInvitationAcceptance(parts: InvitationAcceptanceParts): In
   return {
     find: async (link) => {
       const open = await openInvitationOf(store, link, clock.now());
-      return open && { ...open, everywhere: await isEverywhere(store, open) };
+      return open && foundInvitation(store, open, await isEverywhere(store, open));
     },
     createLink: async (actor, id, origin) => {
       authorize(actor, 'invitations:write');
@@ -160,7 +200,7 @@ export function createInvitationAcceptance(parts: InvitationAcceptanceParts): In
         return { link: `${actor.org}-${secret}`, expiresAt: invitation.expiresAt };
       });
     },
-    accept: async (link, password) => {
+    accept: async (link, { password }) => {
       requireLength(password);
       const found = await openInvitationOf(store, link, clock.now());
       // Hashing is dear: only whoever holds a link may ask for it.
@@ -173,11 +213,10 @@ export function createInvitationAcceptance(parts: InvitationAcceptanceParts): In
         if (present === undefined) throw gone();
         const everywhere = await isEverywhere(tx, present);
         const member = await acceptInvitation(tx, present.member, present.invitation);
-        const identity =
-          everywhere && member.emailKey !== null
-            ? await insertEverywherePassword(tx, member, member.emailKey, secretHash)
-            : await setOrganizationPassword(tx, member, secretHash);
-        return { member, identity };
+        if (everywhere && member.emailKey !== null)
+          await insertEverywherePassword(tx, member, member.emailKey, secretHash);
+        else await setOrganizationPassword(tx, member, secretHash);
+        return member;
       });
     },
   };

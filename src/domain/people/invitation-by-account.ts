@@ -10,7 +10,12 @@ import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Organization, Role } from '../model/people.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
-import { acceptInvitation, invitationSecretOf, openInvitationOf } from './invitation-acceptance.ts';
+import {
+  acceptInvitation,
+  invitationSecretOf,
+  type OpenInvitation,
+  openInvitationOf,
+} from './invitation-acceptance.ts';
 
 export interface InvitationView {
   readonly invitation: Invitation;
@@ -57,17 +62,31 @@ export function createInvitationsByAccount({ store }: { readonly store: Store })
       return store.write(context, async (tx) => {
         const open = await openInvitationOf(tx, link, tx.now);
         if (open === undefined) throw new AppError('conflict', 'this invitation is not open any more');
-        if (self.emailKey === null || self.emailKey !== open.member.emailKey) {
-          throw new AppError('forbidden', 'the invitation is for another e-mail address');
-        }
-        if (actor.org !== org) await requireLetOut(tx, self);
-        const [present] = await tx.find('membership', org, { account: self.account }, 1);
-        if (present !== undefined) throw new AppError('conflict', 'you are a member already');
-        const member = await moveToAccount(tx, open.member, self.account);
-        return { member: await acceptInvitation(tx, member, open.invitation), organization };
+        return { member: await joinAsSelf(tx, self, open), organization };
       });
     },
   };
+}
+
+/** The invited member becomes one of the account of a person whose address it is. */
+export async function joinAsSelf(
+  tx: Tx,
+  self: Membership,
+  { invitation, member }: OpenInvitation,
+): Promise<Membership> {
+  const { org } = invitation;
+  if (self.emailKey === null || self.emailKey !== member.emailKey) {
+    throw new AppError('forbidden', 'the invitation is for another e-mail address');
+  }
+  await requireNewcomer(tx, self, org);
+  return acceptInvitation(tx, await moveToAccount(tx, member, self.account), invitation);
+}
+
+/** Errors: `forbidden` (their organization keeps its people), `conflict` (a member already). */
+export async function requireNewcomer(reader: Reader, self: Membership, org: number): Promise<void> {
+  if (self.org !== org) await requireLetOut(reader, self);
+  const [present] = await reader.find('membership', org, { account: self.account }, 1);
+  if (present !== undefined) throw new AppError('conflict', 'you are a member already');
 }
 
 const ADMINISTRATORS: ReadonlySet<Role> = new Set(['owner', 'admin', 'it-admin', 'network-admin']);

@@ -1,11 +1,13 @@
 /**
- * The link of an invitation that was made without an address. It names its row by an id that cannot be guessed, and proves with
- * a signature by a key of the installation, so that it can be shown again and lies nowhere.
+ * The link of an invitation that its maker is shown. It names its row by an id that cannot be guessed, and proves with a
+ * signature by a key of the installation, so that it can be shown again and lies nowhere. It is another than the one in the
+ * mail: whoever has it has shown nothing about an address.
  */
 import { sameDigest } from '../../kernel/hash.ts';
 import type { Invitation } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
 import type { Reader, Store } from '../ports/store.ts';
+import { type OpenedInvitation, openInvitationOf, withMember } from './invitation-acceptance.ts';
 
 /** The path of the page; the link's text follows. */
 export const JOIN_PATH = '/login/join/';
@@ -19,11 +21,10 @@ export const MAX_TRIES = 5;
 const signatureOf = (texts: Pick<KeyedTexts, 'sign'>, { org, id, epoch }: Invitation): string =>
   texts.sign('invitation-link', [org, id, epoch]);
 
-/** Whether an invitation's link opens it. Links open what was made with one, and nothing that waits for an address. */
+/** Whether an invitation's link opens it. Links open what was made in the dialect that shows them. */
 export const opensByLink = (invitation: Invitation, now: number): boolean =>
   invitation.madeBy === 'tailscale' &&
-  invitation.email === null &&
-  invitation.membership === null &&
+  (invitation.email === null) === (invitation.membership === null) &&
   invitation.status === 'pending' &&
   invitation.expiresAt > now &&
   invitation.tries < MAX_TRIES;
@@ -43,6 +44,17 @@ export async function readInviteLink(
   const [invitation] = await reader.find('invitation', Number(org), { nano }, 1);
   if (invitation === undefined || !opensByLink(invitation, now)) return {};
   return sameDigest(signature, signatureOf(texts, invitation)) ? { open: invitation } : { wrong: invitation };
+}
+
+/** What a link of either kind opens: the one that came by mail or was handed over, or the one that its maker is shown. */
+export async function openedBy(
+  reader: Reader,
+  texts: Pick<KeyedTexts, 'sign'>,
+  link: string,
+  now: number,
+): Promise<OpenedInvitation | undefined> {
+  const { open } = await readInviteLink(reader, texts, link, now);
+  return open === undefined ? openInvitationOf(reader, link, now) : withMember(reader, open);
 }
 
 /** Counts a wrong code or link against its invitation. */

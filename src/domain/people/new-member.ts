@@ -34,13 +34,18 @@ export const insertMember = (tx: Tx, random: Random, given: Given): Promise<Memb
     updatedAt: tx.now,
   });
 
-/** `claimed`: somebody signs in with it already. Without an audit event. */
-export const insertAccount = (tx: Tx, claimed: boolean): Promise<Account> =>
-  tx.insert('account', { org: INSTALLATION, id: tx.newId(), claimed, createdAt: tx.now });
+/** `claimed`: somebody signs in with it already. `id`: one that was kept for it. Without an audit event. */
+export const insertAccount = (tx: Tx, claimed: boolean, id = tx.newId()): Promise<Account> =>
+  tx.insert('account', { org: INSTALLATION, id, claimed, createdAt: tx.now });
 
 /** `name`: what the audit log of the installation calls the account by. */
-export async function insertAuditedAccount(tx: Tx, name: string, claimed: boolean): Promise<Account> {
-  const account = await insertAccount(tx, claimed);
+export async function insertAuditedAccount(
+  tx: Tx,
+  name: string,
+  claimed: boolean,
+  id?: number,
+): Promise<Account> {
+  const account = await insertAccount(tx, claimed, id);
   tx.audit(INSTALLATION, {
     verb: 'create',
     objectKind: 'account',

@@ -11,7 +11,7 @@ import { authorize } from '../access/authorize.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Role } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
-import type { Reader, Store, Tx } from '../ports/store.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { inviteLinkOf, opensByLink } from './invite-link.ts';
 import { requireManualUsers } from './invited-member.ts';
@@ -22,7 +22,10 @@ import { manages, requireManages } from './role-rules.ts';
 export interface UserInvite {
   readonly invitation: Invitation;
   readonly role: Role;
-  /** What follows the path of the page (`JOIN_PATH`). Only for those who could invite to that role themselves. */
+  /**
+   * What follows the path of the page (`JOIN_PATH`). Only for those who could invite to that role themselves, and not for
+   * addresses in the organization's own domains, whose people just sign in.
+   */
   readonly link?: string;
 }
 
@@ -82,11 +85,15 @@ export function createUserInvites({
     const found = ids.length === 0 ? [] : await store.find('membership', actor.org, { id: ids }, MAX_LISTED);
     const roles = new Map(found.map(({ id, role }) => [id, role]));
     const now = clock.now();
+    const organization = await store.get('organization', INSTALLATION, actor.org);
+    const domains = new Set([...(organization?.domains ?? []), organization?.tailnetName]);
+    const isOwn = ({ email }: Invitation): boolean =>
+      email !== null && domains.has(email.slice(email.lastIndexOf('@') + 1).toLowerCase());
     return invitations.map((invitation) => {
       const role = roles.get(invitation.membership ?? 0) ?? invitation.role ?? 'member';
       const maySee = actor.permissions.has('invitations:write') && manages(actor, role);
-      const link = maySee && opensByLink(invitation, now) ? inviteLinkOf(keyedTexts, invitation) : undefined;
-      return { invitation, role, ...(link === undefined ? {} : { link }) };
+      const shown = maySee && opensByLink(invitation, now) && !isOwn(invitation);
+      return { invitation, role, ...(shown ? { link: inviteLinkOf(keyedTexts, invitation) } : {}) };
     });
   };
   const openIn = async (reader: Reader, org: number, id: number): Promise<Invitation> => {
@@ -182,7 +189,7 @@ export function createUserInvites({
         const [known] = await store.find('invitation', actor.org, { openKey: normalizeKey(email) }, 1);
         if (known === undefined) {
           const { invitation } = await members.invite(actor, { email, role, madeBy, send: true }, origin);
-          made.push({ invitation, role });
+          made.push(...(await withRoles(actor, [invitation])));
         } else {
           await renew(actor, known, role, origin);
           made.push(await get(actor, known.id));

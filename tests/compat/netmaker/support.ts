@@ -56,7 +56,10 @@ export const netmakerDialect = (
     }),
     clock,
     random,
-    sso: createSsoSignIn({ store, sealer, clock, random, allowPrivate: true }),
+    sso: createSsoSignIn({
+      ...{ store, sealer, clock, random, allowPrivate: true },
+      keyedTexts: createKeyedTexts(key),
+    }),
     dashboardUrl: options.dashboardUrl,
     authenticate: authenticator.authenticate,
     onError,

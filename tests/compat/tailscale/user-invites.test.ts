@@ -30,8 +30,17 @@ describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
       inviterId: api.owner.id,
       email: 'new@elsewhere.test',
       lastEmailSentAt: expect.stringMatching(/Z$/u),
+      inviteUrl: expect.stringMatching(/^https?:\/\/[^/]+\/login\/join\/[a-z0-9-]+$/u),
     });
-    expect(two).toMatchObject({ role: 'member', email: 'two@acme.test' });
+    // People of the organization's own domain just sign in.
+    expect(two).toEqual({
+      id: expect.any(String),
+      role: 'member',
+      tailnetId: api.organization.id,
+      inviterId: api.owner.id,
+      email: 'two@acme.test',
+      lastEmailSentAt: expect.any(String),
+    });
     expect(await list()).toEqual([one, two]);
     expect((await api.call('GET', `/api/v2/user-invites/${one!.id}`)).json()).toEqual(one);
     const users = (await api.call('GET', '/api/v2/tailnet/-/users')).json<{ users: unknown[] }>().users;
@@ -62,6 +71,10 @@ describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
     api.clock.advance(60_000);
     expect(await resend()).toBe(200);
     expect(await resend()).toBe(429);
+    // The link that was shown before opens nothing any more.
+    const [renewed] = await list();
+    expect(renewed).toHaveProperty('inviteUrl');
+    expect(renewed).not.toMatchObject({ inviteUrl: (made as { inviteUrl?: string }).inviteUrl });
   });
 
   test('an invite that has run out is listed no more', async () => {
@@ -100,16 +113,19 @@ describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
     expect(await list()).toEqual([one, two]);
     expect((await api.call('POST', `${path}/resend`)).status).toBe(400);
 
+    const [mailed] = (await invite([{ email: 'x@elsewhere.test', role: 'admin' }])).json<{ id: string }[]>();
+    expect(mailed).toHaveProperty('inviteUrl');
     const { member: auditor } = await api.createMember(acme, 'auditor');
     const seen = await api.call('GET', INVITES, { token: await api.createToken(acme, auditor, ['all']) });
-    expect(seen.json<object[]>()).toHaveLength(2);
+    expect(seen.json<object[]>()).toHaveLength(3);
     expect(seen.text).not.toContain('inviteUrl');
     // A narrowed credential gives no administrator's role, and sees no link to one.
     const narrow = await api.call('GET', INVITES, {
       token: await api.createToken(acme, api.owner, ['users']),
     });
     const shown = narrow.json<object[]>().map((one) => 'inviteUrl' in one);
-    expect(shown).toEqual([false, true]);
+    expect(shown).toEqual([false, true, false]);
+    expect((await api.call('DELETE', `/api/v2/user-invites/${mailed!.id}`)).status).toBe(200);
 
     expect((await api.call('DELETE', path)).status).toBe(200);
     expect(await list()).toEqual([two]);

@@ -19,7 +19,6 @@ import { deviceOperations } from './device-pages.ts';
 import { factorOperations } from './factor-pages.ts';
 import { createForms, MAX_FORM_BYTES, parseForm } from './forms.ts';
 import { invitationOperations } from './invitation-pages.ts';
-import { joinOperations } from './join-pages.ts';
 import { nextPage, ownPageOf, signInAgainPath, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passkeyOperations } from './passkey-pages.ts';
@@ -53,7 +52,6 @@ export const pageOperations = (parts: PageParts): readonly Operation[] => [
   ...deviceOperations(parts),
   ...sshOperations(parts),
   ...invitationOperations(parts),
-  ...joinOperations(parts),
   ...shareOperations(parts),
   ...passwordOperations(parts),
 ];

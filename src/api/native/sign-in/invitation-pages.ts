@@ -1,15 +1,26 @@
-/** Accepting an invitation. */
+/**
+ * Accepting an invitation, by either kind of link: the one that came by mail or was handed over, and the one that whoever
+ * invites is shown. Both lead to one page with the ways in that the organization takes.
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type FoundInvitation, INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts';
+import {
+  type FoundInvitation,
+  INVITATION_PATH,
+  type InvitationDoor,
+} from '../../../domain/people/invitation-acceptance.ts';
+import { JOIN_PATH } from '../../../domain/people/invite-link.ts';
 import { INSTALLATION } from '../../../domain/ports/store.ts';
-import { AppError } from '../../../kernel/errors.ts';
+import { AppError, notFound } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
+import { type InvitationProblem, invitationForm } from './invitation-form.ts';
+import { DEFAULT_PAGE } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
-import { passkeyPart, relyingParty, scriptFor } from './passkey-forms.ts';
+import { relyingParty, requireParty, scriptFor } from './passkey-forms.ts';
+import { createSsoStart } from './sso-start.ts';
 
 const SEE_OTHER = 303;
 const NOT_FOUND = 404;
@@ -17,148 +28,184 @@ const BAD_REQUEST = 400;
 
 const linkOf = (request: FastifyRequest): string => pathText(request, 'link');
 
-export function invitationOperations({
-  services,
-  cookies,
-  forms,
-  originOf,
-  person,
-}: PageParts): readonly Operation[] {
-  const { invitations, store } = services;
+const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}.`;
 
-  const gone = (reply: FastifyReply): FastifyReply =>
-    sendPage(
-      reply,
-      {
-        title: 'This invitation is not open any more',
-        body: html`
+const gone = (reply: FastifyReply): FastifyReply =>
+  sendPage(
+    reply,
+    {
+      title: 'This invitation is not open any more',
+      body: html`
       <h1>This invitation is not open any more</h1>
-      <p>It was accepted, taken back, or it is too old. Ask whoever invited you for another.</p>
+      <p>It was used, taken back, or it is too old. Ask whoever invited you for another.</p>
       <p><a href="/login">Sign in</a></p>`,
-      },
-      NOT_FOUND,
-    );
+    },
+    NOT_FOUND,
+  );
+
+export const invitationOperations = (parts: PageParts): readonly Operation[] => [
+  ...doorOperations(parts, 'invitation', INVITATION_PATH, parts.services.invitations),
+  ...doorOperations(parts, 'join', JOIN_PATH, parts.services.linkInvites),
+];
+
+function doorOperations(
+  parts: PageParts,
+  id: string,
+  base: string,
+  door: InvitationDoor,
+): readonly Operation[] {
+  const { services, cookies, forms, originOf, person } = parts;
+  const { passkeys, sessions, sso } = services;
+  const { begin } = createSsoStart(parts);
+
+  const takes = ({ organization, role }: FoundInvitation, kind: 'password' | 'passkey'): Promise<boolean> =>
+    services.takesLogin({ org: organization.id, role }, kind);
+  /** The form is not shown then, and a way in that is not taken would lock the person out of those that are. */
+  const requireTaken = async (found: FoundInvitation, kind: 'password' | 'passkey'): Promise<void> => {
+    if (await takes(found, kind)) return;
+    throw new AppError('forbidden', `this organization does not let people sign in with a ${kind}`);
+  };
 
   const ask = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    { invitation, member, everywhere }: FoundInvitation,
-    problem?: string,
+    found: FoundInvitation,
+    problem?: InvitationProblem,
   ): Promise<FastifyReply> => {
-    const organization = await store.get('organization', INSTALLATION, member.org);
-    const name = organization?.name ?? '';
-    const connections = await services.sso.connections(member.org);
-    const path = `${INVITATION_PATH}${linkOf(request)}`;
-    const takesPasswords = await services.takesLogin(member, 'password');
+    const { organization, member, everywhere } = found;
     const rp = relyingParty(originOf(request));
-    const offersPasskey = rp !== undefined && (await services.takesLogin(member, 'passkey'));
-    const passkey = offersPasskey
-      ? html`<p class="or" data-needs-passkey hidden>or</p>
-      ${passkeyPart({
-        ceremony: 'create',
-        prepared: await services.passkeys.prepareRegistration(
-          member,
-          everywhere ? INSTALLATION : member.org,
-          rp,
-          forms.ensureBrowser(request, reply),
-        ),
-        action: `${path}/passkey`,
-        fields: forms.tokenField(request, reply),
-        label: 'Join with a passkey',
-        quiet: takesPasswords,
-      })}`
-      : undefined;
+    const prepare = async (party: NonNullable<typeof rp>) => {
+      const browser = forms.ensureBrowser(request, reply);
+      const place = everywhere ? INSTALLATION : organization.id;
+      return member === undefined
+        ? passkeys.prepareNewcomer(organization, party, browser)
+        : passkeys.prepareRegistration(member, place, party, browser);
+    };
     const actor = await person(request);
-    const own =
-      actor !== undefined && (await services.sessions.openedWith(actor))?.everywhere === true
-        ? html`<form method="post" action="${path}/account">
-        ${forms.tokenField(request, reply)}
-        <div class="actions"><button type="submit">Join as ${actor.name}</button></div>
-      </form>
-      <p class="or">or as somebody else</p>`
-        : undefined;
-    const body = html`
-      <h1>Join ${name}</h1>
-      <p>${invitation.byName} invited ${invitation.email ?? ''}.</p>
-      ${own}
-      ${
-        connections.length === 0
-          ? undefined
-          : html`<div class="actions">${connections.map(
-              (connection) =>
-                html`<a class="button" href="${path}/sso?connection=${connection.id}">Join with ${connection.name}</a>`,
-            )}</div>
-      ${takesPasswords ? html`<p class="or">or with a password</p>` : undefined}`
-      }
-      ${
-        takesPasswords
-          ? html`<p>Choose a password. ${everywhere ? 'It is yours, also in other organizations.' : 'It is good for this organization.'}</p>
-      <form method="post" action="${path}">
-        ${forms.tokenField(request, reply)}
-        <input type="hidden" name="username" autocomplete="username" value="${invitation.email ?? ''}">
-        <div class="field">
-          <label for="password">Password</label>
-          <input id="password" name="password" type="password" autocomplete="new-password" required minlength="8"
-            aria-describedby="password-error">
-          <p class="error" id="password-error" role="alert">${problem}</p>
-        </div>
-        <div class="actions"><button type="submit">Accept and join</button></div>
-      </form>`
-          : undefined
-      }
-      ${passkey}`;
+    const isEverywhere = actor !== undefined && (await sessions.openedWith(actor))?.everywhere === true;
+    const body = invitationForm({
+      found,
+      path: `${base}${linkOf(request)}`,
+      token: () => forms.tokenField(request, reply),
+      self: isEverywhere ? actor.name : undefined,
+      connections: await sso.connections(organization.id),
+      takesPasswords: await takes(found, 'password'),
+      passkey: rp !== undefined && (await takes(found, 'passkey')) ? await prepare(rp) : undefined,
+      problem,
+    });
     return sendPage(
       reply,
-      { title: `Join ${name}`, body, ...scriptFor(rp) },
+      { title: `Join ${organization.name}`, body, ...scriptFor(rp) },
       problem === undefined ? undefined : BAD_REQUEST,
     );
   };
 
+  /** Runs what lets the person in, and sends them to sign in; or says what was wrong with what they gave. */
+  const enter = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    kind: 'password' | 'passkey',
+    name: string,
+    join: (found: FoundInvitation) => Promise<unknown>,
+  ): Promise<FastifyReply> => {
+    const found = await door.find(linkOf(request));
+    if (found === undefined) return gone(reply);
+    await requireTaken(found, kind);
+    try {
+      await join(found);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (error.code === 'not_found') return gone(reply);
+      // What is wrong with a passkey itself is no field's fault.
+      const isFields = error.code === 'taken' || (error.code === 'invalid' && error.field !== 'passkey');
+      if (!isFields) throw error;
+      const passkey = kind === 'passkey';
+      const problem = { field: error.field ?? kind, text: sentence(error.message), name, passkey };
+      return ask(request, reply, found, problem);
+    }
+    // The sign-in page knows what else the organization asks for: second factors, other ways than passwords.
+    cookies.clear(request, reply, 'session');
+    return reply.redirect(`/login?organization=${found.organization.label}`, SEE_OTHER);
+  };
+
   return [
     {
-      id: 'native.invitation.page',
+      id: `native.${id}.page`,
       method: 'GET',
-      path: `${INVITATION_PATH}:link`,
+      path: `${base}:link`,
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const open = await invitations.find(linkOf(request));
-        return open === undefined ? gone(reply) : ask(request, reply, open);
+        const found = await door.find(linkOf(request));
+        return found === undefined ? gone(reply) : ask(request, reply, found);
       },
     },
     {
-      id: 'native.invitation.account',
+      id: `native.${id}.account`,
       method: 'POST',
-      path: `${INVITATION_PATH}:link/account`,
+      path: `${base}:link/account`,
       requires: 'self:write',
       handle: async ({ request, reply, actor }) => {
-        await services.invitationsByAccount.accept(memberOf(actor), linkOf(request), 'native-api');
+        try {
+          await door.acceptAs(memberOf(actor), linkOf(request), 'native-api');
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'not_found') return gone(reply);
+          throw error;
+        }
         return reply.redirect('/account/organization', SEE_OTHER);
       },
     },
     {
-      id: 'native.invitation.accept',
+      id: `native.${id}.accept`,
       method: 'POST',
-      path: `${INVITATION_PATH}:link`,
+      path: `${base}:link`,
       requires: 'public',
       handle: async ({ request, reply }) => {
-        const open = await invitations.find(linkOf(request));
-        if (open === undefined) return gone(reply);
-        // The form is not shown then, and a way in that is not taken would lock the person out of those that are.
-        if (!(await services.takesLogin(open.member, 'password'))) {
-          throw new AppError('forbidden', 'this organization does not let people sign in with a password');
-        }
-        const organization = await store.get('organization', INSTALLATION, open.member.org);
-        try {
-          await invitations.accept(linkOf(request), fieldsOf(request).password ?? '');
-        } catch (error) {
-          if (error instanceof AppError && error.code === 'invalid')
-            return ask(request, reply, open, `${error.message[0]?.toUpperCase()}${error.message.slice(1)}.`);
-          if (error instanceof AppError && error.code === 'not_found') return gone(reply);
-          throw error;
-        }
-        // The sign-in page knows what else the organization asks for: second factors, other ways than passwords.
-        cookies.clear(request, reply, 'session');
-        return reply.redirect(`/login?organization=${organization?.label ?? ''}`, SEE_OTHER);
+        const { name = '', password = '' } = fieldsOf(request);
+        return enter(request, reply, 'password', name, () =>
+          door.accept(linkOf(request), { name, password }),
+        );
+      },
+    },
+    {
+      id: `native.${id}.passkey`,
+      method: 'POST',
+      path: `${base}:link/passkey`,
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const { passkey: state = '', credential: answer = '', login: name = '' } = fieldsOf(request);
+        const link = linkOf(request);
+        return enter(request, reply, 'passkey', name, ({ member, everywhere }) => {
+          const shown = {
+            rp: requireParty(originOf(request)),
+            browser: forms.browserOf(request),
+            state,
+            answer,
+          };
+          if (member === undefined) return passkeys.join({ link, name, ...shown });
+          const org = everywhere ? INSTALLATION : member.org;
+          return passkeys.register({
+            ...shown,
+            member,
+            org,
+            name: '',
+            afterPassword: false,
+            invitation: link,
+          });
+        });
+      },
+    },
+    {
+      id: `native.${id}.sso`,
+      method: 'GET',
+      path: `${base}:link/sso`,
+      requires: 'public',
+      handle: async ({ request, reply }) => {
+        const link = linkOf(request);
+        const found = await door.find(link);
+        if (found === undefined) throw notFound('invitation');
+        const purpose = { kind: 'invitation', link } as const;
+        const url = await begin(request, reply, found.organization, purpose, DEFAULT_PAGE);
+        return reply.redirect(url, SEE_OTHER);
       },
     },
   ];

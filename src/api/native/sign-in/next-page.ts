@@ -2,7 +2,7 @@ import { html } from '../html.ts';
 
 /** Where to go after signing in: one of our own pages, and nothing else. */
 const OWN_PAGES =
-  /^\/(?:account(?:\/organization|\/second-factor|\/sign-in)?|login\/(?:device|ssh)\/[A-Za-z0-9]{1,64}|login\/join\/[a-z0-9-]{1,120}|admin\/invite\/[A-Za-z0-9_-]{1,80})$/u;
+  /^\/(?:account(?:\/organization|\/second-factor|\/sign-in)?|login\/(?:device|ssh)\/[A-Za-z0-9]{1,64}|login\/(?:join|invitation)\/[A-Za-z0-9_-]{1,120}|admin\/invite\/[A-Za-z0-9_-]{1,80})$/u;
 
 export const DEFAULT_PAGE = '/account';
 

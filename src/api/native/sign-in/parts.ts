@@ -11,9 +11,7 @@ import type { Actor } from '../../../domain/access/actor.ts';
 import type { ContactService } from '../../../domain/contacts/contact-service.ts';
 import type { DeviceLogins } from '../../../domain/device-logins/device-login-service.ts';
 import type { Identity, Membership } from '../../../domain/model/people.ts';
-import type { InvitationAcceptance } from '../../../domain/people/invitation-acceptance.ts';
-import type { InvitationsByAccount } from '../../../domain/people/invitation-by-account.ts';
-import type { LinkInvites } from '../../../domain/people/link-invites.ts';
+import type { InvitationDoor } from '../../../domain/people/invitation-acceptance.ts';
 import type { PasswordLinks } from '../../../domain/people/password-links.ts';
 import type { Store } from '../../../domain/ports/store.ts';
 import type { ShareAcceptance } from '../../../domain/shares/share-acceptance.ts';
@@ -37,9 +35,10 @@ export interface SignInServices {
   readonly takesLogin: (member: Pick<Membership, 'org' | 'role'>, kind: Identity['kind']) => Promise<boolean>;
   readonly deviceLogins: Pick<DeviceLogins, 'waiting' | 'approve' | 'deny'>;
   readonly sshChecks: Pick<SshChecks, 'waiting' | 'decide'>;
-  readonly invitations: Pick<InvitationAcceptance, 'find' | 'accept'>;
-  readonly invitationsByAccount: Pick<InvitationsByAccount, 'accept'>;
-  readonly linkInvites: LinkInvites;
+  /** Links that came by mail, or that an administrator handed over. */
+  readonly invitations: InvitationDoor;
+  /** Links that whoever invites is shown. */
+  readonly linkInvites: InvitationDoor;
   readonly shareAcceptance: ShareAcceptance;
   readonly contacts: Pick<ContactService, 'waiting' | 'verify'>;
   readonly passwordLinks: Pick<PasswordLinks, 'memberOf' | 'use'>;

@@ -1,6 +1,7 @@
 /** The parts that pages with passkeys share. Without the script (or in a browser that has no passkeys) they stay hidden. */
 import { isIP } from 'node:net';
 import type { Prepared, RelyingParty } from '../../../auth/passkeys/ceremony.ts';
+import { AppError } from '../../../kernel/errors.ts';
 import { type Html, html } from '../html.ts';
 
 export const PASSKEY_SCRIPT = '/app/passkey.js';
@@ -11,6 +12,13 @@ export function relyingParty(origin: string): RelyingParty | undefined {
   const local = hostname === 'localhost' || hostname.endsWith('.localhost');
   const named = isIP(hostname.replace(/^\[(.*)\]$/u, '$1')) === 0;
   return named && (protocol === 'https:' || local) ? { id: hostname, origin } : undefined;
+}
+
+/** Errors: `conflict`. */
+export function requireParty(origin: string): RelyingParty {
+  const rp = relyingParty(origin);
+  if (rp === undefined) throw new AppError('conflict', 'passkeys need a host name and TLS');
+  return rp;
 }
 
 /** What a page needs of the script: nothing, where there are no passkeys. */

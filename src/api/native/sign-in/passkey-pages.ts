@@ -3,17 +3,15 @@ import { join } from 'node:path';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RelyingParty } from '../../../auth/passkeys/ceremony.ts';
 import type { PasskeyOutcome } from '../../../auth/passkeys/passkeys.ts';
-import { INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts';
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { AppError, invalid } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
-import { pathText } from '../../shared/parameters.ts';
 import { html } from '../html.ts';
 import { sendPage, staticFile } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import { nextPage, withNext } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
-import { PASSKEY_SCRIPT, relyingParty } from './passkey-forms.ts';
+import { PASSKEY_SCRIPT, requireParty } from './passkey-forms.ts';
 import { browserSession, putSession } from './session-cookie.ts';
 
 const SEE_OTHER = 303;
@@ -37,14 +35,10 @@ function words(reason: Refused['reason']): string {
 
 export function passkeyOperations(parts: PageParts): readonly Operation[] {
   const { services, cookies, forms, originOf } = parts;
-  const { passkeys, sessions, store, invitations } = services;
+  const { passkeys, sessions, store } = services;
   const script = staticFile(join(import.meta.dirname, 'page'), 'passkey.js');
 
-  const partyOf = (request: FastifyRequest): RelyingParty => {
-    const rp = relyingParty(originOf(request));
-    if (rp === undefined) throw new AppError('conflict', 'passkeys need a host name and TLS');
-    return rp;
-  };
+  const partyOf = (request: FastifyRequest): RelyingParty => requireParty(originOf(request));
 
   const refused = (reply: FastifyReply, reason: Refused['reason'], next: string): FastifyReply =>
     sendPage(
@@ -129,36 +123,6 @@ export function passkeyOperations(parts: PageParts): readonly Operation[] {
           ...(after === undefined ? {} : { afterPassword: after === 'yes' }),
         });
         return reply.redirect(WAYS, SEE_OTHER);
-      },
-    },
-    {
-      id: 'native.passkey.invitation',
-      method: 'POST',
-      path: `${INVITATION_PATH}:link/passkey`,
-      requires: 'public',
-      handle: async ({ request, reply }) => {
-        const link = pathText(request, 'link');
-        const open = await invitations.find(link);
-        if (open === undefined) return reply.redirect(`${INVITATION_PATH}${link}`, SEE_OTHER);
-        const { member } = open;
-        if (!(await services.takesLogin(member, 'passkey'))) {
-          throw new AppError('forbidden', 'this organization lets people sign in by its own provider only');
-        }
-        const { passkey = '', credential = '' } = fieldsOf(request);
-        await passkeys.register({
-          member,
-          org: open.everywhere ? INSTALLATION : member.org,
-          rp: partyOf(request),
-          browser: forms.browserOf(request),
-          state: passkey,
-          answer: credential,
-          name: '',
-          afterPassword: false,
-          invitation: link,
-        });
-        const organization = await store.get('organization', INSTALLATION, member.org);
-        cookies.clear(request, reply, 'session');
-        return reply.redirect(`/login?organization=${organization?.label ?? ''}`, SEE_OTHER);
       },
     },
   ];

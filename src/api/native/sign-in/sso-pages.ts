@@ -4,19 +4,17 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ShownConnection, SsoOutcome } from '../../../auth/sso/sso-sign-in.ts';
-import type { SsoPurpose } from '../../../auth/sso/sso-state.ts';
 import type { Organization } from '../../../domain/model/people.ts';
-import { INVITATION_PATH } from '../../../domain/people/invitation-acceptance.ts';
-import { AppError, notFound } from '../../../kernel/errors.ts';
+import { AppError } from '../../../kernel/errors.ts';
 import { normalizeKey } from '../../../kernel/text.ts';
 import type { Operation } from '../../shared/operation.ts';
 import { pathText, queryText } from '../../shared/parameters.ts';
 import { type Html, html } from '../html.ts';
 import { sendPage } from '../page.ts';
-import { fieldsOf } from './forms.ts';
 import { AGAIN_FIELD, DEFAULT_PAGE, nextPage } from './next-page.ts';
 import { memberOf, type PageParts } from './parts.ts';
 import { browserSession, putSession } from './session-cookie.ts';
+import { createSsoStart } from './sso-start.ts';
 import { ssoWords } from './sso-words.ts';
 
 const SEE_OTHER = 303;
@@ -49,8 +47,7 @@ export const ssoLinks = (
 export function ssoOperations(parts: PageParts): readonly Operation[] {
   const { services, cookies, forms, originOf, person } = parts;
   const { sso, sessions, store } = services;
-  const callbackOf = (request: FastifyRequest, label: string): string =>
-    `${originOf(request)}/login/sso/${label}/callback`;
+  const { begin, callbackOf } = createSsoStart(parts);
 
   const organizationOf = async (label: string): Promise<Organization | undefined> => {
     const key = normalizeKey(label);
@@ -78,27 +75,6 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
       <p><a href="/login">Sign in another way</a></p>`;
     const title = 'Sign in with your organization';
     return sendPage(reply, { title, body }, problem === undefined ? undefined : NOT_FOUND);
-  };
-
-  /** The address of the provider, or a page that says why there is none. */
-  const begin = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    organization: Organization,
-    purpose: SsoPurpose,
-    returnTo: string,
-    fresh = false,
-  ): Promise<string> => {
-    const chosen = Number(queryText(request, 'connection') || fieldsOf(request).connection);
-    return sso.start({
-      org: organization.id,
-      ...(Number.isSafeInteger(chosen) && chosen > 0 ? { connection: chosen } : {}),
-      browser: forms.ensureBrowser(request, reply),
-      redirectUri: callbackOf(request, organization.label),
-      purpose,
-      returnTo,
-      fresh,
-    });
   };
 
   const refusedPage = (
@@ -177,20 +153,6 @@ export function ssoOperations(parts: PageParts): readonly Operation[] {
           await begin(request, reply, organization, { kind: 'sign-in' }, next, again),
           SEE_OTHER,
         );
-      },
-    },
-    {
-      id: 'native.sso.invitation',
-      method: 'GET',
-      path: `${INVITATION_PATH}:link/sso`,
-      requires: 'public',
-      handle: async ({ request, reply }) => {
-        const link = pathText(request, 'link');
-        const open = await services.invitations.find(link);
-        const organization = open && (await store.get('organization', 0, open.member.org));
-        if (organization === undefined) throw notFound('invitation');
-        const purpose = { kind: 'invitation', link } as const;
-        return reply.redirect(await begin(request, reply, organization, purpose, DEFAULT_PAGE), SEE_OTHER);
       },
     },
     {

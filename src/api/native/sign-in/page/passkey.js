@@ -43,6 +43,10 @@ function words(error) {
 
 async function answer(part, form) {
   const publicKey = decoded(JSON.parse(part.dataset.options));
+  // Somebody who joins says their name in the form: it is what their device calls the passkey by.
+  const login = form.elements.login?.value;
+  if (publicKey.user !== undefined && login)
+    Object.assign(publicKey.user, { name: login, displayName: login });
   const credential = await navigator.credentials[part.dataset.passkey]({ publicKey });
   form.elements.credential.value = JSON.stringify(encoded(credential));
   form.submit();
