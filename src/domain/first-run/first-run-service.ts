@@ -3,10 +3,11 @@
  * printed may make the first. Links are secrets, kept as hashes, and expire.
  */
 import { type Clock, DAY } from '../../kernel/clock.ts';
-import { AppError, invalid } from '../../kernel/errors.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomSecret } from '../../kernel/random.ts';
 import type { CreatedOrganization, OrganizationService } from '../organizations/organization-service.ts';
+import { requireLength } from '../people/organization-password.ts';
 import type { InstallationFacts } from '../ports/installation-facts.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 
@@ -18,8 +19,6 @@ export const FIRST_RUN_OVER = 'over';
 const LINK_PREFIX = 'first-run-link:';
 const LINK_LIFETIME_MS = DAY;
 const MAX_SECRET = 100;
-/** What NIST SP 800-63B asks for at least, where a password is not the only factor. */
-const MIN_PASSWORD_LENGTH = 8;
 
 export interface FirstOrganization {
   readonly label: string;
@@ -90,9 +89,7 @@ export function createFirstRun(parts: FirstRunParts): FirstRun {
         throw new AppError('conflict', 'this installation is set up already: sign in instead');
       }
       await requireLink(secret);
-      if (password !== undefined && [...password].length < MIN_PASSWORD_LENGTH) {
-        throw invalid(`use at least ${MIN_PASSWORD_LENGTH} characters`, 'password');
-      }
+      if (password !== undefined) requireLength(password);
       const passwordHash = password === undefined ? undefined : await parts.hashPassword(password);
       const created = await parts.organizations.create(
         {

@@ -5,7 +5,7 @@ import { INSTALLATION, type Tx } from '../ports/store.ts';
 import { insertPassword } from './new-identity.ts';
 
 /** What NIST SP 800-63B asks for at least, where a password is not the only factor. */
-const MIN_PASSWORD_LENGTH = 8;
+export const MIN_PASSWORD_LENGTH = 8;
 
 /** Errors: `invalid` (password). */
 export function requireLength(password: string): void {

@@ -3,6 +3,7 @@ import type { FoundInvitation } from '../../../domain/people/invitation-acceptan
 import { type Html, html } from '../html.ts';
 import { withNext } from './next-page.ts';
 import { type PasskeyPart, passkeyPart } from './passkey-forms.ts';
+import { newPasswordField } from './password-field.ts';
 
 /** What was wrong with the answer before. */
 export interface InvitationProblem {
@@ -67,12 +68,7 @@ export function invitationForm(parts: InvitationFormParts): Html {
             ? nameField('name', 'name', problem?.name, wrong('name'))
             : html`<input type="hidden" name="username" autocomplete="username" value="${invitation.email ?? ''}">`
         }
-        <div class="field">
-          <label for="password">Password</label>
-          <input id="password" name="password" type="password" autocomplete="new-password" required minlength="8"
-            aria-describedby="password-error">
-          <p class="error" id="password-error" role="alert">${wrong('password')}</p>
-        </div>
+        ${newPasswordField('Password', wrong('password'))}
         <div class="actions"><button type="submit">${member === undefined ? 'Join' : 'Accept and join'}</button></div>
       </form>`;
 

@@ -10,6 +10,7 @@ import { html } from '../html.ts';
 import { sendPage } from '../page.ts';
 import { fieldsOf } from './forms.ts';
 import type { PageParts } from './parts.ts';
+import { newPasswordField } from './password-field.ts';
 
 const NOT_FOUND = 404;
 const BAD_REQUEST = 400;
@@ -44,12 +45,7 @@ export function passwordOperations({ services, cookies, forms }: PageParts): rea
       <form method="post" action="/login/password/${linkOf(request)}">
         ${forms.tokenField(request, reply)}
         <input type="hidden" name="username" autocomplete="username" value="${loginName(member)}">
-        <div class="field">
-          <label for="password">New password</label>
-          <input id="password" name="password" type="password" autocomplete="new-password" required minlength="8"
-            aria-describedby="password-error">
-          <p class="error" id="password-error" role="alert">${problem}</p>
-        </div>
+        ${newPasswordField('New password', problem)}
         <div class="actions"><button type="submit">Set password</button></div>
       </form>`;
     return sendPage(

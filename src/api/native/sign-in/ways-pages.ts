@@ -1,6 +1,7 @@
 /** The ways in which a person signs in: what there is, what can be added and removed. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnLogin } from '../../../auth/own-logins.ts';
+import { MIN_PASSWORD_LENGTH } from '../../../domain/people/organization-password.ts';
 import { INSTALLATION } from '../../../domain/ports/store.ts';
 import { invalid } from '../../../kernel/errors.ts';
 import type { Operation } from '../../shared/operation.ts';
@@ -68,7 +69,8 @@ export function wayOperations({ services, forms, originOf }: PageParts): readonl
           </div>
           <div class="field">
             <label for="password-${id}">New password</label>
-            <input id="password-${id}" name="password" type="password" autocomplete="new-password" required minlength="8">
+            <input id="password-${id}" name="password" type="password" autocomplete="new-password" required
+              minlength="${MIN_PASSWORD_LENGTH}">
           </div>
           <div class="actions"><button type="submit" class="quiet">Change</button></div>
         </form>
