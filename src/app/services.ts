@@ -84,7 +84,7 @@ const nothingNoted: Pick<UsageRecorder, 'record' | 'close'> = {
 export function createServices(parts: ServicesParts): Services {
   const { installation, facts, sealer, aws, clock, random, onError, onlyTried = false } = parts;
   const { store, engine } = installation;
-  const sts = createOutgoing({ allowPrivate: true, userAgent: 'holdfast' });
+  const sts = createOutgoing({ allowPrivate: aws?.stsUrl !== undefined, userAgent: 'holdfast' });
   const follower = createFollower({ feed: store.feed, onError });
   const usage = onlyTried ? nothingNoted : createUsageRecorder({ store, clock, onError });
   const signingKeys = createSigningKeys({ store, sealer, clock, random });

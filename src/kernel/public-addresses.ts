@@ -13,6 +13,8 @@ for (const [network, prefix] of [
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  // Looks public, and is a cloud's own: Azure answers its machines there.
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -51,6 +53,16 @@ export class PrivateTarget extends Error {
     super(`${host} is a private address or resolves to one: private targets are not allowed`);
     this.name = 'PrivateTarget';
   }
+}
+
+/**
+ * Refuses a URL whose host is written as an address that is not public: such a one is never looked up, so that the guard of
+ * look-ups does not see it. The URL's own parser has put every spelling of an address into one form.
+ * Errors: `PrivateTarget`.
+ */
+export function requirePublicLiteral({ hostname }: URL): void {
+  const host = hostname.replace(/^\[(.*)\]$/u, '$1');
+  if (isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateTarget(host);
 }
 
 /** The system's resolution without what is not public: the very addresses that are then connected to. */

@@ -441,14 +441,20 @@ describe('buckets', () => {
     });
   });
 
-  test('proofs of who we are go to Google alone', async () => {
+  test.each([
+    'https://googleapis.com.evil.test/v1/token',
+    'https://storage.googleapis.com/upload/storage/v1/b/open/o?uploadType=media&name=x',
+    'https://sts.storage.googleapis.com/x',
+    'https://sts.googleapis.com:8443/v1/token',
+    'http://sts.googleapis.com/v1/token',
+  ])('proofs of who we are go to Google’s own service alone, and not to %s', async (token_url) => {
     const gcsCredentials = JSON.stringify({
       ...{
         type: 'external_account',
         audience: 'a',
         subject_token_type: 'urn:ietf:params:aws:token-type:aws4_request',
       },
-      token_url: 'https://googleapis.com.evil.test/v1/token',
+      token_url,
     });
     await rig.stream({ destinationType: 'gcs', url: '', gcsBucket: 'b', gcsCredentials });
     await rig.configure(1);

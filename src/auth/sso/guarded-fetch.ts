@@ -4,9 +4,8 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-import { isIP } from 'node:net';
 import { SECOND } from '../../kernel/clock.ts';
-import { isPublicAddress, PrivateTarget, publicLookup } from '../../kernel/public-addresses.ts';
+import { publicLookup, requirePublicLiteral } from '../../kernel/public-addresses.ts';
 
 export interface GuardedRequest {
   readonly method?: string;
@@ -34,9 +33,7 @@ const LOWEST_STATUS = 200;
 function requireAllowed(url: URL, allowPrivate: boolean): void {
   if (allowPrivate && (url.protocol === 'http:' || url.protocol === 'https:')) return;
   if (url.protocol !== 'https:') throw new Error(`${url.protocol} is not allowed: use https`);
-  const host = url.hostname.replace(/^\[(.*)\]$/u, '$1');
-  // A literal address is never looked up.
-  if (isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateTarget(host);
+  requirePublicLiteral(url);
 }
 
 export function createGuardedFetch({

@@ -43,17 +43,23 @@ interface Token {
   readonly expiresAt: number;
 }
 
-/** Proofs of who we are go to Google alone, whatever the configuration says. */
-const googleUrl = z.url().refine((text) => {
-  const { protocol, hostname } = new URL(text);
-  return protocol === 'https:' && hostname.endsWith('.googleapis.com');
-}, 'is not a URL of googleapis.com');
+/**
+ * Proofs of who we are go to the one service that takes them, whatever the configuration says: what is posted to another of
+ * Google's hosts may end in somebody's bucket.
+ */
+const googleUrl = (service: string) => {
+  const host = new RegExp(`^${service}\\.(?:mtls\\.|[a-z0-9-]+\\.rep\\.)?googleapis\\.com$`, 'u');
+  return z.url().refine((text) => {
+    const { protocol, hostname, port } = new URL(text);
+    return protocol === 'https:' && port === '' && host.test(hostname);
+  }, `is not a URL of ${service}.googleapis.com`);
+};
 
 const credentials = z.object({
   audience: z.string(),
   subject_token_type: z.literal(AWS_TOKEN),
-  token_url: googleUrl,
-  service_account_impersonation_url: googleUrl.optional(),
+  token_url: googleUrl('sts'),
+  service_account_impersonation_url: googleUrl('iamcredentials').optional(),
 });
 type Credentials = z.infer<typeof credentials>;
 const exchanged = z.object({ access_token: z.string(), expires_in: z.number() });

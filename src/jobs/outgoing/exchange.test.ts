@@ -69,3 +69,14 @@ test('a literal private address is refused without a connection', async () => {
   }
   expect(asked).toBe(0);
 });
+
+test('a redirection is an answer, and nobody goes where it leads', async () => {
+  let asked = 0;
+  const inside = await listen((_, response) => {
+    asked += 1;
+    response.end('secret');
+  });
+  const url = await listen((_, response) => response.writeHead(307, { location: inside }).end());
+  expect(await make()(posted(url))).toMatchObject({ status: 307, text: '' });
+  expect(asked).toBe(0);
+});

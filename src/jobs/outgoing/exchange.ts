@@ -1,9 +1,8 @@
 /** One request to an address that somebody gave us: bounded in time and in what is read, never redirected, only to where it may lead. */
 import http from 'node:http';
 import https from 'node:https';
-import { isIP } from 'node:net';
 import { SECOND } from '../../kernel/clock.ts';
-import { isPublicAddress, PrivateTarget, publicLookup } from '../../kernel/public-addresses.ts';
+import { publicLookup, requirePublicLiteral } from '../../kernel/public-addresses.ts';
 
 export interface OutgoingRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -48,12 +47,6 @@ export function createOutgoing({ allowPrivate, userAgent, timeoutMs = TIMEOUT_MS
   };
   const agents = { 'http:': new http.Agent(agentOptions), 'https:': new https.Agent(agentOptions) };
 
-  const requireAllowed = (url: URL): void => {
-    const host = url.hostname.replace(/^\[(.*)\]$/u, '$1');
-    // A literal address is never looked up.
-    if (!allowPrivate && isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateTarget(host);
-  };
-
   const send = (
     target: URL,
     { method, body, headers }: OutgoingRequest,
@@ -96,7 +89,7 @@ export function createOutgoing({ allowPrivate, userAgent, timeoutMs = TIMEOUT_MS
   return {
     exchange: async (request, signal) => {
       const target = new URL(request.url);
-      requireAllowed(target);
+      if (!allowPrivate) requirePublicLiteral(target);
       const limit = AbortSignal.timeout(timeoutMs);
       try {
         return await send(target, request, signal === undefined ? limit : AbortSignal.any([limit, signal]));
