@@ -56,7 +56,8 @@ export type * from './engine/output.ts';
 export { PolicyError, placedMessage } from './errors.ts';
 export { contextOf } from './evaluate/context.ts';
 export { type BrokenDenial, brokenDenials } from './evaluate/denials.ts';
-export { runSshTests, runTests, type TestFailure } from './evaluate/tests.ts';
+export { runSshTests } from './evaluate/ssh-tests.ts';
+export { runTests, type TestFailure } from './evaluate/tests.ts';
 export {
   type Explanation,
   explain,

@@ -96,11 +96,23 @@ export function conditionHolds(condition: Condition, attributes: Attributes): bo
   }
 }
 
+/** The names of attributes in lower case, with the names as they are: a device may be asked for many. */
+const namesOf = new WeakMap<Attributes, ReadonlyMap<string, string>>();
+
 /** Attribute names do not depend on case. */
 export function lookUp(attributes: Attributes, name: string): AttributeValue | undefined {
   if (Object.hasOwn(attributes, name)) return attributes[name];
-  const wanted = name.toLowerCase();
-  const key = Object.keys(attributes).find((candidate) => candidate.toLowerCase() === wanted);
+  let names = namesOf.get(attributes);
+  if (names === undefined) {
+    // Of several that differ in case alone, the first counts.
+    names = new Map(
+      Object.keys(attributes)
+        .map((key) => [key.toLowerCase(), key] as const)
+        .reverse(),
+    );
+    namesOf.set(attributes, names);
+  }
+  const key = names.size === 0 ? undefined : names.get(name.toLowerCase());
   return key === undefined ? undefined : attributes[key];
 }
 

@@ -42,6 +42,7 @@ export {
   subtractSets,
   unionSets,
 } from './ip-set.ts';
+export { type IpSetStep, setOfSteps } from './ip-steps.ts';
 export {
   comparePrefix,
   formatPrefix,
@@ -56,5 +57,6 @@ export {
   prefixCovers,
   prefixesOverlap,
   type Range,
+  rangeOfAddr,
   rangeOfPrefix,
 } from './prefix.ts';

@@ -36,6 +36,12 @@ export function parseAddrOrPrefix(text: string): Prefix | undefined {
   return addr && hostPrefix(addr);
 }
 
+/** The range of one address. */
+export const rangeOfAddr = (addr: Addr): Range =>
+  addr.family === 4
+    ? { family: 4, from: addr.value, to: addr.value }
+    : { family: 6, from: addr.value, to: addr.value };
+
 export function rangeOfPrefix(prefix: Prefix): Range {
   if (prefix.addr.family === 4) {
     const size = 2 ** (32 - prefix.bits);

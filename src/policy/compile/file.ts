@@ -1,13 +1,13 @@
+import { sha256Hex } from '../../kernel/hash.ts';
 import type { JsonValue } from '../../kernel/hujson/index.ts';
-import { EMPTY_SET } from '../../kernel/netip/index.ts';
-import type { Policy, ProtoPorts, Rule, Selector } from '../ast.ts';
+import type { ProtoPorts, Rule, Selector } from '../ast.ts';
 import { ANY_PORT } from '../parse/ports.ts';
+import { postureSpec } from './postures.ts';
 import { dstKey, dstSpec, makeSource, type Names, sourceAsDst, sourceSpec } from './selectors.ts';
 import type {
   AttrUnitSpec,
   DstSpec,
   GrantSpec,
-  PostureSpec,
   Reach,
   SourceSpec,
   SshUnitSpec,
@@ -42,13 +42,25 @@ function allowAll(names: Names): UnitSpec {
   });
 }
 
+/** Every destination of a rule has the capabilities of the rule, which may be many: they are spelled once. */
+const capsKeys = new WeakMap<GrantSpec['caps'], string>();
+
+function capsKey(caps: GrantSpec['caps']): string {
+  let key = capsKeys.get(caps);
+  if (key === undefined) {
+    key = sha256Hex(JSON.stringify([...caps]));
+    capsKeys.set(caps, key);
+  }
+  return key;
+}
+
 /** Gives a unit its key: everything that its effect depends on, which leaves out where it came from. */
 export function unit(parts: Omit<UnitSpec, 'key'>): UnitSpec {
   const { source, targets, grants, reach, dstPosture } = parts;
   const key = JSON.stringify([
     source.key,
     targets.map((target) => [target.dst.map(dstKey), target.allow]),
-    grants.map((grant) => [grant.dst.map(dstKey), [...grant.caps]]),
+    grants.map((grant) => [grant.dst.map(dstKey), capsKey(grant.caps)]),
     reach,
     dstPosture?.key,
   ]);
@@ -133,14 +145,6 @@ function companions(
   return out;
 }
 
-/** The conditions of a rule: its own list, or the file's default. */
-function postureSpec(policy: Policy, own: readonly string[] | undefined): PostureSpec | undefined {
-  const names = own ?? policy.defaultSrcPosture;
-  if (names.length === 0) return undefined;
-  const anyOf = names.map((name) => policy.postures.get(name)?.conditions ?? []);
-  return { key: JSON.stringify(anyOf.map((list) => list.map((condition) => condition.text))), names, anyOf };
-}
-
 /** Compiles `ssh`; check rules come first, since clients take the first rule that matches. */
 export function compileSsh(names: Names): SshUnitSpec[] {
   const units = names.policy.ssh.map((rule): SshUnitSpec => {
@@ -177,8 +181,7 @@ export function compileAttrs(names: Names): AttrUnitSpec[] {
     any: true,
     danger: false,
     atoms: [],
-    literals: EMPTY_SET,
-    spelled: [],
+    literals: [],
     posture: undefined,
   });
   const wide: string[] = [];

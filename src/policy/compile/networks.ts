@@ -1,10 +1,4 @@
-import {
-  EMPTY_SET,
-  type Prefix,
-  parseAddrOrPrefix,
-  setOfPrefix,
-  setOfPrefixes,
-} from '../../kernel/netip/index.ts';
+import { type Prefix, parseAddrOrPrefix, setOfPrefix, setOfPrefixes } from '../../kernel/netip/index.ts';
 import type { ProtoPorts } from '../ast.ts';
 import { ANY_PORT } from '../parse/ports.ts';
 import { parseCondition } from '../posture.ts';
@@ -145,8 +139,7 @@ function principalSource(atoms: readonly string[], posture: PostureSpec | undefi
     any: false,
     danger: false,
     atoms: [...atoms].sort(),
-    literals: EMPTY_SET,
-    spelled: [],
+    literals: [],
     posture,
   });
 }

@@ -4,6 +4,7 @@ import {
   FULL_SET,
   formatRange,
   type IpSet,
+  isEmptySet,
   rangesOf,
   setOfPrefix,
   unionSets,
@@ -62,6 +63,9 @@ interface Spelling {
 }
 const spellings = new WeakMap<IpSet, Spelling>();
 
+/** Equal for equal sets. */
+export const setKey = (set: IpSet): string => spellingOf(set).key;
+
 function spellingOf(set: IpSet): Spelling {
   const known = spellings.get(set);
   if (known !== undefined) return known;
@@ -83,7 +87,7 @@ export function sourceSpec(
   posture: PostureSpec | undefined,
 ): SourceSpec {
   const atoms = new Set<string>();
-  const literals: IpSet[] = [];
+  const literals = new Set<IpSet>();
   let any = false;
   let danger = false;
   for (const selector of selectors) {
@@ -92,34 +96,34 @@ export function sourceSpec(
     else {
       const atom = atomOf(selector);
       if (atom !== undefined) atoms.add(atom);
-      else literals.push(literalSet(names, selector) ?? EMPTY_SET);
+      else literals.add(literalSet(names, selector) ?? EMPTY_SET);
     }
   }
   if (danger && posture !== undefined) {
     // Conditions cut failing devices out of a list, so "everything" has to be one.
-    literals.push(FULL_SET);
+    literals.add(FULL_SET);
     danger = false;
   }
-  const spelled = spelledOf(literals);
   return makeSource({
     any,
     danger,
     atoms: [...atoms].sort(),
-    literals: unionSets(literals),
-    spelled,
+    literals: [...literals].filter((set) => !isEmptySet(set)),
     posture,
   });
 }
 
-function spelledOf(literals: readonly IpSet[]): readonly string[] {
-  const [only, second] = literals;
-  if (only !== undefined && second === undefined) return spellingOf(only).texts;
+/** The literals of a source as rules spell them, one by one. Made when asked for: many rules may name large IP sets. */
+export function spelledLiterals({ literals }: SourceSpec): readonly string[] {
+  const [only] = literals;
+  if (only !== undefined && literals.length === 1) return spellingOf(only).texts;
   return [...new Set(literals.flatMap((set) => spellingOf(set).texts))];
 }
 
 export function makeSource(parts: Omit<SourceSpec, 'key'>): SourceSpec {
-  const { any, danger, atoms, literals, spelled, posture } = parts;
-  const key = `${any ? '*' : ''}${danger ? '!' : ''}|${atoms.join(' ')}|${spellingOf(literals).key}|${shortened(spelled.join(' '))}|${posture?.key ?? ''}`;
+  const { any, danger, atoms, literals, posture } = parts;
+  const sets = shortened([...new Set(literals.map(setKey))].join(' '));
+  const key = `${any ? '*' : ''}${danger ? '!' : ''}|${atoms.join(' ')}|${sets}|${posture?.key ?? ''}`;
   return { ...parts, key };
 }
 
@@ -159,6 +163,6 @@ export function dstKey(dst: DstSpec): string {
 export function sourceAsDst(source: SourceSpec): DstSpec[] {
   const out: DstSpec[] = source.atoms.map((atom) => ({ kind: 'atom', atom }));
   if (source.any || source.danger) out.push({ kind: 'any' });
-  if (source.literals.v4.length + source.literals.v6.length > 0) out.push(literalDst(source.literals));
+  if (source.literals.length > 0) out.push(literalDst(unionSets(source.literals)));
   return out;
 }

@@ -50,9 +50,8 @@ export interface SourceSpec {
   /** autogroup:danger-all: the whole address space. */
   readonly danger: boolean;
   readonly atoms: readonly string[];
-  readonly literals: IpSet;
-  /** The literals as rules spell them, one by one. */
-  readonly spelled: readonly string[];
+  /** None of them empty. */
+  readonly literals: readonly IpSet[];
   readonly posture: PostureSpec | undefined;
 }
 

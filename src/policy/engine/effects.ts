@@ -196,7 +196,7 @@ function updateLists({ core, deltas, wildChanged }: EffectsInput): void {
       if (done.has(spec.key)) return;
       done.add(spec.key);
       // Conditions cut devices out of literal sources, which are no list of devices.
-      if (spec.posture !== undefined && spec.spelled.length > 0) core.sources.forget(spec);
+      if (spec.posture !== undefined && spec.literals.length > 0) core.sources.forget(spec);
       else core.sources.replace(spec, was ? before : undefined, is ? after : undefined);
     };
     const moved = before?.addressKey !== after?.addressKey;

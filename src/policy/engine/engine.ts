@@ -7,7 +7,7 @@ import type { Change, ChangeSet } from './change.ts';
 import { type Core, createCore, type Delta } from './core.ts';
 import type { DeviceState } from './device-state.ts';
 import { effectsOf } from './effects.ts';
-import { buildFilter, type FilterTemplate, filterTemplate } from './filter.ts';
+import { createFilterBuilder, type FilterBuilder } from './filter.ts';
 import { guestsOf, withGuests } from './guests.ts';
 import type { PacketFilter, PeerView, SelfView, SshPolicy } from './output.ts';
 import type { Profile } from './profile.ts';
@@ -83,7 +83,7 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
   const openedBy = new WeakMap<Profile, readonly number[]>();
   let nextClass = 1;
   const shared = new Map<string, PacketFilter>();
-  const templates = new WeakMap<DeviceState, FilterTemplate>();
+  const builders = new WeakMap<DeviceState, FilterBuilder>();
 
   /** The devices of one user that are sources of a rule to autogroup:self. */
   function selfSources(source: SourceSpec, user: number): SourceText {
@@ -102,17 +102,18 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
 
   function filterOf(state: DeviceState): PacketFilter {
     const input = { program: core.program(), sources: core.sources, asFile: core.asFile(), selfSources };
-    let template = templates.get(state);
-    if (template === undefined) {
-      template = filterTemplate(input, state);
-      templates.set(state, template);
+    let builder = builders.get(state);
+    if (builder === undefined) {
+      builder = createFilterBuilder(input, state);
+      builders.set(state, builder);
     }
-    const { rules, key } = buildFilter(input, state, template);
+    const rules = builder.build();
     const guests = state.profile.audience === undefined ? [] : guestsOf(core, state);
     if (guests.length > 0) return { rules: withGuests(core, state, rules, guests) };
     if (rules.length === 0) return EMPTY_FILTER;
-    if (template.personal) return { rules };
+    if (builder.personal) return { rules };
     // Only a filter without the device's own addresses can be equal to another device's.
+    const key = builder.key();
     const known = shared.get(key);
     if (known !== undefined) return known;
     if (shared.size >= MAX_SHARED) shared.clear();

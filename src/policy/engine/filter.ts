@@ -29,94 +29,194 @@ export interface FilterInput extends DestinationInput {
   selfSources(source: SourceSpec, user: number): SourceText;
 }
 
-/** What a device's filter says apart from who the sources are; good until the device or the rules change. */
-export interface FilterTemplate {
-  readonly parts: readonly TemplatePart[];
-  /** Whether it holds the device's own addresses, so that no other device's filter can be equal. */
+/** Makes a device's filter again whenever its sources are different; good until the device or the rules change. */
+export interface FilterBuilder {
+  /** Whether the filter holds the device's own addresses, so that no other device's can be equal. */
+  readonly personal: boolean;
+  build(): readonly FilterRule[];
+  /** Equal for builders and moments whose filters are equal. */
+  key(): string;
+}
+
+/** Sources that rules of a filter have; of several rules with the same ones there is one. */
+interface Origin {
+  now(): SourceText;
+  /** The sources are those of the device's own person. */
+  readonly self: boolean;
+}
+
+/** One rule to be: its sources by their place among the origins. */
+type Draft = PortsDraft | GrantsDraft;
+
+interface PortsDraft {
+  readonly origin: number;
+  readonly protocols: readonly number[] | undefined;
+  readonly ports: DstPort[];
+}
+
+interface GrantsDraft {
+  readonly origin: number;
+  readonly grants: readonly CapGrant[];
+}
+
+/** What the filter says apart from who the sources are, in policy order. */
+interface Template {
+  readonly origins: readonly Origin[];
+  readonly ports: readonly PortsDraft[];
+  readonly grants: readonly GrantsDraft[];
   readonly personal: boolean;
   /** Stands for the destinations in comparisons. */
   readonly key: string;
 }
 
-interface TemplatePart {
-  readonly unit: Unit;
-  /** One for each port list, in policy order. */
-  readonly rules: readonly {
-    readonly protocols: readonly number[] | undefined;
-    readonly ports: readonly DstPort[];
-  }[];
-  readonly grants: readonly CapGrant[];
-}
-
-/** A rule under construction: destinations gather under equal sources and protocols. */
-interface Draft {
-  readonly source: SourceText;
-  readonly protocols: readonly number[] | undefined;
-  /** The list of the only part, or one that is this draft's own. */
-  ports: readonly DstPort[];
-  gathered: DstPort[] | undefined;
+/** A filter that was made, with what is needed to make the next one from it. */
+interface Made {
+  /** The sources of each origin, and for each the first origin with equal ones. */
+  readonly texts: readonly SourceText[];
+  readonly alike: readonly number[];
+  readonly drafts: readonly Draft[];
+  /** The drafts of each origin by their places. */
+  readonly byOrigin: ReadonlyMap<number, readonly number[]>;
+  readonly rules: readonly FilterRule[];
 }
 
 /** The packet filter of a device: every rule that it is a destination of, reduced to what concerns it. */
-export function buildFilter(
-  input: FilterInput,
-  device: DeviceState,
-  template: FilterTemplate,
-): { rules: FilterRule[]; key: string } {
-  const drafts = new Map<string, Draft>();
-  const grants: FilterRule[] = [];
-  let key = template.key;
-  for (const part of template.parts) {
-    const source = sourceOf(input, device, part.unit);
-    if (source === undefined) continue;
-    key += `/${source.id}`;
-    if (source.texts.length > 0) {
-      for (const { protocols, ports } of part.rules) {
-        const same = `${source.id}/${protocols?.join() ?? ''}`;
-        const draft = drafts.get(same);
-        if (draft === undefined) drafts.set(same, { source, protocols, ports, gathered: undefined });
-        else {
-          draft.gathered ??= [...draft.ports];
-          for (const port of ports) draft.gathered.push(port);
-          draft.ports = draft.gathered;
-        }
-      }
-    }
-    if (part.grants.length > 0) grants.push({ SrcIPs: source.texts, CapGrant: part.grants });
-  }
-  const rules = [...drafts.values()].map(
-    ({ source, protocols, ports }): FilterRule => ({
-      SrcIPs: source.texts,
-      DstPorts: ports,
-      ...(protocols === undefined ? {} : { IPProto: protocols }),
-    }),
-  );
-  return { rules: [...rules, ...grants], key };
+export function createFilterBuilder(input: FilterInput, device: DeviceState): FilterBuilder {
+  const template = templateOf(input, device);
+  let made: Made | undefined;
+
+  const textsNow = (): SourceText[] => template.origins.map((origin) => origin.now());
+
+  return {
+    personal: template.personal,
+    key: () => `${template.key}/${textsNow().map(({ id }) => id)}`,
+    build() {
+      const texts = textsNow();
+      made = (made && updated(made, texts)) ?? madeAnew(template, texts);
+      return made.rules;
+    },
+  };
 }
 
-export function filterTemplate(input: FilterInput, device: DeviceState): FilterTemplate {
+function madeAnew(template: Template, texts: readonly SourceText[]): Made {
+  const alike = likenessOf(texts);
+  const drafts = gathered(template, alike);
+  const byOrigin = new Map<number, number[]>();
+  drafts.forEach(({ origin }, at) => {
+    const places = byOrigin.get(origin) ?? [];
+    places.push(at);
+    byOrigin.set(origin, places);
+  });
+  return { texts, alike, drafts, byOrigin, rules: drafts.map((draft) => ruleOf(draft, texts)) };
+}
+
+/**
+ * The filter with other sources, as far as the same rules become one as before: which do follows from which sources are
+ * equal, and that hardly ever changes while devices come and go.
+ */
+function updated(made: Made, texts: readonly SourceText[]): Made | undefined {
+  const { alike, drafts, byOrigin } = made;
+  let rules: FilterRule[] | undefined;
+  for (let origin = 0; origin < texts.length; origin++) {
+    const text = texts[origin];
+    if (text === undefined || made.texts[origin] === text) continue;
+    if (text.texts.length === 0 || !standsAlone(alike, texts, origin, text.id)) return undefined;
+    rules ??= [...made.rules];
+    for (const at of byOrigin.get(origin) ?? []) {
+      const draft = drafts[at];
+      if (draft !== undefined) rules[at] = ruleOf(draft, texts);
+    }
+  }
+  return { ...made, texts, rules: rules ?? made.rules };
+}
+
+/** Whether no other origin has, or had, equal sources. */
+function standsAlone(
+  alike: readonly number[],
+  texts: readonly SourceText[],
+  origin: number,
+  id: number,
+): boolean {
+  if (alike[origin] !== origin) return false;
+  for (let other = 0; other < texts.length; other++) {
+    if (other !== origin && (alike[other] === origin || texts[other]?.id === id)) return false;
+  }
+  return true;
+}
+
+function ruleOf(draft: Draft, texts: readonly SourceText[]): FilterRule {
+  const SrcIPs = texts[draft.origin]?.texts ?? [];
+  if ('grants' in draft) return { SrcIPs, CapGrant: draft.grants };
+  const { protocols, ports: DstPorts } = draft;
+  return protocols === undefined ? { SrcIPs, DstPorts } : { SrcIPs, DstPorts, IPProto: protocols };
+}
+
+const NOBODY = -1;
+
+/** For each list the place of the first equal one; none for an empty one. */
+function likenessOf(texts: readonly SourceText[]): number[] {
+  const firsts = new Map<number, number>();
+  return texts.map(({ id, texts: list }, at) => {
+    if (list.length === 0) return NOBODY;
+    const first = firsts.get(id);
+    if (first === undefined) firsts.set(id, at);
+    return first ?? at;
+  });
+}
+
+/** Destinations gather under equal sources and protocols. */
+function gathered({ origins, ports, grants }: Template, alike: readonly number[]): Draft[] {
+  const drafts = new Map<string, PortsDraft>();
+  const shared = new Set<PortsDraft>();
+  for (const part of ports) {
+    const origin = alike[part.origin] ?? NOBODY;
+    if (origin === NOBODY) continue;
+    const same = `${origin}/${part.protocols?.join() ?? ''}`;
+    const draft = drafts.get(same);
+    if (draft === undefined) drafts.set(same, part);
+    else {
+      // The list of a draft that stays the only one is the template's own.
+      const own = shared.has(draft) ? draft : { ...draft, ports: [...draft.ports] };
+      for (const one of part.ports) own.ports.push(one);
+      shared.add(own);
+      drafts.set(same, own);
+    }
+  }
+  // Capabilities say something without any source too, but to a person's own devices.
+  const granted = grants.filter(({ origin }) => alike[origin] !== NOBODY || origins[origin]?.self === false);
+  return [...drafts.values(), ...granted];
+}
+
+function templateOf(input: FilterInput, device: DeviceState): Template {
   const own = new Set(device.addresses.map(({ text }) => text));
+  const places = new Map<string, number>();
+  const origins: Origin[] = [];
+  const ports: PortsDraft[] = [];
+  const grants: GrantsDraft[] = [];
   let personal = false;
   let key = '';
-  const parts: TemplatePart[] = [];
-  for (const unit of unitsOf(input.program, device)) {
-    const { spec } = unit;
-    const rules: TemplatePart['rules'][number][] = [];
+  for (const { spec, slot } of unitsOf(input.program, device)) {
+    const self = spec.reach.kind === 'self';
+    const place = `${self ? '~' : ''}${spec.source.key}`;
+    const origin =
+      places.get(place) ?? origins.push({ now: sourceOf(input, device, spec.source, self), self }) - 1;
+    places.set(place, origin);
     for (const { dst, allow } of spec.targets) {
       const texts = dst.flatMap((one) => destinationTexts(input, device, one, spec.reach));
       if (texts.length === 0) continue;
       personal ||= texts.some((text) => own.has(text));
       key += `|${texts.join()}`;
-      for (const { protocols, ports } of allow) rules.push({ protocols, ports: dstPorts(texts, ports) });
+      for (const { protocols, ports: ranges } of allow)
+        ports.push({ origin, protocols, ports: dstPorts(texts, ranges) });
     }
-    const grants = spec.grants
+    const granted = spec.grants
       .map(({ dst, caps }) => capGrant(input, device, dst, spec.reach, caps))
       .filter((grant) => grant !== undefined);
-    personal ||= grants.length > 0;
-    key += `#${unit.slot}`;
-    if (rules.length + grants.length > 0) parts.push({ unit, rules, grants });
+    personal ||= granted.length > 0;
+    key += `#${slot}`;
+    if (granted.length > 0) grants.push({ origin, grants: granted });
   }
-  return { parts, personal, key };
+  return { origins, ports, grants, personal, key };
 }
 
 /** Rules that the device is a destination of, in policy order. */
@@ -133,14 +233,18 @@ export function unitsOf(program: Program, device: DeviceState): Unit[] {
   return out.sort((a, b) => a.rank - b.rank);
 }
 
-function sourceOf(input: FilterInput, device: DeviceState, unit: Unit): SourceText | undefined {
-  const { spec } = unit;
-  if (spec.reach.kind !== 'self') return input.sources.of(spec.source);
-  const user = device.profile.selfUser;
-  if (user === undefined) return undefined;
-  const source = input.selfSources(spec.source, user);
-  return source.texts.length === 0 ? undefined : source;
+function sourceOf(
+  input: FilterInput,
+  { profile }: DeviceState,
+  source: SourceSpec,
+  self: boolean,
+): () => SourceText {
+  if (!self) return input.sources.follow(source);
+  const user = profile.selfUser;
+  return () => (user === undefined ? NO_SOURCES : input.selfSources(source, user));
 }
+
+const NO_SOURCES: SourceText = { id: 0, texts: [] };
 
 const dstPorts = (texts: readonly string[], ports: readonly PortRange[]): DstPort[] =>
   texts.flatMap((IP) => ports.map(({ first, last }) => ({ IP, Ports: { First: first, Last: last } })));

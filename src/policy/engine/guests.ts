@@ -86,7 +86,7 @@ export function guestSources(core: Core, guest: DeviceState, { spec: { source } 
   const names = externalPrincipals(core.index(), guest.input);
   const whole = source.any || source.danger || source.atoms.some((atom) => names.includes(atom));
   return guest.addresses
-    .filter(({ addr }) => whole || setContains(source.literals, addr))
+    .filter(({ addr }) => whole || source.literals.some((set) => setContains(set, addr)))
     .map(({ addr }) => addr);
 }
 

@@ -1,5 +1,5 @@
 import type { DeviceInput } from '../world.ts';
-import { type Bits, isZero, orInto, removeFrom, setBit } from './bits.ts';
+import { type Bits, clearSlots, setBit, setSlots } from './bits.ts';
 import { capsOf } from './caps.ts';
 import type { CapMap } from './output.ts';
 import type { Profile } from './profile.ts';
@@ -45,30 +45,30 @@ export function createProfileTable(
     const sshSrc: Bits = new Uint32Array(ssh);
     const sshDst: Bits = new Uint32Array(ssh);
     const attrs: Bits = new Uint32Array(attr);
-    for (const { bits } of traits.src) {
-      orInto(src, bits.netSrc);
-      if (external === undefined) orInto(listed, bits.netListed);
-      if (selfUser !== undefined) orInto(self, bits.self);
-      orInto(sshSrc, bits.sshSrc);
-      orInto(attrs, bits.attr);
+    for (const { rules } of traits.src) {
+      setSlots(src, rules.netSrc);
+      if (external === undefined) setSlots(listed, rules.netListed);
+      if (selfUser !== undefined) setSlots(self, rules.self);
+      setSlots(sshSrc, rules.sshSrc);
+      setSlots(attrs, rules.attr);
     }
-    for (const { bits } of traits.dst) {
-      orInto(dst, bits.netDst);
-      orInto(sshDst, bits.sshDst);
+    for (const { rules } of traits.dst) {
+      setSlots(dst, rules.netDst);
+      setSlots(sshDst, rules.sshDst);
     }
     for (const slot of traits.via) setBit(dst, slot);
     for (const gate of traits.failed) {
-      removeFrom(src, gate.netSrc);
-      removeFrom(listed, gate.netSrc);
-      removeFrom(self, gate.netSrc);
-      removeFrom(dst, gate.netDst);
-      removeFrom(sshSrc, gate.ssh);
+      clearSlots(src, gate.netSrc);
+      clearSlots(listed, gate.netSrc);
+      clearSlots(self, gate.netSrc);
+      clearSlots(dst, gate.netDst);
+      clearSlots(sshSrc, gate.ssh);
     }
     return {
       key,
       net: { src, listed, dst },
       dstNames: traits.dst
-        .filter(({ bits }) => !isZero(bits.netDst))
+        .filter(({ rules }) => rules.netDst.length > 0)
         .map((atom) => atom.key)
         .sort()
         .join(),

@@ -1,4 +1,5 @@
 import type { IpSet } from '../../kernel/netip/index.ts';
+import { setKey } from '../compile/selectors.ts';
 import type {
   AttrUnitSpec,
   DstSpec,
@@ -8,8 +9,8 @@ import type {
   UnitSpec,
 } from '../compile/unit.ts';
 import { localpartDomain } from '../validate/ssh.ts';
-import { type Atom, createLiteralIndex, type LiteralAtom, type LiteralIndex, markAtom } from './atoms.ts';
-import { type Bits, clearBit, setBit, wordsFor } from './bits.ts';
+import { type Atom, createLiteralIndex, type LiteralAtom, type LiteralIndex } from './atoms.ts';
+import { type Bits, dropSlot, noteSlot, setBit, wordsFor } from './bits.ts';
 import type { SlotTable } from './slots.ts';
 
 /** Atoms that are no principals. */
@@ -37,9 +38,9 @@ export interface SshUnit {
 /** A list of posture conditions, and the rules that bind their sources or destinations to it. */
 export interface PostureGate {
   readonly spec: PostureSpec;
-  readonly netSrc: Bits;
-  readonly netDst: Bits;
-  readonly ssh: Bits;
+  readonly netSrc: number[];
+  readonly netDst: number[];
+  readonly ssh: number[];
 }
 
 /** Compiled rules with their indexes: which atom takes part in which rule. Knows no devices. */
@@ -108,15 +109,7 @@ export function buildProgram(input: ProgramInput): EditableProgram {
   const blank = (key: string): Atom => ({
     id: atoms.size + literalAtoms.size,
     key,
-    bits: {
-      netSrc: NO_BITS,
-      netListed: NO_BITS,
-      netDst: NO_BITS,
-      self: NO_BITS,
-      sshSrc: NO_BITS,
-      sshDst: NO_BITS,
-      attr: NO_BITS,
-    },
+    rules: { netSrc: [], netListed: [], netDst: [], self: [], sshSrc: [], sshDst: [], attr: [] },
     devices: new Set(),
   });
   const atom = (key: string): Atom => {
@@ -127,7 +120,7 @@ export function buildProgram(input: ProgramInput): EditableProgram {
     return fresh;
   };
   const literal = (set: IpSet, network: number): LiteralAtom => {
-    const key = `${network}/${set.v4.join()};${set.v6.join()}`;
+    const key = `${network}/${setKey(set)}`;
     const known = literalAtoms.get(key);
     if (known !== undefined) return known;
     const fresh: LiteralAtom = { ...blank(key), set, network };
@@ -138,12 +131,7 @@ export function buildProgram(input: ProgramInput): EditableProgram {
   const gate = (spec: PostureSpec): PostureGate => {
     const known = gates.get(spec.key);
     if (known !== undefined) return known;
-    const fresh = {
-      spec,
-      netSrc: new Uint32Array(words.net),
-      netDst: new Uint32Array(words.net),
-      ssh: new Uint32Array(words.ssh),
-    };
+    const fresh: PostureGate = { spec, netSrc: [], netDst: [], ssh: [] };
     gates.set(spec.key, fresh);
     gateList.push(fresh);
     return fresh;
@@ -155,7 +143,7 @@ export function buildProgram(input: ProgramInput): EditableProgram {
     if (source.any) visit(atom(ANY_ATOM), gated);
     if (source.danger) visit(atom(DANGER_ATOM), false);
     for (const key of source.atoms) visit(atom(key), true);
-    if (source.literals.v4.length + source.literals.v6.length > 0) visit(literal(source.literals, 0), false);
+    for (const set of source.literals) visit(literal(set, 0), false);
   };
   const destination = (dst: DstSpec, network: number): Atom => {
     if (dst.kind === 'any') return atom(ANY_ATOM);
@@ -181,17 +169,17 @@ export function buildProgram(input: ProgramInput): EditableProgram {
     const isSelf = reach.kind === 'self';
     hasSelf ||= isSelf;
     if (source.any) setBit(wild, slot);
-    eachSource(source, ({ bits }, listed) => {
-      markAtom(bits, isSelf ? 'self' : 'netSrc', slot, words.net);
-      if (listed && !isSelf) markAtom(bits, 'netListed', slot, words.net);
+    eachSource(source, ({ rules }, listed) => {
+      noteSlot(isSelf ? rules.self : rules.netSrc, slot);
+      if (listed && !isSelf) noteSlot(rules.netListed, slot);
     });
     if (source.posture !== undefined) {
-      setBit(gate(source.posture).netSrc, slot);
-      if (source.spelled.length > 0) gatedLiterals.push(unit);
+      noteSlot(gate(source.posture).netSrc, slot);
+      if (source.literals.length > 0) gatedLiterals.push(unit);
     }
-    if (spec.dstPosture !== undefined) setBit(gate(spec.dstPosture).netDst, slot);
+    if (spec.dstPosture !== undefined) noteSlot(gate(spec.dstPosture).netDst, slot);
     if (reach.kind === 'via') viaUnits.push(unit);
-    eachDestination(spec, ({ bits }) => markAtom(bits, 'netDst', slot, words.net));
+    eachDestination(spec, ({ rules }) => noteSlot(rules.netDst, slot));
   };
   const rankOf = ({ origin }: UnitSpec, position: number): number => {
     if (origin.kind === 'edge') return EDGES_FROM + input.edgeRank(origin.edge);
@@ -208,13 +196,13 @@ export function buildProgram(input: ProgramInput): EditableProgram {
     sshUnits.set(slot, { slot, rank, spec });
     const perUser = spec.users.some((user) => localpartDomain(user) !== undefined);
     if (spec.self || perUser) ownSsh.push({ slot, byLogin: !perUser });
-    eachSource(spec.source, ({ bits }) => markAtom(bits, 'sshSrc', slot, words.ssh));
-    if (spec.source.posture !== undefined) setBit(gate(spec.source.posture).ssh, slot);
-    for (const key of spec.atoms) markAtom(atom(key).bits, 'sshDst', slot, words.ssh);
+    eachSource(spec.source, ({ rules }) => noteSlot(rules.sshSrc, slot));
+    if (spec.source.posture !== undefined) noteSlot(gate(spec.source.posture).ssh, slot);
+    for (const key of spec.atoms) noteSlot(atom(key).rules.sshDst, slot);
   });
 
   input.attrs.forEach((spec, index) => {
-    eachSource(spec.source, ({ bits }) => markAtom(bits, 'attr', index, words.attr));
+    eachSource(spec.source, ({ rules }) => noteSlot(rules.attr, index));
   });
 
   return {
@@ -243,17 +231,15 @@ export function buildProgram(input: ProgramInput): EditableProgram {
       if (spec === undefined) return;
       units.delete(slot);
       eachSource(spec.source, (one) => {
-        clearBit(one.bits.netSrc, slot);
-        clearBit(one.bits.netListed, slot);
+        dropSlot(one.rules.netSrc, slot);
+        dropSlot(one.rules.netListed, slot);
         touched(one);
       });
       eachDestination(spec, (one) => {
-        clearBit(one.bits.netDst, slot);
+        dropSlot(one.rules.netDst, slot);
         touched(one);
       });
-      if (spec.source.posture !== undefined) clearBit(gate(spec.source.posture).netSrc, slot);
+      if (spec.source.posture !== undefined) dropSlot(gate(spec.source.posture).netSrc, slot);
     },
   };
 }
-
-const NO_BITS: Bits = new Uint32Array(0);

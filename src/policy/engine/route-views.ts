@@ -1,5 +1,5 @@
 import { setOverlapsRange } from '../../kernel/netip/index.ts';
-import { type Bits, hasBit, intersects, isZero, orInto, setBit, slotsOf } from './bits.ts';
+import { type Bits, hasBit, intersects, isZero, type Slots, setBit, setSlots, slotsOf } from './bits.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
 import { ANY_ATOM, exitAtom, INTERNET_ATOM, type Program } from './program.ts';
 
@@ -37,19 +37,19 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
     const any = program.atoms.get(ANY_ATOM);
     const coveredByAny = device.wild && (asFile || route.layer !== 'resource');
     if (any !== undefined && coveredByAny) {
-      orInto(dst, any.bits.netDst);
-      if (isManual && !route.exit) orInto(src, any.bits.netSrc);
+      setSlots(dst, any.rules.netDst);
+      if (isManual && !route.exit) setSlots(src, any.rules.netSrc);
     }
     if (route.exit) {
       const own = route.layer === 'resource';
       const internet = program.atoms.get(own ? exitAtom(route.network) : INTERNET_ATOM);
-      if (internet !== undefined && (own || device.wild)) orInto(dst, internet.bits.netDst);
+      if (internet !== undefined && (own || device.wild)) setSlots(dst, internet.rules.netDst);
     } else {
-      for (const atom of program.literals.touching(route)) {
+      for (const atom of program.literals.touching(route.range)) {
         if (atom.network === 0 || atom.network === route.network || device.networks.includes(atom.network)) {
-          orInto(dst, atom.bits.netDst);
+          setSlots(dst, atom.rules.netDst);
         }
-        if (isManual) orInto(src, atom.bits.netSrc);
+        if (isManual) setSlots(src, atom.rules.netSrc);
       }
     }
     for (const unit of program.viaUnits) {
@@ -78,7 +78,7 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
 /** Rules that lead to a prefix in another network, by which it competes with this route. */
 export interface Rival {
   readonly network: number;
-  readonly dst: Bits;
+  readonly dst: Slots;
 }
 
 /**
@@ -87,10 +87,9 @@ export interface Rival {
  */
 function rivalsOf(program: Program, route: RouteInfo): Rival[] {
   if (route.layer !== 'resource' || route.exit) return [];
-  return program.literals
-    .touching(route)
+  return [...program.literals.touching(route.range)]
     .filter(({ network }) => network !== 0 && network < route.network)
-    .map(({ network, bits }) => ({ network, dst: bits.netDst }));
+    .map(({ network, rules }) => ({ network, dst: rules.netDst }));
 }
 
 export interface CarrierQuestion {

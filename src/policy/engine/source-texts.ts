@@ -1,11 +1,5 @@
-import {
-  formatSet,
-  type IpSet,
-  isEmptySet,
-  setOfAddrs,
-  subtractSets,
-  unionSets,
-} from '../../kernel/netip/index.ts';
+import { formatSet, type IpSet, setOfAddrs, subtractSets, unionSets } from '../../kernel/netip/index.ts';
+import { spelledLiterals } from '../compile/selectors.ts';
 import type { SourceSpec } from '../compile/unit.ts';
 import type { DeviceState } from './device-state.ts';
 import { ANY_ATOM, type Program } from './program.ts';
@@ -24,7 +18,8 @@ export interface WildTexts {
 
 /** The source lists of rules: computed when asked for, then kept up to date address by address. */
 export interface SourceTexts {
-  of(source: SourceSpec): SourceText;
+  /** The list of a source now and, until all are forgotten, whenever it is asked for again. */
+  follow(source: SourceSpec): () => SourceText;
   /** Devices that a source lists by address, in force of its conditions. */
   devicesOf(source: SourceSpec): DeviceState[];
   intern(texts: readonly string[]): SourceText;
@@ -41,9 +36,9 @@ export interface SourceTextsInput {
   wild(): WildTexts;
 }
 
-/** A list as it is kept: device addresses in text order, and the finished SrcIPs while they are good. */
+/** A list as it is kept: device addresses in text order, and the finished SrcIPs, each while they are good. */
 interface Entry {
-  addresses: readonly string[];
+  addresses: readonly string[] | undefined;
   text: SourceText | undefined;
 }
 
@@ -76,12 +71,12 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
   /** Literal sources without the devices in them that fail the conditions. */
   function literalTexts(source: SourceSpec): readonly string[] {
     const gate = source.posture?.key;
-    if (gate === undefined || isEmptySet(source.literals)) return source.spelled;
+    if (gate === undefined || source.literals.length === 0) return spelledLiterals(source);
     const failing: IpSet[] = [];
     for (const device of input.devices()) {
       if (device.profile.failed.has(gate)) failing.push(setOfAddrs(device.addresses.map(({ addr }) => addr)));
     }
-    return formatSet(subtractSets(source.literals, unionSets(failing)));
+    return formatSet(subtractSets(unionSets(source.literals), unionSets(failing)));
   }
 
   function finish(source: SourceSpec, addresses: readonly string[]): readonly string[] {
@@ -97,7 +92,7 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
   function entryOf(source: SourceSpec): Entry {
     const known = entries.get(source.key);
     if (known !== undefined) return known;
-    const fresh: Entry = { addresses: source.danger ? [] : addressTexts(devicesOf(source)), text: undefined };
+    const fresh: Entry = { addresses: undefined, text: undefined };
     entries.set(source.key, fresh);
     return fresh;
   }
@@ -105,14 +100,19 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
   return {
     intern,
     devicesOf,
-    of(source) {
+    follow(source) {
       const entry = entryOf(source);
-      entry.text ??= intern(finish(source, entry.addresses));
-      return entry.text;
+      return () => {
+        if (entry.text === undefined) {
+          entry.addresses ??= source.danger ? [] : addressTexts(devicesOf(source));
+          entry.text = intern(finish(source, entry.addresses));
+        }
+        return entry.text;
+      };
     },
     replace(source, before, after) {
       const entry = entries.get(source.key);
-      if (entry === undefined) return;
+      if (entry?.addresses === undefined) return;
       entry.text = undefined;
       const addresses = [...entry.addresses];
       for (const { text } of before?.addresses ?? []) {
@@ -125,8 +125,11 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
       }
       entry.addresses = addresses;
     },
-    forget: (source) => {
-      entries.delete(source.key);
+    forget(source) {
+      const entry = entries.get(source.key);
+      if (entry === undefined) return;
+      entry.addresses = undefined;
+      entry.text = undefined;
     },
     forgetAll: () => entries.clear(),
   };

@@ -1,4 +1,4 @@
-import { type rangesOf, setCovers, setOverlapsRange } from '../../kernel/netip/index.ts';
+import { rangeOfAddr, type rangesOf, setCovers, setOverlapsRange } from '../../kernel/netip/index.ts';
 import type { UnitSpec } from '../compile/unit.ts';
 import { conditionHolds } from '../posture.ts';
 import { INTERNET } from '../ranges.ts';
@@ -71,13 +71,15 @@ function addLiterals(program: Program, device: Basics, src: Atom[], dst: Atom[])
   if (program.literals.all.length === 0) return;
   const asSrc = new Set<Atom>();
   const asDst = new Set<Atom>();
-  for (const atom of program.literals.holding(device.addresses)) {
-    asSrc.add(atom);
-    if (atom.network === 0 || device.networks.includes(atom.network)) asDst.add(atom);
+  for (const { addr } of device.addresses) {
+    for (const atom of program.literals.touching(rangeOfAddr(addr))) {
+      asSrc.add(atom);
+      if (atom.network === 0 || device.networks.includes(atom.network)) asDst.add(atom);
+    }
   }
   for (const route of device.routes) {
     if (route.exit) continue;
-    for (const atom of program.literals.touching(route)) {
+    for (const atom of program.literals.touching(route.range)) {
       if (route.layer === 'manual') asSrc.add(atom);
       if (atom.network === 0 || device.networks.includes(atom.network)) asDst.add(atom);
     }

@@ -1,4 +1,4 @@
-import { intersects } from './bits.ts';
+import { hasSlot } from './bits.ts';
 import { DISABLE_IPV4, peerCaps } from './caps.ts';
 import type { Core } from './core.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
@@ -104,7 +104,7 @@ export function createViews(core: Core): Views {
       if (all.has(route.text) || !carriesFor(core.program(), question)) continue;
       const taken = bits.rivals.some(
         ({ network, dst }) =>
-          carriers.primary(network, route.text) !== undefined && intersects(viewer.profile.net.src, dst),
+          carriers.primary(network, route.text) !== undefined && hasSlot(viewer.profile.net.src, dst),
       );
       if (taken) continue;
       all.add(route.text);

@@ -4,7 +4,10 @@ import type { Core } from '../engine/core.ts';
 import { parseSelector } from '../parse/selector.ts';
 import { RESERVED_TAG_PREFIX } from '../validate/index.ts';
 import { type Endpoint, endpointOfUser, ideaOf } from './endpoint.ts';
-import { reaches } from './tests.ts';
+import { createMatcher } from './matcher.ts';
+import { hasPort } from './port-sets.ts';
+import { createTestEndpoints } from './test-endpoints.ts';
+import { questionOf } from './tests.ts';
 
 export interface BrokenDenial {
   readonly edge: number;
@@ -18,36 +21,48 @@ export interface BrokenDenial {
  * whom it means, and for service accounts by their tags; people who are not in the world are not asked about.
  */
 export function brokenDenials(core: Core): BrokenDenial[] {
-  const edges = [...core.world.edges.keys()];
+  const endpoints = createTestEndpoints(core);
+  const matcher = createMatcher(core, ({ spec }) => spec.origin.kind === 'edge');
+  const everybody = endpointsOf(core);
+  const sources = new Map<string, readonly Endpoint[]>();
+  const sourcesOf = (text: string): readonly Endpoint[] => {
+    const known = sources.get(text) ?? matcher.distinct(everybody.filter(named(text)));
+    sources.set(text, known);
+    return known;
+  };
   return core.world.policy.tests.flatMap(({ src, deny, proto }) => {
-    const sources = deny.length === 0 || src === '' ? [] : sourcesOf(core, src);
-    return deny.flatMap((dst) =>
-      edges.flatMap((edge) => {
-        const opened = sources.some(
-          (source) =>
-            reaches(
-              core,
-              source,
-              dst,
-              proto,
-              ({ origin }) => origin.kind === 'edge' && origin.edge === edge,
-            ) === true,
-        );
-        return opened ? [{ edge, src, dst }] : [];
-      }),
-    );
+    const from = deny.length === 0 || src === '' ? [] : sourcesOf(src);
+    return deny.flatMap((dst) => {
+      const asked = questionOf(endpoints, dst, proto);
+      if (typeof asked === 'string') return [];
+      const opened = new Set<number>();
+      for (const source of from) {
+        for (const { unit, ports } of matcher.between(source, asked.target).openings) {
+          const { origin } = unit.spec;
+          if (origin.kind === 'edge' && asked.traffic.some((one) => hasPort(ports(), one)))
+            opened.add(origin.edge);
+        }
+      }
+      return [...core.world.edges.keys()]
+        .filter((edge) => opened.has(edge))
+        .map((edge) => ({ edge, src, dst }));
+    });
   });
 }
 
-function sourcesOf(core: Core, text: string): Endpoint[] {
-  const selector = parseSelector(text);
-  const atom = atomOf(selector);
-  const everybody = selector.kind === 'any';
+/** All people of the world, and the service accounts of its edges. */
+function endpointsOf(core: Core): Endpoint[] {
   const people = [...core.world.users.values()].map((user) => endpointOfUser(core, user));
   const accounts = [...core.world.edges.values()].flatMap(({ principal: { kind, id } }) =>
     kind === 'service-account' ? [ideaOf([`service-account:${id}`, `${RESERVED_TAG_PREFIX}sa-${id}`])] : [],
   );
-  return [...people, ...accounts].filter(
-    ({ principals }) => everybody || (atom !== undefined && principals.has(atom)),
-  );
+  return [...people, ...accounts];
+}
+
+/** Whether the source of a test means an endpoint. */
+function named(text: string): (endpoint: Endpoint) => boolean {
+  const selector = parseSelector(text);
+  if (selector.kind === 'any') return () => true;
+  const atom = atomOf(selector);
+  return ({ principals }) => atom !== undefined && principals.has(atom);
 }

@@ -3,8 +3,6 @@ import {
   EMPTY_SET,
   type IpSet,
   isSingleAddr,
-  parsePrefix,
-  prefixContains,
   setContains,
   setOfAddrs,
 } from '../../kernel/netip/index.ts';
@@ -16,6 +14,7 @@ import { basicsOf } from '../engine/world-state.ts';
 import type { Attributes } from '../posture.ts';
 import { selectorText } from '../validate/index.ts';
 import type { UserInput } from '../world.ts';
+import type { Lookup } from './lookup.ts';
 
 /**
  * One side of a question about the rules: a device of the organization, an address, or the idea of one ("some device of
@@ -66,26 +65,17 @@ export const ideaOf = (principals: readonly string[], user?: UserInput): Endpoin
 export const endpointOfUser = (core: Core, user: UserInput): Endpoint =>
   ideaOf(principalsOfUser(core, user), user);
 
-/** The device that holds an address. */
-export function deviceAt(core: Core, addr: Addr): DeviceState | undefined {
-  for (const device of core.devices.values()) {
-    if (device.addresses.some((own) => own.addr.family === addr.family && own.addr.value === addr.value))
-      return device;
-  }
-  return undefined;
-}
-
-export function endpointOfAddr(core: Core, addr: Addr, label: string): Endpoint {
-  const device = deviceAt(core, addr);
+export function endpointOfAddr(lookup: Lookup, addr: Addr, label: string): Endpoint {
+  const { core } = lookup;
+  const device = lookup.deviceAt(addr);
   const addresses = setOfAddrs([addr]);
   if (device !== undefined) return { ...endpointOfDevice(core, device), label, addresses };
-  const { blocks, routes } = core.wild.current();
-  const routed = routes.some((route) => inPrefix(route, addr));
+  const routed = lookup.isRouted(addr);
   return {
     label,
     principals: new Set(),
     addresses,
-    wild: routed || setContains(blocks, addr),
+    wild: routed || setContains(core.wild.current().blocks, addr),
     routed,
     user: undefined,
     attributes: {},
@@ -93,31 +83,22 @@ export function endpointOfAddr(core: Core, addr: Addr, label: string): Endpoint 
   };
 }
 
-function inPrefix(text: string, addr: Addr): boolean {
-  const prefix = parsePrefix(text);
-  return prefix !== undefined && prefixContains(prefix, addr);
-}
-
 /**
  * What a selector stands for in a test: an idea of one of its devices. A text instead says why it stands for nothing in
  * particular: tests need something that exists and is one thing.
  */
-export function endpointOfSelector(
-  core: Core,
-  selector: Selector,
-  attributes: Attributes,
-): Endpoint | string {
+export function endpointOfSelector(lookup: Lookup, selector: Selector): Endpoint | string {
+  const { core } = lookup;
   const { policy } = core.world;
   const idea = (principals: readonly string[], user?: UserInput): Endpoint => ({
     ...ideaOf(principals, user),
     label: atomOf(selector) ?? '*',
-    attributes,
   });
   switch (selector.kind) {
     case 'any':
       return idea([]);
     case 'user': {
-      const user = [...core.world.users.values()].find((candidate) => candidate.login === selector.login);
+      const user = lookup.user(selector.login);
       if (user === undefined) return `user not found: ${JSON.stringify(selector.login)}`;
       return idea(principalsOfUser(core, user), user);
     }
@@ -134,7 +115,7 @@ export function endpointOfSelector(
     case 'users-of-domain':
       return idea([`domain:${selector.domain}`, 'autogroup:member']);
     default:
-      return endpointOfLiteral(core, selector);
+      return endpointOfLiteral(lookup, selector);
   }
 }
 
@@ -147,17 +128,17 @@ function ideaOfAutogroup(name: string, idea: (principals: string[]) => Endpoint)
   return `${JSON.stringify(name)} cannot be tested`;
 }
 
-function endpointOfLiteral(core: Core, selector: Selector): Endpoint | string {
+function endpointOfLiteral(lookup: Lookup, selector: Selector): Endpoint | string {
   const prefix =
     selector.kind === 'prefix'
       ? selector.prefix
       : selector.kind === 'host'
-        ? core.world.policy.hosts.get(selector.name)?.prefix
+        ? lookup.core.world.policy.hosts.get(selector.name)?.prefix
         : undefined;
   if (prefix === undefined) return `${JSON.stringify(selectorText(selector))}: invalid address`;
   if (!isSingleAddr(prefix))
     return `${JSON.stringify(selectorText(selector))} is a network; a test needs one address`;
-  return endpointOfAddr(core, prefix.addr, selectorText(selector));
+  return endpointOfAddr(lookup, prefix.addr, selectorText(selector));
 }
 
 /** The atoms of a user's own, untagged devices. */

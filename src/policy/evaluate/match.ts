@@ -1,6 +1,6 @@
 import { type IpSet, isEmptySet, setCovers, setsOverlap } from '../../kernel/netip/index.ts';
 import type { ProtoPorts } from '../ast.ts';
-import type { DstSpec, PostureSpec, Reach, SourceSpec, SshUnitSpec, UnitSpec } from '../compile/unit.ts';
+import type { DstSpec, PostureSpec, Reach, SourceSpec } from '../compile/unit.ts';
 import { type Condition, conditionHolds } from '../posture.ts';
 import { INTERNET } from '../ranges.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -30,7 +30,7 @@ export function failedConditions(posture: PostureSpec | undefined, source: Endpo
 export function postureHolds({ posture, any, literals }: SourceSpec, source: Endpoint): boolean {
   if (posture === undefined) return true;
   if (source.device === undefined && !isEmptySet(source.addresses)) {
-    return touches(literals, source.addresses) || (any && source.routed);
+    return literals.some((set) => touches(set, source.addresses)) || (any && source.routed);
   }
   return posture.anyOf.some((all) => all.every((condition) => conditionHolds(condition, source.attributes)));
 }
@@ -39,7 +39,7 @@ export function postureHolds({ posture, any, literals }: SourceSpec, source: End
 export function namesSource(spec: SourceSpec, source: Endpoint): boolean {
   if (spec.danger || (spec.any && source.wild)) return true;
   if (spec.atoms.some((atom) => source.principals.has(atom))) return true;
-  return touches(spec.literals, source.addresses);
+  return spec.literals.some((set) => touches(set, source.addresses));
 }
 
 const touches = (set: IpSet, addresses: IpSet): boolean =>
@@ -71,20 +71,4 @@ export function allows(allow: readonly ProtoPorts[], { protocol, port }: Traffic
     if (!(protocols ?? DEFAULT_PROTOCOLS).includes(protocol)) return false;
     return ports.some(({ first, last }) => port >= first && port <= last);
   });
-}
-
-/** Whether a rule lets traffic from one endpoint to the other. */
-export function permits(spec: UnitSpec, source: Endpoint, target: Endpoint, traffic: Traffic): boolean {
-  if (!namesSource(spec.source, source) || !postureHolds(spec.source, source)) return false;
-  return spec.targets.some(
-    ({ dst, allow }) =>
-      allows(allow, traffic) && dst.some((one) => namesDestination(one, spec.reach, source, target)),
-  );
-}
-
-/** Whether an SSH rule leads from one endpoint to the other. */
-export function sshLeads(spec: SshUnitSpec, source: Endpoint, target: Endpoint): boolean {
-  if (!namesSource(spec.source, source) || !postureHolds(spec.source, source)) return false;
-  if (spec.atoms.some((atom) => target.principals.has(atom))) return true;
-  return spec.self && source.user !== undefined && source.user.id === target.user?.id;
 }

@@ -11,13 +11,8 @@ import { atomOf, literalSet } from '../compile/selectors.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import { carrierFor, carriersNow } from '../engine/views.ts';
-import {
-  deviceAt,
-  type Endpoint,
-  endpointOfAddr,
-  endpointOfDevice,
-  endpointOfSelector,
-} from '../evaluate/endpoint.ts';
+import { type Endpoint, endpointOfAddr, endpointOfDevice, endpointOfSelector } from '../evaluate/endpoint.ts';
+import { createLookup } from '../evaluate/lookup.ts';
 import { parseSelector } from '../parse/selector.ts';
 
 /** One side of a question, as people ask it. */
@@ -80,7 +75,7 @@ function resolveSelector(core: Core, text: string): Resolved {
   if (selector.kind === 'autogroup' && OTHER_WORDS.has(selector.name)) {
     return nothing(text, OTHER_WORDS.get(selector.name) ?? '');
   }
-  const idea = endpointOfSelector(core, selector, {});
+  const idea = endpointOfSelector(createLookup(core), selector);
   if (typeof idea === 'string') {
     // A person of another organization is no user of this one, and may have devices here.
     const atom = selector.kind === 'user' ? atomOf(selector) : undefined;
@@ -121,7 +116,8 @@ const atomText = (selector: { readonly kind: string }, idea: Endpoint): string =
   selector.kind === 'any' ? '*' : idea.label;
 
 function ofAddress(core: Core, text: string, addr: Addr): Resolved {
-  const device = deviceAt(core, addr);
+  const lookup = createLookup(core);
+  const device = lookup.deviceAt(addr);
   return {
     resolution: {
       text,
@@ -130,7 +126,7 @@ function ofAddress(core: Core, text: string, addr: Addr): Resolved {
       addresses: [formatAddr(addr)],
       problem: undefined,
     },
-    endpoints: [endpointOfAddr(core, addr, text)],
+    endpoints: [endpointOfAddr(lookup, addr, text)],
   };
 }
 
@@ -168,7 +164,7 @@ export interface Path {
  * the source gets it.
  */
 export function pathsTo(core: Core, addr: Addr, source?: DeviceState): Path[] {
-  const own = deviceAt(core, addr);
+  const own = createLookup(core).deviceAt(addr);
   // A client behind a gateway is reached as that gateway's route.
   if (own !== undefined && own.input.behind === undefined)
     return [{ receiver: own, route: undefined, network: 0, exit: false }];

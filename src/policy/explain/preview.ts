@@ -5,6 +5,7 @@ import { dstSpec, sourceSpec } from '../compile/selectors.ts';
 import type { Core } from '../engine/core.ts';
 import { PolicyError } from '../errors.ts';
 import { endpointOfAddr, endpointOfSelector } from '../evaluate/endpoint.ts';
+import { createLookup } from '../evaluate/lookup.ts';
 import { namesDestination, namesSource } from '../evaluate/match.ts';
 import { splitHostPorts } from '../parse/ports.ts';
 import { parseSelector } from '../parse/selector.ts';
@@ -39,7 +40,7 @@ export function preview(core: Core, type: PreviewType, previewFor: string): Prev
 
 function userTest(core: Core, login: string): (rule: Rule) => boolean {
   const selector: Selector = parseSelector(login);
-  const user = endpointOfSelector(core, selector, {});
+  const user = endpointOfSelector(createLookup(core), selector);
   if (typeof user === 'string') throw new PolicyError(user);
   return (rule) => namesSource(sourceSpec(core.names, rule.src, undefined), user);
 }
@@ -51,7 +52,7 @@ function addressTest(core: Core, text: string): (rule: Rule) => boolean {
   if (addr === undefined || !Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new PolicyError(`previewFor must be an address and a port, like "10.0.0.1:22"`);
   }
-  const target = endpointOfAddr(core, addr, text);
+  const target = endpointOfAddr(createLookup(core), addr, text);
   return (rule) =>
     rule.targets.some(
       ({ dst, allow }) =>

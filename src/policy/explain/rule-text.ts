@@ -1,5 +1,6 @@
 /** A rule in words: as its author wrote it, where it stands in the file. */
 import type { PortRange, ProtoPorts, Rule } from '../ast.ts';
+import { spelledLiterals } from '../compile/selectors.ts';
 import type { DstSpec, SourceSpec, UnitSpec } from '../compile/unit.ts';
 import type { Core } from '../engine/core.ts';
 import { selectorText } from '../validate/index.ts';
@@ -54,8 +55,13 @@ const listed = (texts: readonly string[]): string =>
     ? texts.join(', ')
     : `${texts.slice(0, MAX_LISTED).join(', ')} and ${texts.length - MAX_LISTED} more`;
 
-const sourceText = ({ any, danger, atoms, spelled }: SourceSpec): string =>
-  listed([...(any ? ['*'] : []), ...(danger ? ['autogroup:danger-all'] : []), ...atoms, ...spelled]);
+const sourceText = (source: SourceSpec): string =>
+  listed([
+    ...(source.any ? ['*'] : []),
+    ...(source.danger ? ['autogroup:danger-all'] : []),
+    ...source.atoms,
+    ...spelledLiterals(source),
+  ]);
 
 function specText(dst: DstSpec): string {
   switch (dst.kind) {

@@ -155,7 +155,9 @@ const isForeign = ({ profile }: DeviceState): boolean => profile.external !== un
 function familiesOf(device: DeviceState, { slot, spec }: Unit): ReadonlySet<4 | 6> {
   const { source } = spec;
   const whole = source.danger || hasBit(device.profile.net.listed, slot) || (source.any && device.wild);
-  const named = device.addresses.filter(({ addr }) => whole || setContains(source.literals, addr));
+  const named = device.addresses.filter(
+    ({ addr }) => whole || source.literals.some((set) => setContains(set, addr)),
+  );
   return new Set(named.map(({ addr }) => addr.family));
 }
 

@@ -1,14 +1,13 @@
 import type { Node } from '../../kernel/hujson/index.ts';
 import {
-  EMPTY_SET,
   type IpSet,
+  type IpSetStep,
   parseAddr,
   parseAddrOrPrefix,
   rangeOfPrefix,
   setOfPrefix,
   setOfRanges,
-  subtractSets,
-  unionSets,
+  setOfSteps,
 } from '../../kernel/netip/index.ts';
 import type { HostDef, IpSetDef, IpSetTerm } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
@@ -22,8 +21,8 @@ const MAX_NESTING = 100;
 /** IP sets may hold so many ranges together: each that builds on a large one holds its ranges again. */
 const MAX_RANGES = 100_000;
 
-/** How many ends of ranges may be gone through for all of them: each change between adding and removing takes a pass. */
-const MAX_WORK = 20_000_000;
+/** How many ranges the steps of all of them may bring together, those of the sets that they name included. */
+const MAX_WORK = 500_000;
 
 const quote = (text: string): string => JSON.stringify(text);
 
@@ -114,13 +113,14 @@ export function resolveIpSets(
         }
       }
     };
-    let set = EMPTY_SET;
-    for (const { add, terms } of runsOf(def.steps)) {
-      const other = unionSets([...terms].map(termSet));
-      set = add ? unionSets([set, other]) : subtractSets(set, other);
-      work += set.v4.length + set.v6.length;
-      if (work > MAX_WORK) refuse('IP sets change between adding and removing too often');
+    const steps: IpSetStep[] = [];
+    for (const { add, term } of lastSteps(def.steps)) {
+      const of = termSet(term);
+      work += 1 + (of.v4.length + of.v6.length) / 2;
+      if (work > MAX_WORK) refuse(`the steps of IP sets hold more than ${MAX_WORK} ranges together`);
+      steps.push({ add, set: of });
     }
+    const set = setOfSteps(steps);
     ranges += (set.v4.length + set.v6.length) / 2;
     if (ranges > MAX_RANGES) refuse(`IP sets hold more than ${MAX_RANGES} ranges together`);
     open.delete(name);
@@ -132,16 +132,11 @@ export function resolveIpSets(
   return done;
 }
 
-/** Steps of one direction that follow each other are one step, with each of its terms once. */
-function runsOf(steps: IpSetDef['steps']): { readonly add: boolean; readonly terms: Iterable<IpSetTerm> }[] {
-  const runs: { readonly add: boolean; readonly terms: Map<unknown, IpSetTerm> }[] = [];
-  for (const { add, term } of steps) {
-    let run = runs.at(-1);
-    if (run?.add !== add) {
-      run = { add, terms: new Map() };
-      runs.push(run);
-    }
-    run.terms.set(term.kind === 'ipset' ? term.name : term, term);
-  }
-  return runs.map(({ add, terms }) => ({ add, terms: terms.values() }));
+/** The steps without those that a later one with the same IP set overrides, whatever it does. */
+function lastSteps(steps: IpSetDef['steps']): IpSetDef['steps'] {
+  const last = new Map<string, number>();
+  steps.forEach(({ term }, at) => {
+    if (term.kind === 'ipset') last.set(term.name, at);
+  });
+  return steps.filter(({ term }, at) => term.kind !== 'ipset' || last.get(term.name) === at);
 }
