@@ -152,6 +152,7 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
     } else if (touched.reindex) core.reindex();
 
     const deltas = settleAll(core, touched);
+    views.changed();
     const wildChanged = core.wild.refresh(world.settings.edgeOnlyBlocks);
     if (core.program().viaUnits.length > 0) noteMovedRoutes(deltas, touched.routes);
 

@@ -3,6 +3,7 @@ import { DISABLE_IPV4, peerCaps } from './caps.ts';
 import type { Core } from './core.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
 import type { PeerView, SelfView } from './output.ts';
+import type { Profile } from './profile.ts';
 import { type CarrierQuestion, homeOf } from './regions.ts';
 import { carriesFor, type RouteBits, routeBitsOf } from './route-views.ts';
 import { reachesAcross, visible } from './visibility.ts';
@@ -31,7 +32,9 @@ export function carrierFor(
 
 export interface Views {
   sees(viewer: DeviceState, peer: DeviceState): boolean;
-  peersOf(viewer: DeviceState): number[];
+  peersOf(viewer: DeviceState): readonly number[];
+  /** Who is visible to whom may be different now. */
+  changed(): void;
   view(viewer: DeviceState, peer: DeviceState): PeerView;
   self(device: DeviceState): SelfView;
   /** What a viewer gets of a peer's routes, as one comparable text. */
@@ -41,6 +44,9 @@ export interface Views {
   forget(device: number): void;
 }
 
+/** Peers that are kept in lists of who sees whom: everybody's first map is made at once after a change of the policy. */
+const MAX_HELD = 4_000_000;
+
 export function createViews(core: Core): Views {
   const interned = new Map<number, Map<string, PeerView>>();
   /** The view of a device that routes nothing, which is the same for almost everybody. */
@@ -49,6 +55,24 @@ export function createViews(core: Core): Views {
   let bitsOfProgram = core.program();
 
   const now = carriersNow(core);
+  /** The devices that those of a profile see, ascending, with themselves where they see each other; until the next change. */
+  let seen = new Map<Profile, readonly number[]>();
+  let held = 0;
+
+  function visibleTo(viewer: Profile): readonly number[] {
+    const known = seen.get(viewer);
+    if (known !== undefined) return known;
+    const parts = [...core.profiles().all].filter((profile) => visible(viewer, profile));
+    // A typed array sorts numbers several times faster than an array with a comparison function.
+    const ids = new Float64Array(parts.reduce((sum, { members }) => sum + members.size, 0));
+    let size = 0;
+    for (const { members } of parts) for (const id of members) ids[size++] = id;
+    const all = Array.from(ids.sort());
+    if (held + size > MAX_HELD) return all;
+    seen.set(viewer, all);
+    held += size;
+    return all;
+  }
 
   function bitsOf(device: DeviceState): readonly RouteBits[] {
     if (bitsOfProgram !== core.program()) {
@@ -150,12 +174,13 @@ export function createViews(core: Core): Views {
   return {
     sees: (viewer, peer) => viewer.id !== peer.id && visible(viewer.profile, peer.profile),
     peersOf(viewer) {
-      const parts = [...core.profiles().all].filter((profile) => visible(viewer.profile, profile));
-      // A typed array sorts numbers several times faster than an array with a comparison function.
-      const ids = new Float64Array(parts.reduce((sum, { members }) => sum + members.size, 0));
-      let size = 0;
-      for (const { members } of parts) for (const id of members) if (id !== viewer.id) ids[size++] = id;
-      return Array.from(ids.subarray(0, size).sort());
+      const all = visibleTo(viewer.profile);
+      const own = all.indexOf(viewer.id);
+      return own < 0 ? all : all.toSpliced(own, 1);
+    },
+    changed() {
+      seen = new Map();
+      held = 0;
     },
     routesSeen(viewer, peer, carriers = now) {
       const { all, primary } = seenRoutes(viewer, peer, carriers);
