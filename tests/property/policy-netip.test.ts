@@ -18,6 +18,7 @@ import {
   setContains,
   setCovers,
   setOfRanges,
+  setOfSteps,
   setOverlapsPrefix,
   setsOverlap,
   subtractSets,
@@ -101,5 +102,18 @@ it('address text survives a round trip', () => {
   );
   forAll(any, (addr) => {
     expect(parseAddr(formatAddr(addr))).toEqual(addr);
+  });
+});
+
+describe('a set made in steps', () => {
+  it('is what the steps come to one after the other', () => {
+    forAll(fc.array(fc.record({ add: fc.boolean(), set: ipSet }), { maxLength: 12 }), (steps) => {
+      const made = setOfSteps(steps);
+      let expected: IpSet = { v4: [], v6: [] };
+      for (const { add, set } of steps)
+        expected = add ? unionSets([expected, set]) : subtractSets(expected, set);
+      expect(wellFormed(made)).toBe(true);
+      expect(equalSets(made, expected)).toBe(true);
+    });
   });
 });
