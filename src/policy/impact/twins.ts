@@ -98,10 +98,19 @@ const sharing = ({ profile: { external, recipient, audience } }: DeviceState): s
 export const isMutual = ({ was, is }: Twins): boolean =>
   was?.profile.external === 'both' || is?.profile.external === 'both';
 
+/** Whether rules to autogroup:self lead from one to the other: they belong to one person, before or after. */
+function areOnePersons(a: Twins, b: Twins): boolean {
+  const [was, is] = [a.was?.profile.selfUser, a.is?.profile.selfUser];
+  return (
+    (was !== undefined && was === b.was?.profile.selfUser) ||
+    (is !== undefined && is === b.is?.profile.selfUser)
+  );
+}
+
 /** Whether traffic from one to the other can be different at all. */
 export function mayDiffer(source: Twins, target: Twins): boolean {
   if (isMutual(target)) return true;
-  if (source.self || (source.moved && target.self)) return true;
+  if ((source.self || (source.moved && target.self)) && areOnePersons(source, target)) return true;
   if (intersects(source.src.changed, target.dst.ever) || intersects(target.dst.changed, source.src.ever))
     return true;
   return (source.moved || target.moved) && intersects(source.src.ever, target.dst.ever);
