@@ -14,6 +14,7 @@ import {
   rangeOfPrefix,
 } from '../../src/kernel/netip/index.ts';
 import type { IpSetTerm, Policy, ProtoPorts, Rule, Selector } from '../../src/policy/ast.ts';
+import type { Change } from '../../src/policy/index.ts';
 import type {
   DeviceInput,
   EdgeInput,
@@ -33,6 +34,39 @@ export interface NaiveWorld {
   readonly gateways: readonly GatewayInput[];
   readonly resources: readonly ResourceInput[];
   readonly edges: readonly EdgeInput[];
+}
+
+/** What the changes leave, as plain lists; roles are not part of the naive reading. */
+export function worldAfter(policy: NaiveWorld['policy'], changes: readonly Change[]): NaiveWorld {
+  const tables = {
+    user: new Map(),
+    device: new Map(),
+    group: new Map(),
+    network: new Map(),
+    gateway: new Map(),
+    resource: new Map(),
+    edge: new Map(),
+  } as const;
+  for (const change of changes) {
+    for (const [kind, table] of Object.entries(tables)) {
+      if (change.kind === kind) {
+        const subject = (change as unknown as Record<string, { id: number }>)[kind]!;
+        table.set(subject.id, subject);
+      }
+      if (change.kind === `${kind}-removed` && 'id' in change) table.delete(change.id);
+    }
+  }
+  const list = <T>(map: ReadonlyMap<number, T>): T[] => [...map.values()];
+  return {
+    policy,
+    users: list(tables.user),
+    devices: list(tables.device),
+    groups: list(tables.group),
+    networks: list(tables.network),
+    gateways: list(tables.gateway),
+    resources: list(tables.resource),
+    edges: list(tables.edge),
+  };
 }
 
 export interface Packet {
@@ -76,7 +110,7 @@ export function inForce(world: NaiveWorld, device: DeviceInput): boolean {
 
 const isGuest = ({ external }: DeviceInput): boolean => external === 'guest' || external === 'both';
 
-const personOf = (world: NaiveWorld, device: DeviceInput): UserInput | undefined =>
+export const personOf = (world: NaiveWorld, device: DeviceInput): UserInput | undefined =>
   device.tags.length === 0 && device.external === undefined ? ownerOf(world, device) : undefined;
 
 /** Prefixes that people let the device route. */
@@ -117,14 +151,14 @@ const isExit = (device: DeviceInput): boolean => manualRoutes(device).some(isDef
 const subnets = (device: DeviceInput): Prefix[] =>
   manualRoutes(device).filter((route) => !isDefaultRoute(route));
 
-function holder(world: NaiveWorld, addr: Addr): DeviceInput | undefined {
+export function holder(world: NaiveWorld, addr: Addr): DeviceInput | undefined {
   return world.devices.find((device) =>
     device.addresses.map(address).some((own) => own.family === addr.family && own.value === addr.value),
   );
 }
 
 /** The ranges of a literal selector; undefined for one that names devices. */
-function literal(
+export function literal(
   policy: Policy,
   selector: Selector,
 ): { has(addr: Addr): boolean; ranges: Range[] } | undefined {
@@ -157,7 +191,7 @@ function termHas(policy: Policy, term: IpSetTerm, addr: Addr): boolean {
 }
 
 /** Whether a selector names the device as a principal (not by address). */
-function namesDevice(world: NaiveWorld, selector: Selector, device: DeviceInput): boolean {
+export function namesDevice(world: NaiveWorld, selector: Selector, device: DeviceInput): boolean {
   if (!inForce(world, device)) return false;
   const person = personOf(world, device);
   const normal = device.class === 'normal';
@@ -201,24 +235,29 @@ function namesDevice(world: NaiveWorld, selector: Selector, device: DeviceInput)
   }
 }
 
-function attributeHolds(world: NaiveWorld, rule: Rule, device: DeviceInput): boolean {
-  const names = rule.srcPosture ?? world.policy.defaultSrcPosture;
+export function attributesHold(
+  { policy }: NaiveWorld,
+  { srcPosture }: Pick<Rule, 'srcPosture'>,
+  attributes: DeviceInput['attributes'],
+): boolean {
+  const names = srcPosture ?? policy.defaultSrcPosture;
   if (names.length === 0) return true;
-  const attributes = device.attributes;
   // The two postures that the random policies have.
   return names.some((name) => {
     if (name === 'posture:linux') return attributes['node:os'] === 'linux';
-    const [major = 0, minor = 0] = String(attributes['node:tsVersion']).split('.').map(Number);
+    const version = attributes['node:tsVersion'];
+    if (version === undefined) return false;
+    const [major = 0, minor = 0] = String(version).split('.').map(Number);
     return major > 1 || minor >= 60;
   });
 }
 
-function namesSource(world: NaiveWorld, rule: Rule, from: Addr): boolean {
+export function namesSource(world: NaiveWorld, rule: Pick<Rule, 'src' | 'srcPosture'>, from: Addr): boolean {
   const at = holder(world, from);
   // What is shared in is nobody as a source.
   const device = at?.external === 'shared-in' ? undefined : at;
   const alive = device !== undefined && inForce(world, device);
-  if (alive && device.external === undefined && !attributeHolds(world, rule, device)) return false;
+  if (alive && device.external === undefined && !attributesHold(world, rule, device.attributes)) return false;
   const edgeOnly = world.devices.some((one) => one.class === 'edge-only' && inForce(world, one));
   const posture = (rule.srcPosture ?? world.policy.defaultSrcPosture).length > 0;
   return rule.src.some((selector) => {
@@ -235,7 +274,7 @@ function namesSource(world: NaiveWorld, rule: Rule, from: Addr): boolean {
   });
 }
 
-const allows = (allow: readonly ProtoPorts[], packet: Packet): boolean =>
+export const allows = (allow: readonly ProtoPorts[], packet: Pick<Packet, 'protocol' | 'port'>): boolean =>
   allow.some(
     ({ protocols, ports }) =>
       (protocols ?? [6, 17, 1, 58]).includes(packet.protocol) &&
@@ -318,24 +357,24 @@ function rulesAccept(
   packet: Packet,
   counts: (dst: Selector) => boolean,
 ): boolean {
-  const rules = world.policy.rules;
-  if (rules === undefined) {
-    const everything: Rule = {
-      section: 'acls',
-      index: 0,
-      line: 0,
-      src: [{ kind: 'any' }],
-      targets: [
-        { dst: [{ kind: 'any' }], allow: [{ protocols: undefined, ports: [{ first: 0, last: 65535 }] }] },
-      ],
-      app: undefined,
-      via: [],
-      srcPosture: [],
-    };
-    return ruleAccepts(world, everything, receiver, packet, counts);
-  }
-  return rules.some((rule) => ruleAccepts(world, rule, receiver, packet, counts));
+  return rulesOf(world.policy).some((rule) => ruleAccepts(world, rule, receiver, packet, counts));
 }
+
+const EVERYTHING: Rule = {
+  section: 'acls',
+  index: 0,
+  line: 0,
+  src: [{ kind: 'any' }],
+  targets: [
+    { dst: [{ kind: 'any' }], allow: [{ protocols: undefined, ports: [{ first: 0, last: 65535 }] }] },
+  ],
+  app: undefined,
+  via: [],
+  srcPosture: [],
+};
+
+/** A file without rules allows everything. */
+export const rulesOf = ({ rules }: Policy): readonly Rule[] => rules ?? [EVERYTHING];
 
 function ruleAccepts(
   world: NaiveWorld,

@@ -8,7 +8,6 @@ import {
   prefixContains,
 } from '../../src/kernel/netip/index.ts';
 import {
-  type Change,
   createPolicyEngine,
   DEFAULT_SETTINGS,
   EMPTY_CONTEXT,
@@ -17,44 +16,19 @@ import {
   validatePolicy,
 } from '../../src/policy/index.ts';
 import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
-import { accepts, inForce, isPublic, manualRoutes, type NaiveWorld, resourceRoutes } from './policy-naive.ts';
+import {
+  accepts,
+  inForce,
+  isPublic,
+  manualRoutes,
+  type NaiveWorld,
+  resourceRoutes,
+  worldAfter,
+} from './policy-naive.ts';
 import { ADDRESSES, filterAccepts, TRAFFIC } from './policy-packet.ts';
 
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
 const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
-
-/** What the changes leave, as plain lists; roles are not part of the naive reading. */
-function worldAfter(policy: NaiveWorld['policy'], changes: readonly Change[]): NaiveWorld {
-  const tables = {
-    user: new Map(),
-    device: new Map(),
-    group: new Map(),
-    network: new Map(),
-    gateway: new Map(),
-    resource: new Map(),
-    edge: new Map(),
-  } as const;
-  for (const change of changes) {
-    for (const [kind, table] of Object.entries(tables)) {
-      if (change.kind === kind) {
-        const subject = (change as unknown as Record<string, { id: number }>)[kind]!;
-        table.set(subject.id, subject);
-      }
-      if (change.kind === `${kind}-removed` && 'id' in change) table.delete(change.id);
-    }
-  }
-  const list = <T>(map: ReadonlyMap<number, T>): T[] => [...map.values()];
-  return {
-    policy,
-    users: list(tables.user),
-    devices: list(tables.device),
-    groups: list(tables.group),
-    networks: list(tables.network),
-    gateways: list(tables.gateway),
-    resources: list(tables.resource),
-    edges: list(tables.edge),
-  };
-}
 
 /** Addresses that packets to this device may carry: its own, and those behind it. */
 function reachableOn(world: NaiveWorld, engine: PolicyEngine, id: number): Addr[] {
