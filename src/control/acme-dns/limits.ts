@@ -35,7 +35,7 @@ export function createSourceLimits(): SourceLimits {
 }
 
 /** The part of the internet that an address belongs to. */
-function sourceOf(address: string): string {
+export function sourceOf(address: string): string {
   const parsed = parseAddr(address.split('%', 1)[0] ?? '');
   if (parsed === undefined) return '';
   const addr = unmap(parsed);

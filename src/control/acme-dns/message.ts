@@ -33,6 +33,13 @@ const BAD_VERSION = 1;
 const OPCODE_SHIFT = 11;
 const OPCODE_MASK = 0xf;
 const RESPONSE_BIT = 0x80;
+/** Where the header counts its records. */
+const QUESTIONS_AT = 4;
+const ANSWERS_AT = 6;
+const AUTHORITIES_AT = 8;
+const ADDITIONALS_AT = 10;
+/** Options, a signature, and room for what may come. */
+const MAX_ADDITIONALS = 4;
 
 export type Transport = 'udp' | 'tcp';
 
@@ -89,6 +96,13 @@ function write(query: DecodedPacket, limit: number, { code, ...reply }: Reply, e
   return whole.length <= limit ? whole : encode({ ...head, flags: flags | TRUNCATED_RESPONSE });
 }
 
+/** The library makes room for as many records as the header says, before it reads any. */
+const isQuestion = (message: Buffer): boolean =>
+  message.readUInt16BE(QUESTIONS_AT) === 1 &&
+  message.readUInt16BE(ANSWERS_AT) === 0 &&
+  message.readUInt16BE(AUTHORITIES_AT) === 0 &&
+  message.readUInt16BE(ADDITIONALS_AT) <= MAX_ADDITIONALS;
+
 /**
  * Undefined for what cannot be read, or not be given back as it came: a label may hold any byte, a dot as well, and the
  * library reads and writes names as text, where such a name is another one.
@@ -112,12 +126,12 @@ export async function respond(
   if (message.length < HEADER_BYTES || ((message[2] ?? 0) & RESPONSE_BIT) !== 0) return undefined;
   const opcode = (message.readUInt16BE(2) >> OPCODE_SHIFT) & OPCODE_MASK;
   if (opcode !== 0) return headerAnswer(message, 'not-implemented');
-  const query = read(message);
+  const query = isQuestion(message) ? read(message) : undefined;
   if (query === undefined) return headerAnswer(message, 'malformed');
-  const [question, ...more] = query.questions ?? [];
+  const [question] = query.questions ?? [];
   const opts = query.additionals?.filter(isOpt) ?? [];
   const [opt] = opts;
-  if (question === undefined || more.length > 0 || opts.length > 1) {
+  if (question === undefined || opts.length > 1) {
     return headerAnswer(message, 'malformed');
   }
   const limit =

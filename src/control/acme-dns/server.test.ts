@@ -3,9 +3,11 @@ import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { decode, encode, type Packet, TRUNCATED_RESPONSE } from 'dns-packet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createConnectionPlaces } from './connection-places.ts';
 import { type AcmeDnsServer, startAcmeDns } from './server.ts';
 
 const SOON_MS = 2_000;
+const QUESTION_MS = 500;
 const DIGEST = 'LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM';
 const OTHER = 'gfj9Xq-Rg85nM1AbCdEfGhIjKlMnOpQrStUvWxYz012';
 const NAME = '_acme-challenge.web.acme.ts.example.net';
@@ -38,6 +40,7 @@ describe('the DNS responder', () => {
         // Time passes quickly, so that no test meets the limits but the one that is about them.
         clock: { now: () => (now += 1_000) },
         onError: (error) => void failures.push(error),
+        questionMs: QUESTION_MS,
       },
     );
     resolver = new Resolver({ timeout: SOON_MS, tries: 1 });
@@ -231,6 +234,34 @@ describe('the DNS responder', () => {
     expect(await byTcp(Buffer.from([0, 3, 1, 2, 3]))).toHaveLength(0);
   });
 
+  it('ends a connection whose question does not come, however many bytes of it do', async () => {
+    const message = framed(question(NAME, 'TXT'));
+    const sent = await new Promise<number>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1');
+      let count = 0;
+      const drip = setInterval(() => socket.write(message.subarray(count, ++count)), QUESTION_MS / 10);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        clearInterval(drip);
+        resolve(count);
+      });
+    });
+    expect(sent).toBeGreaterThan(1);
+    expect(sent).toBeLessThan(message.length);
+  });
+
+  it('answers by TCP while others hold as many connections as they can', async () => {
+    records.set(NAME, [DIGEST]);
+    const held = Array.from({ length: 100 }, (_, n) =>
+      connect({ port: server.port, host: '127.0.0.1', localAddress: `127.0.${n % 20}.1` }),
+    );
+    for (const socket of held) socket.on('error', () => undefined);
+    await Promise.all(held.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    const answer = await byTcp(framed(question(NAME, 'TXT')), 1);
+    for (const socket of held) socket.destroy();
+    expect(decode(answer.subarray(2)).answers).toHaveLength(1);
+  });
+
   it('says that it failed when it cannot look', async () => {
     broken = true;
     expect((await asked(question(NAME, 'TXT'))).code).toBe(2);
@@ -249,5 +280,30 @@ describe('the limits of the DNS responder', () => {
     expect(taken('198.51.100.1', 10)).toBe(10);
     expect(taken('2001:db8::1', 10)).toBe(10);
     expect(limits.take('192.0.2.1', 2_000)).toBe(true);
+  });
+});
+
+describe('the connections to the DNS responder', () => {
+  const opened = () => {
+    const places = createConnectionPlaces();
+    const ended: string[] = [];
+    return {
+      ended,
+      take: (name: string, address: string) =>
+        places.take({ destroy: () => ended.push(name), once: () => undefined }, address),
+    };
+  };
+
+  it('are eight from one part of the internet, and the oldest of them gives way to a ninth', () => {
+    const { ended, take } = opened();
+    take('other', '198.51.100.1');
+    for (let n = 1; n <= 10; n += 1) take(`same ${n}`, `192.0.2.${n}`);
+    expect(ended).toEqual(['same 1', 'same 2']);
+  });
+
+  it('are 64 in all, and the oldest gives way to one more', () => {
+    const { ended, take } = opened();
+    for (let n = 1; n <= 65; n += 1) take(`one ${n}`, `10.0.${n}.1`);
+    expect(ended).toEqual(['one 1']);
   });
 });

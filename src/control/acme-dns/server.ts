@@ -3,12 +3,15 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { SECOND } from '../../kernel/clock.ts';
+import { createConnectionPlaces } from './connection-places.ts';
 import { createSourceLimits, type SourceLimits } from './limits.ts';
 import { HEADER_BYTES, respond } from './message.ts';
 import type { Zone } from './zone.ts';
 
-const MAX_CONNECTIONS = 64;
-const IDLE_MS = 5 * SECOND;
+/** Within which a connection brings its next question whole: bytes that come one by one win it no time. */
+const QUESTION_MS = 5 * SECOND;
+/** Answers that may lie unread. */
+const MAX_UNREAD_BYTES = 65_536;
 /** Questions that are about to be answered at a time; more are lost, as datagrams may be. */
 const MAX_AT_WORK = 256;
 /** A question is a name, a type and options. */
@@ -26,6 +29,8 @@ export interface AcmeDnsServerParts {
   readonly zone: Zone;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
+  /** Milliseconds that a connection has for each question. */
+  readonly questionMs?: number;
 }
 
 interface Where {
@@ -35,7 +40,7 @@ interface Where {
 
 /** Rejects with the system's error when the port is not to be had. */
 export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Promise<AcmeDnsServer> {
-  const { zone, clock, onError } = parts;
+  const { zone, clock, onError, questionMs = QUESTION_MS } = parts;
   const limits: SourceLimits = createSourceLimits();
   let atWork = 0;
   let count = 0;
@@ -59,12 +64,10 @@ export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Pro
     }
   };
 
-  const tcp = createServer((socket) => serveConnection(socket, answer));
-  tcp.maxConnections = MAX_CONNECTIONS;
-  const open = new Set<Socket>();
-  tcp.on('connection', (socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
+  const places = createConnectionPlaces();
+  const tcp = createServer((socket) => {
+    places.take(socket, socket.remoteAddress ?? '');
+    serveConnection(socket, questionMs, answer);
   });
   // The port that one of the two was given is asked for by the other.
   const port = await listenTcp(tcp, where);
@@ -78,7 +81,7 @@ export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Pro
   const closeTcp = (): Promise<void> =>
     new Promise((resolve) => {
       tcp.close(() => resolve());
-      for (const socket of open) socket.destroy();
+      places.close();
     });
   try {
     await bind(udp, { ...where, port });
@@ -125,12 +128,14 @@ function bind(socket: UdpSocket, { host, port }: Where): Promise<void> {
 /** Messages come with their length before them (RFC 7766); each is answered before the next is read. */
 function serveConnection(
   socket: Socket,
+  questionMs: number,
   answer: (message: Buffer, from: string, transport: 'tcp') => Promise<Buffer | undefined>,
 ): void {
   const from = socket.remoteAddress ?? '';
   let pending: Buffer = Buffer.alloc(0);
   let busy = false;
-  socket.setTimeout(IDLE_MS, () => socket.destroy());
+  const deadline = setTimeout(() => socket.destroy(), questionMs);
+  socket.on('close', () => clearTimeout(deadline));
   socket.on('error', () => socket.destroy());
 
   const next = (): Buffer | 'wait' | 'refuse' => {
@@ -145,13 +150,14 @@ function serveConnection(
   const work = async (): Promise<void> => {
     for (let message = next(); message !== 'wait' && !socket.destroyed; message = next()) {
       const made = message === 'refuse' ? undefined : await answer(message, from, 'tcp');
-      if (made === undefined) {
+      if (made === undefined || socket.writableLength > MAX_UNREAD_BYTES) {
         socket.destroy();
         return;
       }
       const length = Buffer.alloc(LENGTH_BYTES);
       length.writeUInt16BE(made.length);
       socket.write(Buffer.concat([length, made]));
+      deadline.refresh();
     }
   };
   socket.on('data', (chunk) => {
