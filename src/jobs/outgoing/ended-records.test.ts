@@ -8,12 +8,13 @@ function rig() {
   const holding = new Map<string, readonly string[]>();
   const sent: string[] = [];
   const failures: string[] = [];
-  const state = { broken: false, waitMs: 0 };
+  const state = { broken: false, waitMs: 0, stuck: '' };
   const records = takingBack({
     dns: {
       domain: 'ts.example.net',
       publish: async (name, values) => {
         await delay(state.waitMs);
+        if (name === state.stuck) await new Promise(() => undefined);
         if (state.broken) throw new Error('gone');
         sent.push(`${name}=${values.join()}`);
       },
@@ -46,6 +47,16 @@ describe('records in another DNS server', () => {
     holding.set('a', ['1', '2']);
     await Promise.all([first, records.publish('a', ['1', '2'])]);
     expect(sent.at(-1)).toBe('a=1,2');
+    records.close();
+  });
+
+  it('wait for none of another name', async () => {
+    const { holding, sent, state, records } = rig();
+    state.stuck = 'a';
+    holding.set('b', ['1']);
+    void records.publish('a', ['1']);
+    await records.publish('b', ['1']);
+    expect(sent).toEqual(['b=1']);
     records.close();
   });
 

@@ -18,11 +18,19 @@ export function takingBack({ dns, valuesAt, lifetimeMs, onError }: EndedRecordsP
   close(): void;
 } {
   const ends = new Map<string, NodeJS.Timeout>();
-  let last: Promise<unknown> = Promise.resolve();
-  /** One after the other: an update that comes late must not undo a newer one. */
+  const last = new Map<string, Promise<void>>();
+  /**
+   * One after the other: an update that comes late must not undo a newer one. Names wait for none but themselves, since a
+   * server may take long to answer with what it took.
+   */
   const inTurn = (name: string): Promise<void> => {
-    const done = last.then(async () => dns.publish(name, await valuesAt(name)));
-    last = done.catch(() => undefined);
+    const before = last.get(name) ?? Promise.resolve();
+    const done = before.catch(() => undefined).then(async () => dns.publish(name, await valuesAt(name)));
+    last.set(name, done);
+    const forget = (): void => {
+      if (last.get(name) === done) last.delete(name);
+    };
+    done.then(forget, forget);
     return done;
   };
   return {
