@@ -18,6 +18,9 @@ function timeOf(query: readonly (readonly [string, string])[], name: string): nu
   return ms;
 }
 
+/** Of one parameter: each is held against every event of the range. */
+const MAX_ALTERNATIVES = 100;
+
 const holds = (value: string, part: string): boolean => value.toLowerCase().includes(part.toLowerCase());
 
 /** Several of one name are alternatives; none asks for nothing. */
@@ -58,8 +61,11 @@ export function loggingOperations({ services }: TailscaleApiParts): Operation[] 
       requires: 'audit:read',
       handle: inTailnet(organizations, async ({ actor, request }) => {
         const query = queryOf(request);
-        const all = (name: string): string[] =>
-          query.filter(([key]) => key === name).map(([, value]) => value);
+        const all = (name: string): string[] => {
+          const values = query.filter(([key]) => key === name).map(([, value]) => value);
+          if (values.length <= MAX_ALTERNATIVES) return values;
+          throw invalid(`${name}: at most ${MAX_ALTERNATIVES} may be given`, name);
+        };
         const range = { from: timeOf(query, 'start'), to: timeOf(query, 'end') };
         const [actors, targets, events] = [all('actor'), all('target'), all('event')];
         const organization = await organizationOf(organizations, actor);

@@ -184,6 +184,7 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
     '?start=2026-01-01T00:00:00Z',
     '?start=yesterday&end=today',
     '?start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z',
+    `?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z${'&target=a'.repeat(101)}`,
   ])('the query %j is refused', async (query) => {
     const answer = await api.call('GET', `${T}/logging/configuration${query}`);
     expect([answer.status, answer.json()]).toEqual([400, { message: expect.any(String) }]);
