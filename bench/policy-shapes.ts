@@ -181,13 +181,26 @@ const POLICIES: readonly (readonly [string, boolean, () => Json])[] = [
   ],
   [
     'destinations and ports of a grant',
-    true,
+    false,
     () => ({
       grants: [
         {
           src: ['*'],
           dst: many(HALF, (i) => `10.${octets(i)}`),
           ip: many(HALF, (i) => `${(i % 60_000) + 1}`),
+        },
+      ],
+    }),
+  ],
+  [
+    'fewer destinations and ports of a grant',
+    true,
+    () => ({
+      grants: [
+        {
+          src: ['*'],
+          dst: many(TENTH / 2, (i) => `10.${octets(i)}`),
+          ip: many(TENTH / 2, (i) => `${(i % 60_000) + 1}`),
         },
       ],
     }),
@@ -371,7 +384,7 @@ const POLICIES: readonly (readonly [string, boolean, () => Json])[] = [
   ],
   [
     'copies of a large IP set by twos',
-    true,
+    false,
     () => ({
       ipsets: {
         'ipset:a': many(30_000, (i) => `10.${octets(i * 2)}`),
@@ -385,26 +398,69 @@ const POLICIES: readonly (readonly [string, boolean, () => Json])[] = [
     }),
   ],
   [
-    'one large IP set in many rules',
+    'copies of a smaller IP set by twos',
     true,
+    () => ({
+      ipsets: {
+        'ipset:a': many(3_000, (i) => `10.${octets(i * 2)}`),
+        ...Object.fromEntries(
+          Array.from({ length: 40 }, (_, i) => [`ipset:b${i}`, ['ipset:a', `11.${octets(i)}`]]),
+        ),
+      },
+      acls: many(60_000, (i) =>
+        accept([`ipset:b${i % 40}`, `ipset:b${(i + 7) % 40}`], [`ipset:b${(i + 1) % 40}:22`]),
+      ),
+    }),
+  ],
+  [
+    'one large IP set in many rules',
+    false,
     () => ({
       ipsets: { 'ipset:a': many(HALF, (i) => `10.${octets(i * 2)}`) },
       acls: many(HALF, (i) => accept(['ipset:a'], [`ipset:a:${i + 1}`])),
     }),
   ],
   [
-    'a large IP set with another address in many rules',
+    'one smaller IP set in many rules',
     true,
+    () => ({
+      ipsets: { 'ipset:a': many(HALF / 10, (i) => `10.${octets(i * 2)}`) },
+      acls: many(HALF, (i) => accept(['ipset:a'], [`ipset:a:${i + 1}`])),
+    }),
+  ],
+  [
+    'a large IP set with another address in many rules',
+    false,
     () => ({
       ipsets: { 'ipset:a': many(HALF, (i) => `10.${octets(i * 2)}`) },
       acls: many(HALF, (i) => accept(['ipset:a', `11.${octets(i)}`], [`*:${i + 1}`])),
     }),
   ],
   [
-    'a large IP set among destinations of many rules',
+    'a smaller IP set with another address in many rules',
     true,
     () => ({
+      ipsets: { 'ipset:a': many(HALF / 10, (i) => `10.${octets(i * 2)}`) },
+      acls: many(HALF, (i) => accept(['ipset:a', `11.${octets(i)}`], [`*:${i + 1}`])),
+    }),
+  ],
+  [
+    'a large IP set among destinations of many rules',
+    false,
+    () => ({
       ipsets: { 'ipset:a': many(HALF, (i) => `10.${octets(i * 2)}`) },
+      grants: many(HALF, (i) => ({
+        src: [`u${i}@a.b`],
+        dst: ['ipset:a', `11.${octets(i)}`],
+        ip: [`${i + 1}`],
+      })),
+    }),
+  ],
+  [
+    'a smaller IP set among destinations of many rules',
+    true,
+    () => ({
+      ipsets: { 'ipset:a': many(HALF / 10, (i) => `10.${octets(i * 2)}`) },
       grants: many(HALF, (i) => ({
         src: [`u${i}@a.b`],
         dst: ['ipset:a', `11.${octets(i)}`],
@@ -885,7 +941,7 @@ const POLICIES: readonly (readonly [string, boolean, () => Json])[] = [
     'tests of one large IP set',
     true,
     () => ({
-      ipsets: { 'ipset:a': many(WHOLE / 3, (i) => `10.${octets(i * 2)}`) },
+      ipsets: { 'ipset:a': many(TENTH, (i) => `10.${octets(i * 2)}`) },
       acls: many(WHOLE / 3, (i) => accept(['*'], [`ipset:a:${i + 1}`])),
       tests: [{ src: 'autogroup:member', deny: many(WHOLE / 3, (i) => `10.${octets(i * 2 + 1)}:22`) }],
     }),

@@ -2,6 +2,7 @@ import type { Policy, Selector } from '../ast.ts';
 import { validateNodeAttrs, validateOwners } from './attributes.ts';
 import type { ValidationContext } from './context.ts';
 import { validatePostures, validateRules } from './rules.ts';
+import { validateSize } from './size.ts';
 import { validateSsh } from './ssh.ts';
 import { validateSshTests } from './tests.ts';
 
@@ -16,6 +17,7 @@ export { localpartDomain } from './ssh.ts';
 export function validatePolicy(policy: Policy, context: ValidationContext): void {
   validateOwners(policy, context);
   validateRules(policy, context);
+  validateSize(policy);
   validateNodeAttrs(policy, context);
   validateSsh(policy, context);
   validatePostures(policy, policy.defaultSrcPosture, 'defaultSrcPosture');
