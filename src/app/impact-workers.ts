@@ -4,11 +4,15 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { NamedImpact } from '../effective-policy/policy-impact.ts';
+import { AppError } from '../kernel/errors.ts';
 import type { StoreLocation } from '../store/open-store.ts';
 import type { ImpactJob } from './impact-job.ts';
 
 export interface ImpactWorkers {
-  /** Rejects when `signal` does before the answer is there. As many at once as the caller lets there be. */
+  /**
+   * Rejects when `signal` does before the answer is there, and with `unavailable` after the end. As many at once as the
+   * caller lets there be.
+   */
   ask(job: ImpactJob, signal: AbortSignal): Promise<NamedImpact>;
   close(): Promise<void>;
 }
@@ -26,6 +30,7 @@ interface Answer {
 export function createImpactWorkers(location: StoreLocation): ImpactWorkers {
   const idle = new Map<Worker, NodeJS.Timeout>();
   const all = new Set<Worker>();
+  let closed = false;
 
   const start = (): Worker => {
     const worker = new Worker(new URL('./impact-thread.ts', import.meta.url), {
@@ -65,6 +70,8 @@ export function createImpactWorkers(location: StoreLocation): ImpactWorkers {
     ask: (job, signal) =>
       new Promise((resolve, reject) => {
         signal.throwIfAborted();
+        // The end of a question is the turn of the next one, which would begin a thread that nobody ends.
+        if (closed) throw new AppError('unavailable', 'the server is stopping');
         const worker = take();
         const leave = (): void => {
           worker.off('message', onMessage);
@@ -95,6 +102,7 @@ export function createImpactWorkers(location: StoreLocation): ImpactWorkers {
         worker.postMessage(job);
       }),
     close: async () => {
+      closed = true;
       await Promise.all([...all].map((worker) => worker.terminate()));
     },
   };
