@@ -33,6 +33,8 @@ const BAD_VERSION = 1;
 const OPCODE_SHIFT = 11;
 const OPCODE_MASK = 0xf;
 const RESPONSE_BIT = 0x80;
+/** Of the flags: an answer, or an operation that is no question. */
+const NOT_PLAIN_QUERY = (RESPONSE_BIT << 8) | (OPCODE_MASK << OPCODE_SHIFT);
 /** Where the header counts its records. */
 const QUESTIONS_AT = 4;
 const ANSWERS_AT = 6;
@@ -154,4 +156,11 @@ export async function respond(
   } catch {
     return write(query, limit, { code: 'failed', questions });
   }
+}
+
+/** The question and nothing else, for whoever is to ask again by TCP; undefined for what is none. Never longer than it. */
+export function askByTcp(message: Buffer): Buffer | undefined {
+  if (message.length < HEADER_BYTES || (message.readUInt16BE(2) & NOT_PLAIN_QUERY) !== 0) return undefined;
+  const query = isQuestion(message) ? read(message) : undefined;
+  return query && write(query, 0, { code: 'ok', questions: query.questions ?? [] });
 }

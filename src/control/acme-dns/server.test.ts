@@ -22,11 +22,8 @@ describe('the DNS responder', () => {
   let server: AcmeDnsServer;
   let resolver: Resolver;
 
-  beforeEach(async () => {
-    records.clear();
-    broken = false;
-    let now = 0;
-    server = await startAcmeDns(
+  const start = (clock: { now(): number }): Promise<AcmeDnsServer> =>
+    startAcmeDns(
       { host: '127.0.0.1', port: 0 },
       {
         zone: {
@@ -37,12 +34,18 @@ describe('the DNS responder', () => {
             return records.get(name) ?? [];
           },
         },
-        // Time passes quickly, so that no test meets the limits but the one that is about them.
-        clock: { now: () => (now += 1_000) },
+        clock,
         onError: (error) => void failures.push(error),
         questionMs: QUESTION_MS,
       },
     );
+
+  beforeEach(async () => {
+    records.clear();
+    broken = false;
+    let now = 0;
+    // Time passes quickly, so that no test meets the limits but those that are about them.
+    server = await start({ now: () => (now += 1_000) });
     resolver = new Resolver({ timeout: SOON_MS, tries: 1 });
     resolver.setServers([`127.0.0.1:${server.port}`]);
   });
@@ -260,6 +263,21 @@ describe('the DNS responder', () => {
     const answer = await byTcp(framed(question(NAME, 'TXT')), 1);
     for (const socket of held) socket.destroy();
     expect(decode(answer.subarray(2)).answers).toHaveLength(1);
+  });
+
+  it('tells a place that asked too often by datagrams to ask by TCP, and answers it there', async () => {
+    records.set(NAME, [DIGEST]);
+    await server.close();
+    server = await start({ now: () => 0 });
+    const message = question(NAME, 'TXT');
+    for (let n = 0; n < 200; n += 1) expect((await asked(message)).answers).toHaveLength(1);
+    const { answers, flags, size } = await asked(message);
+    expect(answers).toEqual([]);
+    expect(flags & TRUNCATED_RESPONSE).toBe(TRUNCATED_RESPONSE);
+    expect(size).toBe(message.length);
+    expect(await byUdp(Buffer.from('0007800000010000', 'hex'), 100)).toBeUndefined();
+    const whole = await byTcp(framed(message), 1);
+    expect(decode(whole.subarray(2)).answers).toHaveLength(1);
   });
 
   it('says that it failed when it cannot look', async () => {

@@ -3,13 +3,16 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { SECOND } from '../../kernel/clock.ts';
+import { createRateLimit } from '../derp/rate.ts';
 import { createConnectionPlaces } from './connection-places.ts';
-import { createSourceLimits, type SourceLimits } from './limits.ts';
-import { HEADER_BYTES, respond } from './message.ts';
+import { createSourceLimits } from './limits.ts';
+import { askByTcp, HEADER_BYTES, respond } from './message.ts';
 import type { Zone } from './zone.ts';
 
 /** Within which a connection brings its next question whole: bytes that come one by one win it no time. */
 const QUESTION_MS = 5 * SECOND;
+/** Datagrams beyond the limits that are told to come by TCP. */
+const HINTS_PER_SECOND = 500;
 /** Answers that may lie unread. */
 const MAX_UNREAD_BYTES = 65_536;
 /** Questions that are about to be answered at a time; more are lost, as datagrams may be. */
@@ -41,7 +44,8 @@ interface Where {
 /** Rejects with the system's error when the port is not to be had. */
 export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Promise<AcmeDnsServer> {
   const { zone, clock, onError, questionMs = QUESTION_MS } = parts;
-  const limits: SourceLimits = createSourceLimits();
+  const limits = { udp: createSourceLimits(), tcp: createSourceLimits() };
+  const hints = createRateLimit(HINTS_PER_SECOND, HINTS_PER_SECOND);
   let atWork = 0;
   let count = 0;
 
@@ -50,7 +54,12 @@ export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Pro
     from: string,
     transport: 'udp' | 'tcp',
   ): Promise<Buffer | undefined> => {
-    if (atWork >= MAX_AT_WORK || !limits.take(from, clock.now())) return undefined;
+    if (atWork >= MAX_AT_WORK) return undefined;
+    const now = clock.now();
+    if (!limits[transport].take(from, now)) {
+      // Who sent a datagram is not proven: else whoever asks in an authority's name would keep it from its answers.
+      return transport === 'udp' && hints.take(now) ? askByTcp(message) : undefined;
+    }
     atWork += 1;
     try {
       const made = await respond(zone, message, transport);
