@@ -11,6 +11,8 @@ export interface TestEndpoints {
   readonly lookup: Lookup;
   source(test: Pick<PolicyTest | SshTest, 'src' | 'srcPostureAttrs'>): Endpoint | string;
   target(text: string): Endpoint | string;
+  /** What a test says of its source. Equal attributes are one object, by which what follows from them is kept. */
+  attributes(given: PolicyTest['srcPostureAttrs']): { readonly key: string; readonly attributes: Attributes };
 }
 
 export function createTestEndpoints(core: Core): TestEndpoints {
@@ -28,7 +30,6 @@ export function createTestEndpoints(core: Core): TestEndpoints {
     return found;
   }
 
-  /** Equal attributes are one object, by which what follows from them is kept. */
   function attributesOf(given: PolicyTest['srcPostureAttrs']): { key: string; attributes: Attributes } {
     const plain = Object.entries(given ?? {}).filter(
       (entry): entry is [string, string | number | boolean] =>
@@ -43,6 +44,7 @@ export function createTestEndpoints(core: Core): TestEndpoints {
   return {
     lookup,
     target,
+    attributes: attributesOf,
     source({ src, srcPostureAttrs }) {
       const found = target(src);
       // A device, or an address, has no attributes but its own.
