@@ -24,6 +24,7 @@ describe('updates of another DNS server', () => {
   let code = SIGNED_CODE;
   let secret: Buffer = SECRET;
   let forgets = false;
+  let mumbles = false;
 
   const apply = (name: string, record: Answer): void => {
     const { type, data } = record as { type: string; data?: readonly Buffer[] };
@@ -64,7 +65,10 @@ describe('updates of another DNS server', () => {
     if (((message.readUInt16BE(2) >> 11) & 0xf) === 0) {
       const values = [...(records.get(question?.name ?? '') ?? [])];
       const answers = values.map((data): Answer => ({ type: 'TXT', name: question?.name ?? '', data }));
-      return encode({ type: 'response', id, questions: asked.questions, answers });
+      const whole = encode({ type: 'response', id, questions: asked.questions, answers });
+      // A label of no known kind.
+      if (mumbles) whole[12] = 0x80;
+      return whole;
     }
     zones.push(`${question?.name} ${question?.type}`);
     if (code === 0 && !forgets) for (const record of asked.authorities ?? []) apply(record.name, record);
@@ -78,6 +82,7 @@ describe('updates of another DNS server', () => {
     code = SIGNED_CODE;
     secret = SECRET;
     forgets = false;
+    mumbles = false;
     server = createServer((socket) => {
       socket.on('error', () => undefined);
       socket.on('data', (chunk) => {
@@ -135,6 +140,14 @@ describe('updates of another DNS server', () => {
       message: expect.stringContaining('does not answer'),
     });
     server.listen(0);
+  });
+
+  it('say so when what the server answers cannot be read', async () => {
+    mumbles = true;
+    await expect(updates.publish(NAME, [FIRST])).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('answers something else'),
+    });
   });
 
   it('are not done before the server answers with them', async () => {

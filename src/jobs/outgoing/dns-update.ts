@@ -61,6 +61,19 @@ export function updateMessage(id: number, zone: string, name: string, values: re
   ]);
 }
 
+function textsIn(answer: Buffer): ReadonlySet<string> {
+  try {
+    const records = decode(answer).answers ?? [];
+    return new Set(
+      records.flatMap((record) => (record.type === 'TXT' ? [record.data].flat().map(String) : [])),
+    );
+  } catch (error) {
+    throw unavailable(OTHER_ANSWER, error);
+  }
+}
+
+const OTHER_ANSWER = 'it answers something else';
+
 const unavailable = (what: string, cause?: unknown): AppError =>
   new AppError('unavailable', `the DNS server does not have the record: ${what}`, { cause });
 
@@ -74,7 +87,7 @@ export function createDnsUpdates(parts: DnsUpdatesParts): ChallengeDns {
     } catch (error) {
       throw unavailable('it does not answer', error);
     }
-    throw unavailable('it answers something else');
+    throw unavailable(OTHER_ANSWER);
   };
 
   const update = async (name: string, values: readonly string[]): Promise<void> => {
@@ -88,11 +101,7 @@ export function createDnsUpdates(parts: DnsUpdatesParts): ChallengeDns {
 
   const isVisible = async (name: string, values: readonly string[]): Promise<boolean> => {
     const answer = await ask(encode({ type: 'query', id: newId(), questions: [{ name, type: 'TXT' }] }));
-    const found = new Set(
-      (decode(answer).answers ?? []).flatMap((record) =>
-        record.type === 'TXT' ? [record.data].flat().map(String) : [],
-      ),
-    );
+    const found = textsIn(answer);
     return values.every((value) => found.has(value));
   };
 
