@@ -117,6 +117,21 @@ describe.each(ENGINES)('a link that invites on %s', (engine) => {
     expect((await visitor.get(other)).heading).toBe('Join acme');
   });
 
+  it('leads whose session has ended back to itself after they signed in', async () => {
+    const home = await server.api.createOrganization(`ended-${engine}`);
+    const { member } = await server.api.createMember(home, 'admin', `ivo-${engine}`);
+    await server.setPassword(member, 0);
+    const visitor = await server.signedIn(member.username, home.organization.label);
+    const path = pathOf(await invite());
+    const page = await visitor.get(path);
+    const [session] = await server.api.store.find('credential', member.org, { kind: 'session' }, 1);
+    await seed(server.api.store, member.org, (tx) =>
+      tx.update('credential', member.org, session!.id, { revokedAt: tx.now }),
+    );
+    const answer = await visitor.submit(page, `${path}/account`, {});
+    expect(answer).toMatchObject({ status: 303, location: `/login?next=${encodeURIComponent(path)}` });
+  });
+
   it('gives the address of an account only where a mail proved it', async () => {
     const home = await server.api.createOrganization(`den-${engine}`);
     const { member } = await server.api.createMember(home, 'admin', `ulf-${engine}`);

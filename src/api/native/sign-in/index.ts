@@ -19,7 +19,7 @@ import { deviceOperations } from './device-pages.ts';
 import { factorOperations } from './factor-pages.ts';
 import { createForms, MAX_FORM_BYTES, parseForm } from './forms.ts';
 import { invitationOperations } from './invitation-pages.ts';
-import { nextPage, ownPageOf, signInAgainPath, withNext } from './next-page.ts';
+import { ownPageOf, signInAgainPath, withNext } from './next-page.ts';
 import type { MemberActor, PageParts, SignInServices } from './parts.ts';
 import { passkeyOperations } from './passkey-pages.ts';
 import { passwordOperations } from './password-pages.ts';
@@ -82,13 +82,12 @@ export function createSignInPages(parts: SignInPagesParts): FastifyPluginAsync {
   const showError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const { code, message, details } = translated(error);
     if (code === 'internal') onDefect(error, request.routeOptions.config.operation);
+    const page = ownPageOf(request.url.split('?')[0] ?? '');
     if (code === 'unauthenticated') {
       cookies.clear(request, reply, 'session');
-      return reply.redirect(withNext('/login', nextPage(request.url.split('?')[0])), SEE_OTHER);
+      return reply.redirect(withNext('/login', page), SEE_OTHER);
     }
-    if (code === 'sign_in_again') {
-      return reply.redirect(signInAgainPath(ownPageOf(request.url.split('?')[0] ?? '')), SEE_OTHER);
-    }
+    if (code === 'sign_in_again') return reply.redirect(signInAgainPath(page), SEE_OTHER);
     if (code === 'rate_limited') reply.header('retry-after', retryAfterSeconds(details));
     const body = html`
       <h1>That did not work</h1>
