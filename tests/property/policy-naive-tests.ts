@@ -1,10 +1,11 @@
 /** `tests` and `sshTests` by their definition: every rule looked at for every question. */
-import { type Addr, isSingleAddr } from '../../src/kernel/netip/index.ts';
+import { type Addr, isSingleAddr, prefixContains } from '../../src/kernel/netip/index.ts';
 import type { Policy, Rule, Selector, SshRule } from '../../src/policy/ast.ts';
-import type { DeviceInput, UserInput } from '../../src/policy/world.ts';
+import type { DeviceInput, EdgeInput, UserInput } from '../../src/policy/world.ts';
 import {
   allows,
   attributesHold,
+  edgeGroup,
   holder,
   inForce,
   isPublic,
@@ -13,6 +14,8 @@ import {
   namesDevice,
   namesSource,
   personOf,
+  placesOf,
+  resourceAllows,
   rulesOf,
 } from './policy-naive.ts';
 
@@ -144,4 +147,24 @@ export function sshAccess(
     .filter((rule) => letsIn(world, rule, source, login))
     .map(({ action }) => action);
   return actions.includes('check') ? 'check' : (actions[0] ?? 'deny');
+}
+
+/** Whether an edge lets somebody whom a selector names, with these attributes, reach an address. */
+export function edgeOpens(
+  world: NaiveWorld,
+  edge: EdgeInput,
+  { source, target, ...traffic }: Question & { readonly source: { readonly kind: 'some' } },
+): boolean {
+  const resource = world.resources.find(({ id }) => id === edge.resource);
+  const network = world.networks.find(({ id }) => id === resource?.network);
+  if (!resource?.active || !network?.active || !edgeGroup(world, edge) || target.kind === 'some')
+    return false;
+  if (!placesOf(resource).some((prefix) => prefixContains(prefix, target.addr))) return false;
+  if (edge.conditions !== undefined && source.attributes['node:os'] !== 'linux') return false;
+  if (!resourceAllows(resource, { from: target.addr, to: target.addr, ...traffic })) return false;
+  if (edge.principal.kind === 'service-account') return source.selector.kind === 'any';
+  const members = world.groups.find(({ id }) => id === edge.principal.id)?.members ?? [];
+  return world.users
+    .filter(({ id }) => members.includes(id))
+    .some(({ login }) => namesSome(world, source.selector, { ...source, selector: { kind: 'user', login } }));
 }

@@ -123,7 +123,7 @@ const gatewaysOf = (world: NaiveWorld, device: DeviceInput): GatewayInput[] =>
   device.external ? [] : world.gateways.filter((gateway) => gateway.device === device.id);
 
 /** What an address is, or a name was found to be. */
-function placesOf({ address: own, resolved = [] }: ResourceInput): Prefix[] {
+export function placesOf({ address: own, resolved = [] }: ResourceInput): Prefix[] {
   const prefix = parseAddrOrPrefix(own);
   return prefix === undefined ? resolved.map((text) => parseAddrOrPrefix(text) ?? fail(text)) : [prefix];
 }
@@ -143,7 +143,7 @@ export function resourceRoutes(world: NaiveWorld, device: DeviceInput): Prefix[]
   return out;
 }
 
-const edgeGroup = (world: NaiveWorld, edge: EdgeInput): boolean =>
+export const edgeGroup = (world: NaiveWorld, edge: EdgeInput): boolean =>
   edge.principal.kind === 'service-account' ||
   world.groups.some((group) => group.id === edge.principal.id && group.active);
 
@@ -414,7 +414,7 @@ function edgeAccepts(world: NaiveWorld, receiver: DeviceInput, packet: Packet): 
   });
 }
 
-function resourceAllows({ protocols }: ResourceInput, { protocol, port }: Packet): boolean {
+export function resourceAllows({ protocols }: ResourceInput, { protocol, port }: Packet): boolean {
   if (protocol === 1 || protocol === 58) return protocols.icmp;
   const rules = protocol === 6 ? protocols.tcp : protocols.udp;
   return rules === 'all' || rules.some(({ start, end }) => port >= start && port <= end);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  brokenDenials,
   type Change,
   createPolicyEngine,
   DEFAULT_SETTINGS,
@@ -12,9 +13,9 @@ import {
   validatePolicy,
 } from '../../src/policy/index.ts';
 import { parseSelector } from '../../src/policy/parse/selector.ts';
-import { deviceChange, policyText, startChanges } from './policy-arbitraries.ts';
+import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
 import { type NaiveWorld, worldAfter } from './policy-naive.ts';
-import { isAllowed, type Subject, sshAccess, subjectOf } from './policy-naive-tests.ts';
+import { edgeOpens, isAllowed, type Subject, sshAccess, subjectOf } from './policy-naive-tests.ts';
 
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
 const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
@@ -109,6 +110,27 @@ function awake(change: Change): Change {
   return change.kind === 'user' ? { ...change, user: { ...change.user, suspended: false } } : change;
 }
 
+const ALL = { icmp: true, tcp: 'all', udp: 'all' } as const;
+const ONE_PORT = { icmp: false, tcp: [{ start: 443, end: 443 }], udp: [] } as const;
+/** Edges that open something, before random changes. */
+const OPEN: readonly Change[] = [
+  { kind: 'network', network: { id: 61, slug: 'dc-61', active: true } },
+  { kind: 'group', group: { id: 51, key: 'ops', label: 'Ops', active: true, members: [1, 3] } },
+  ...([ALL, ONE_PORT] as const).map((protocols, i): Change => {
+    const address = ['10.5.0.0/24', '10.1.2.9'][i] ?? '';
+    return {
+      kind: 'resource',
+      resource: { id: 41 + i, network: 61, active: true, address, protocols, networkWide: false },
+    };
+  }),
+  { kind: 'edge', edge: { id: 31, resource: 41, principal: { kind: 'group', id: 51 } } },
+  { kind: 'edge', edge: { id: 32, resource: 42, principal: { kind: 'service-account', id: 81 } } },
+  {
+    kind: 'edge',
+    edge: { id: 33, resource: 42, principal: { kind: 'group', id: 51 }, conditions: ["node:os == 'linux'"] },
+  },
+];
+
 describe('the tests of a policy and the language by its definition', () => {
   it('come to the same verdicts', () => {
     const seen = { Accept: 0, Drop: 0, accept: 0, check: 0, deny: 0 };
@@ -150,5 +172,55 @@ describe('the tests of a policy and the language by its definition', () => {
       { numRuns: RUNS },
     );
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(RUNS / 10);
+  }, 1_800_000);
+
+  it('find the same edges that open what a test denies', () => {
+    let found = 0;
+    const behind = fc.record({
+      host: fc.constantFrom('10.1.2.9', '10.5.0.7', '10.5.0.8'),
+      port: fc.constantFrom(22, 443),
+    });
+    const denied = fc.record({
+      src: fc.constantFrom('*', ...PEOPLE),
+      proto: fc.constantFrom<'' | 'tcp' | 'udp' | 'icmp'>('', '', 'tcp', 'udp', 'icmp'),
+      dst: fc.array(fc.oneof(address, behind), { minLength: 1, maxLength: 6 }),
+      attributes,
+    });
+    fc.assert(
+      fc.property(
+        policyText,
+        fc.array(denied, { minLength: 1, maxLength: 6 }),
+        startChanges,
+        fc.array(networkChange, { maxLength: 6 }),
+        (text, questions, start, more) => {
+          const tests = questions.map((one) => ({ ...testOf(one), accept: [] }));
+          const policy = parsePolicy(JSON.stringify({ ...JSON.parse(text), tests }));
+          const changes = [...start, ...OPEN, ...more]
+            .filter(({ kind }) => !kind.startsWith('role'))
+            .map(awake);
+          const engine = createPolicyEngine({ settings, policy });
+          engine.applyAll(changes);
+          const world = worldAfter(policy, changes);
+          const wanted = questions.flatMap(({ src, proto, dst, attributes: own = {} }) =>
+            dst.flatMap(({ host, port }) => {
+              const source = { kind: 'some', selector: parseSelector(src), attributes: own } as const;
+              const target = subjectOf(policy, parseSelector(host));
+              return world.edges
+                .filter((edge) =>
+                  PROTOCOLS[proto].some((protocol) =>
+                    edgeOpens(world, edge, { source, target, protocol, port }),
+                  ),
+                )
+                .map(({ id }) => `${id} ${src} ${host}:${port}`);
+            }),
+          );
+          const told = brokenDenials(engine.core).map(({ edge, src, dst }) => `${edge} ${src} ${dst}`);
+          expect(told.sort()).toEqual(wanted.sort());
+          found += wanted.length;
+        },
+      ),
+      { numRuns: RUNS },
+    );
+    expect(found).toBeGreaterThan(RUNS);
   }, 1_800_000);
 });
