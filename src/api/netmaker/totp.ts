@@ -93,16 +93,18 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
       requires: 'public',
       handle: async ({ request }) => {
         const sealed = fromPreAuthJwt(bearerOf(request));
-        let identity: Verified['identity'] | undefined;
+        let opened: Pick<Verified, 'identity' | 'provenAt'> | undefined;
         let member: Membership;
         const username = pathText(request, 'username');
         if (sealed === undefined) {
           const actor = await identify(request);
           member = await people.self(actor, username, 'write');
-          // The way in stays what it was: a code is none, and a token's owner does not become a session by it.
-          identity = actor.kind === 'member' ? (await sessions.openedWith(actor))?.identity : undefined;
+          // The way in stays what it was, and as old: a code is none, and a token's owner does not become a session by it.
+          opened = actor.kind === 'member' ? await sessions.openedWith(actor) : undefined;
         } else {
-          ({ member, identity } = await secondStep.open(sealed));
+          const step = await secondStep.open(sealed);
+          member = step.member;
+          opened = { identity: step.identity };
           if (member.usernameKey !== normalizeKey(username)) throw new NetmakerError(403, 'forbidden');
         }
         const { totp } = bodyOf(Code, request, 'invalid request body: ');
@@ -114,8 +116,8 @@ export const totpOperations = ({ services }: NetmakerApiParts, identify: Identif
           );
         }
         if (factor === undefined) throw new NetmakerError(401, 'invalid otp');
-        if (identity === undefined) throw new NetmakerError(403, 'forbidden');
-        const token = await openSession(services, request, { member, identity }, factor.id);
+        if (opened === undefined) throw new NetmakerError(403, 'forbidden');
+        const token = await openSession(services, request, { ...opened, member }, factor.id);
         return envelope(`W1R3: User ${member.username} Authorized`, {
           UserName: member.username,
           AuthToken: token,

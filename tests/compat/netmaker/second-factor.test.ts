@@ -158,6 +158,9 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
       kind: 'password',
     });
     expect(sessions.map(({ identity }) => identity)).toEqual([password?.id, password?.id, password?.id]);
+    // Nor does it make the sign-in a newer one.
+    const proven = sessions.map(({ provenAt }) => provenAt);
+    expect(Math.max(...proven)).toBe(api.clock.now() - MINUTE);
   });
 
   test('the first step is good for five minutes, and not for a dashboard that is denied', async () => {
