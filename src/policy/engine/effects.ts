@@ -17,7 +17,7 @@ import { unionOf } from './device-set.ts';
 import type { DeviceState } from './device-state.ts';
 import { type LooksInput, looksTo, sameCaps } from './looks.ts';
 import type { Profile } from './profile.ts';
-import { reachesAcross, visible } from './visibility.ts';
+import { reachesAcross } from './visibility.ts';
 
 export interface EffectsInput extends LooksInput {
   readonly deltas: readonly Delta[];
@@ -283,12 +283,7 @@ function* subjectsOf(input: EffectsInput, viewers: ReadonlySet<number>): Generat
     const state = core.devices.get(id);
     if (state === undefined || changed.has(id)) continue;
     const delta = { id, before: state, after: state };
-    // Rules with `via` choose among all carriers: whoever sees this one may get another one now.
-    const chosen = core.program().viaUnits.length > 0;
-    const differs = looksTo(input, delta);
-    const parts = [...core.profiles().all].filter((profile) =>
-      chosen ? visible(profile, state.profile) : differs(profile),
-    );
+    const parts = [...core.profiles().all].filter(looksTo(input, delta));
     if (parts.length > 0) yield subject(id, parts, viewers);
   }
 }

@@ -86,6 +86,7 @@ function looksDifferent(input: LooksInput, { before, after }: Delta, profile: Pr
   if (before.routes.length + after.routes.length === 0) return false;
   // Who carries a prefix for a rule with `via` depends on all its carriers, and those before are not known any more.
   const carries =
+    after.routes.some(({ text }) => input.routes.has(text)) ||
     before.routeKey !== after.routeKey ||
     before.tags.join() !== after.tags.join() ||
     before.input.online !== after.input.online ||

@@ -129,6 +129,21 @@ describe('routes that follow regions', () => {
     expect(carriersOf(V_EAST)).toEqual([R_WEST]);
   });
 
+  it('tell who loses a carrier of a rule with `via` to one that also gives the loser another order of regions', () => {
+    const text =
+      '{"tagOwners":{"tag:v":[]},"grants":[{"src":["*"],"dst":["10.1.0.0/16"],"ip":["*"],"via":["tag:v"]}]}';
+    const small = createPolicyEngine({ policy: parsePolicy(text) });
+    small.applyAll([
+      router(R_EAST, EAST, { tags: ['tag:v'], regions: [EAST, WEST] }),
+      device(V_LOST, undefined),
+    ]);
+    expect(small.routes(V_LOST, R_EAST)).toEqual([NET]);
+    const told = small.apply(router(R_WEST, WEST, { tags: ['tag:v'] }));
+    expect(small.routes(V_LOST, R_EAST)).toEqual([]);
+    const loser = [...told.subjects()].find(({ subject }) => subject === R_EAST);
+    expect(loser?.viewers.has(V_LOST)).toBe(true);
+  });
+
   it('are explained by the gateway that the source has', () => {
     const receiver = (source: number): number | undefined =>
       explain(engine, {
