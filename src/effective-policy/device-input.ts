@@ -4,7 +4,8 @@ import { isExpired } from '../domain/devices/key-expiry.ts';
 import { type IsSuspended, isEnabled, isExitPrefix } from '../domain/devices/routes.ts';
 import type { AttributeValue, Device } from '../domain/model/devices.ts';
 import { loginName } from '../domain/organizations/names.ts';
-import type { DeviceFacts, ExternalDevice, Snapshot } from '../domain/snapshot/snapshot.ts';
+import type { DeviceFacts } from '../domain/snapshot/device-facts.ts';
+import type { ExternalDevice, Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { DeviceInput, DeviceOwner } from '../policy/index.ts';
 import { placeOf } from './device-place.ts';
 

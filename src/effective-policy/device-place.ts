@@ -1,7 +1,8 @@
 /** Where a device is, for an organization whose routes go through the carrier in the region of whoever uses them. */
 import { relayLatencies } from '../domain/devices/relay-latencies.ts';
 import type { DeviceLive } from '../domain/model/devices.ts';
-import type { DeviceFacts, Snapshot } from '../domain/snapshot/snapshot.ts';
+import type { DeviceFacts } from '../domain/snapshot/device-facts.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { DeviceInput } from '../policy/index.ts';
 
 /** A device is told apart by no more regions than this; there are some thirty public ones. */

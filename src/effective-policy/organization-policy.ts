@@ -1,7 +1,8 @@
 /** The policy in force in one organization, loaded once to be asked about. */
 import type { Organization } from '../domain/model/people.ts';
 import type { Change, Store } from '../domain/ports/store.ts';
-import { loadSnapshot, type Snapshot } from '../domain/snapshot/snapshot.ts';
+import { loadSnapshot } from '../domain/snapshot/load.ts';
+import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createEffectivePolicy, type EffectivePolicy } from './effective-policy.ts';
 import { type ExternalDevices, loadExternalDevices } from './external-devices.ts';

@@ -6,6 +6,32 @@ import { ENGINES } from '../support/engines.ts';
 
 const SOON_MS = 5_000;
 
+const MAX_TITLE = 120;
+const shortened = (text: string): string => (text.length > MAX_TITLE ? `${text.slice(0, MAX_TITLE)}…` : text);
+
+/** What a device may say of itself, and what it is told of it. */
+const WRONG_FIELDS = (
+  [
+    [{ Endpoints: ['garbage'] }, 'Endpoints.0: is not an address and a port'],
+    [{ Endpoints: ['1.2.3.4:99999'] }, 'Endpoints.0: '],
+    [{ Endpoints: ['[1.2.3.4]:1'] }, 'Endpoints.0: '],
+    [{ EndpointTypes: [1.5] }, 'EndpointTypes.0: '],
+    [{ DiscoKey: 'nonsense' }, 'DiscoKey: is not a disco key'],
+    [{ DiscoKey: 'x\u0000y' }, 'DiscoKey: is not a disco key'],
+    [{ Hostinfo: { Services: 'oops' } }, 'Hostinfo.Services: '],
+    [{ Hostinfo: { Services: [{ Proto: 'tcp', Port: 'x' }] } }, 'Hostinfo.Services.0.Port: '],
+    [
+      { Hostinfo: { Services: Array.from({ length: 15_000 }, () => ({ Proto: 'tcp', Port: 1 })) } },
+      'Hostinfo.Services: ',
+    ],
+    [{ Hostinfo: { sshHostKeys: [7] } }, 'Hostinfo.sshHostKeys.0: '],
+    [{ Hostinfo: { Location: 'here' } }, 'Hostinfo.Location: '],
+    [{ Hostinfo: { Hostname: 'a\u0000b' } }, 'Hostinfo.Hostname: holds a character that cannot be stored'],
+    [{ Hostinfo: { OS: '\ud800' } }, 'Hostinfo.OS: holds a character that cannot be stored'],
+    [{ Hostinfo: { NetInfo: { PreferredDERP: 'x' } } }, 'Hostinfo.NetInfo.PreferredDERP: '],
+  ] as const
+).map(([fields, text]) => ({ fields, text, sent: shortened(JSON.stringify(fields)) }));
+
 describe.each(ENGINES)('a hostile device on %s', (engine) => {
   let server: ControlServer;
   let victim: TestDevice;
@@ -30,25 +56,7 @@ describe.each(ENGINES)('a hostile device on %s', (engine) => {
       ...fields,
     });
 
-  it.each([
-    [{ Endpoints: ['garbage'] }, 'Endpoints.0: is not an address and a port'],
-    [{ Endpoints: ['1.2.3.4:99999'] }, 'Endpoints.0: '],
-    [{ Endpoints: ['[1.2.3.4]:1'] }, 'Endpoints.0: '],
-    [{ EndpointTypes: [1.5] }, 'EndpointTypes.0: '],
-    [{ DiscoKey: 'nonsense' }, 'DiscoKey: is not a disco key'],
-    [{ DiscoKey: 'x\u0000y' }, 'DiscoKey: is not a disco key'],
-    [{ Hostinfo: { Services: 'oops' } }, 'Hostinfo.Services: '],
-    [{ Hostinfo: { Services: [{ Proto: 'tcp', Port: 'x' }] } }, 'Hostinfo.Services.0.Port: '],
-    [
-      { Hostinfo: { Services: Array.from({ length: 15_000 }, () => ({ Proto: 'tcp', Port: 1 })) } },
-      'Hostinfo.Services: ',
-    ],
-    [{ Hostinfo: { sshHostKeys: [7] } }, 'Hostinfo.sshHostKeys.0: '],
-    [{ Hostinfo: { Location: 'here' } }, 'Hostinfo.Location: '],
-    [{ Hostinfo: { Hostname: 'a\u0000b' } }, 'Hostinfo.Hostname: holds a character that cannot be stored'],
-    [{ Hostinfo: { OS: '\ud800' } }, 'Hostinfo.OS: holds a character that cannot be stored'],
-    [{ Hostinfo: { NetInfo: { PreferredDERP: 'x' } } }, 'Hostinfo.NetInfo.PreferredDERP: '],
-  ])('is told what is wrong with %j', async (fields, text) => {
+  it.each(WRONG_FIELDS)('is told what is wrong with $sent', async ({ fields, text }) => {
     const answer = await lite(fields);
     expect(answer.status).toBe(400);
     expect(answer.body.toString()).toContain(text);

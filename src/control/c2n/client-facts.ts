@@ -3,7 +3,8 @@
  * connects, and again when something says that the answer is another now.
  */
 import type { Change } from '../../domain/ports/store.ts';
-import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { DeviceFacts } from '../../domain/snapshot/device-facts.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { OrganizationHub } from '../map/organization-hub.ts';
 import type { ClientAnswer, ClientCall, ClientCalls } from './client-calls.ts';

@@ -1,6 +1,7 @@
 /** Tells the streams of an organization what has changed: each class of viewers in one message, made and compressed once. */
 import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
-import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { DeviceFacts } from '../../domain/snapshot/device-facts.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Compression, encodeMessage } from '../wire/index.ts';
 import { emptyBacklog } from './backlog.ts';

@@ -9,7 +9,8 @@ import { FLOW_LOG_SETTING, type ToldClients } from '../../domain/flow-logs/flow-
 import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { SettingName } from '../../domain/settings/settings.ts';
-import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { DeviceFacts } from '../../domain/snapshot/device-facts.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { ClientAccess } from '../../effective-policy/client-access.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { SshRuleOutput } from '../../policy/index.ts';

@@ -2,7 +2,8 @@
 
 import { isExpired } from '../../domain/devices/key-expiry.ts';
 import type { FlowLogIds } from '../../domain/flow-logs/flow-log-ids.ts';
-import type { DeviceFacts, Snapshot } from '../../domain/snapshot/snapshot.ts';
+import type { DeviceFacts } from '../../domain/snapshot/device-facts.ts';
+import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { fixedMembers, patchableFields } from './device-render.ts';
 import type { OwnView } from './network-view.ts';
 

@@ -15,9 +15,6 @@ const NAME_PREFIX = 'svc:';
 /** A port of the admin API that stands for none. */
 const NO_PORTS = 'do-not-validate';
 
-const addressesOf = (snapshot: Snapshot, service: number): string[] =>
-  [...snapshot.serviceAddresses(service)].sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')));
-
 /** The services that a device is approved for and serves now. */
 export const servedBy = (snapshot: Snapshot, device: number): Service[] =>
   [...snapshot.servicesOf(device)].flatMap(({ service, approval, advertised }) => {
@@ -29,7 +26,7 @@ export const servedBy = (snapshot: Snapshot, device: number): Service[] =>
 export function hostCapability(snapshot: Snapshot, device: number): CapMap {
   const services = servedBy(snapshot, device);
   if (services.length === 0) return {};
-  const addresses = services.map(({ id, name }) => [name, addressesOf(snapshot, id)]);
+  const addresses = services.map(({ id, name }) => [name, snapshot.serviceAddresses(id)]);
   return { [HOST_CAPABILITY]: [Object.fromEntries(addresses)] };
 }
 
@@ -50,7 +47,7 @@ export function usableServices(snapshot: Snapshot, peer: (host: number) => PeerV
   const out: Record<string, CapMap[string]> = {};
   const carried = new Set([...snapshot.serviceDevices()].flatMap((host) => peer(host)?.allowedIPs ?? []));
   for (const service of services.values()) {
-    const addresses = addressesOf(snapshot, service.id);
+    const addresses = snapshot.serviceAddresses(service.id);
     const reached = addresses.filter((text) => {
       const address = parseAddrOrPrefix(text);
       return address !== undefined && carried.has(formatPrefix(address));
@@ -64,7 +61,7 @@ export function usableServices(snapshot: Snapshot, peer: (host: number) => PeerV
 export const serviceRecords = (snapshot: Snapshot): DnsRecord[] => {
   const suffix = magicDnsSuffix(snapshot.organization);
   return [...snapshot.table('service').values()].flatMap(({ id, name }) =>
-    addressesOf(snapshot, id).map((Value) => ({
+    snapshot.serviceAddresses(id).map((Value) => ({
       Name: `${name.slice(NAME_PREFIX.length)}.${suffix}`,
       Value,
     })),
