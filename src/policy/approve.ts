@@ -34,7 +34,7 @@ function matches(policy: Policy, selector: Selector, actor: Actor): boolean {
     case 'user':
       return login === selector.login;
     case 'users-of-domain':
-      return login?.endsWith(`@${selector.domain}`) ?? false;
+      return login?.endsWith(`@${selector.domain.toLowerCase()}`) ?? false;
     case 'group': {
       const members = policy.groups.get(selector.name)?.members;
       if (members !== undefined) return login !== undefined && members.includes(login);

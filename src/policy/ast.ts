@@ -62,6 +62,7 @@ export type Selector =
   | { readonly kind: 'group'; readonly name: string }
   | { readonly kind: 'tag'; readonly name: string }
   | { readonly kind: 'autogroup'; readonly name: string }
+  /** The domain as written: the service takes it in lower case alone. */
   | { readonly kind: 'users-of-domain'; readonly domain: string }
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'prefix'; readonly prefix: Prefix }

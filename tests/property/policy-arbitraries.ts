@@ -43,6 +43,7 @@ const PEOPLE = [
 ];
 const SRC = [
   '*',
+  'autogroup:danger-all',
   'autogroup:tagged',
   'tag:hf-net-dc',
   ...PEOPLE,

@@ -58,6 +58,7 @@ function userOf(world: NaiveWorld, subject: Subject): UserInput | undefined {
 /** Whether a selector of a rule names some device that the other one names, whichever device that is. */
 function namesSome(world: NaiveWorld, selector: Selector, { selector: some }: Subject & { kind: 'some' }) {
   if (selector.kind === 'any') return true;
+  if (selector.kind === 'autogroup' && selector.name === 'autogroup:danger-all') return true;
   if (some.kind === 'user') {
     const owner = world.users.find(({ login }) => login === some.login);
     return owner !== undefined && namesDevice(world, selector, deviceOf(owner));

@@ -268,6 +268,7 @@ export function namesSource(world: NaiveWorld, rule: Pick<Rule, 'src' | 'srcPost
       if (alive && device.class === 'edge-only') return false;
       return inAny(DEVICES, from) && !inAny(NOT_DEVICES, from);
     }
+    if (selector.kind === 'autogroup' && selector.name === 'autogroup:danger-all') return true;
     const set = literal(world.policy, selector);
     if (set !== undefined) return set.has(from);
     return device !== undefined && namesDevice(world, selector, device);

@@ -45,7 +45,7 @@ export function atomOf(selector: Selector): string | undefined {
     case 'user':
       return `user:${selector.login}`;
     case 'users-of-domain':
-      return `domain:${selector.domain}`;
+      return `domain:${selector.domain.toLowerCase()}`;
     case 'group':
     case 'tag':
     case 'autogroup':
@@ -99,11 +99,8 @@ export function sourceSpec(
       else literals.add(literalSet(names, selector) ?? EMPTY_SET);
     }
   }
-  if (danger && posture !== undefined) {
-    // Conditions cut failing devices out of a list, so "everything" has to be one.
-    literals.add(FULL_SET);
-    danger = false;
-  }
+  // Conditions cut failing devices out of a list, so "everything" has to be one too.
+  if (danger && posture !== undefined) literals.add(FULL_SET);
   return makeSource({
     any,
     danger,

@@ -47,7 +47,7 @@ export interface SourceSpec {
   readonly key: string;
   /** `*` */
   readonly any: boolean;
-  /** autogroup:danger-all: the whole address space. */
+  /** autogroup:danger-all: the whole address space, which with conditions is among the literals too. */
   readonly danger: boolean;
   readonly atoms: readonly string[];
   /** None of them empty. */

@@ -17,6 +17,7 @@ import { unionOf } from './device-set.ts';
 import type { DeviceState } from './device-state.ts';
 import { type LooksInput, looksTo, sameCaps } from './looks.ts';
 import type { Profile } from './profile.ts';
+import { opensToItself } from './ssh.ts';
 import { reachesAcross } from './visibility.ts';
 
 export interface EffectsInput extends LooksInput {
@@ -53,6 +54,7 @@ export function effectsOf(input: EffectsInput): ChangeSet {
     else {
       compareOwn(before, after, own);
       if (metsDiffer(core, before, after)) own.filters.add(delta.id);
+      if (opensToItself(before) !== opensToItself(after)) own.ssh.add(delta.id);
     }
   }
   updateLists(input);

@@ -19,7 +19,10 @@ export interface SideBits {
 export interface Profile {
   readonly key: string;
   readonly net: SideBits;
-  readonly ssh: SideBits;
+  readonly ssh: SideBits & {
+    /** Those of its rules as a source that let each person in by a name of their own. */
+    readonly perUser: Bits;
+  };
   /** The destinations of rules that match, by name: a rule may name the device in another way than before. */
   readonly dstNames: string;
   /** Rules to autogroup:self in which the device is a source. */

@@ -1,5 +1,5 @@
 import type { DeviceInput } from '../world.ts';
-import { type Bits, clearSlots, setBit, setSlots } from './bits.ts';
+import { type Bits, clearSlots, hasBit, setBit, setSlots } from './bits.ts';
 import { capsOf } from './caps.ts';
 import type { CapMap } from './output.ts';
 import type { Profile } from './profile.ts';
@@ -64,6 +64,9 @@ export function createProfileTable(
       clearSlots(dst, gate.netDst);
       clearSlots(sshSrc, gate.ssh);
     }
+    const perUser: Bits = new Uint32Array(ssh);
+    for (const { slot, byLogin } of program.ownSsh)
+      if (!byLogin && hasBit(sshSrc, slot)) setBit(perUser, slot);
     return {
       key,
       net: { src, listed, dst },
@@ -72,7 +75,7 @@ export function createProfileTable(
         .map((atom) => atom.key)
         .sort()
         .join(),
-      ssh: { src: sshSrc, listed: sshSrc, dst: sshDst },
+      ssh: { src: sshSrc, listed: sshSrc, dst: sshDst, perUser },
       self,
       selfUser,
       active: device.active,

@@ -1,7 +1,7 @@
 import { setOverlapsRange } from '../../kernel/netip/index.ts';
 import { type Bits, hasBit, intersects, isZero, type Slots, setBit, setSlots, slotsOf } from './bits.ts';
 import type { DeviceState, RouteInfo } from './device-state.ts';
-import { ANY_ATOM, exitAtom, INTERNET_ATOM, type Program } from './program.ts';
+import { ANY_ATOM, DANGER_ATOM, exitAtom, INTERNET_ATOM, type Program } from './program.ts';
 
 /** Rules in which a routed prefix is a source or a destination. `via` are those among them that name who must carry it. */
 export interface RouteBits {
@@ -40,6 +40,9 @@ export function routeBitsOf(program: Program, device: DeviceState, asFile: boole
       setSlots(dst, any.rules.netDst);
       if (isManual && !route.exit) setSlots(src, any.rules.netSrc);
     }
+    // Every address is a source of such a rule, so those behind a router are: whoever they may reach needs the way back.
+    const danger = program.atoms.get(DANGER_ATOM);
+    if (danger !== undefined && isManual && !route.exit) setSlots(src, danger.rules.netSrc);
     if (route.exit) {
       const own = route.layer === 'resource';
       const internet = program.atoms.get(own ? exitAtom(route.network) : INTERNET_ATOM);

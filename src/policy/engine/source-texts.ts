@@ -43,6 +43,8 @@ interface Entry {
 }
 
 const EVERYTHING = ['*'];
+/** With conditions it is a list, without the devices that fail. */
+const isEverything = ({ danger, posture }: SourceSpec): boolean => danger && posture === undefined;
 /** Different lists kept for sharing by content; more are forgotten, which costs sharing only. */
 const MAX_INTERNED = 16_384;
 
@@ -80,7 +82,7 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
   }
 
   function finish(source: SourceSpec, addresses: readonly string[]): readonly string[] {
-    if (source.danger) return EVERYTHING;
+    if (isEverything(source)) return EVERYTHING;
     const extra = literalTexts(source).filter((text) => find(addresses, text) < 0);
     if (!source.any) return extra.length === 0 ? addresses : [...extra, ...addresses];
     const wild = input.wild();
@@ -104,7 +106,7 @@ export function createSourceTexts(input: SourceTextsInput): SourceTexts {
       const entry = entryOf(source);
       return () => {
         if (entry.text === undefined) {
-          entry.addresses ??= source.danger ? [] : addressTexts(devicesOf(source));
+          entry.addresses ??= isEverything(source) ? [] : addressTexts(devicesOf(source));
           entry.text = intern(finish(source, entry.addresses));
         }
         return entry.text;

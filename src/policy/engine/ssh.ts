@@ -1,7 +1,7 @@
 import type { SshUnitSpec } from '../compile/unit.ts';
 import { localpartDomain } from '../validate/ssh.ts';
 import type { UserInput } from '../world.ts';
-import { hasBit } from './bits.ts';
+import { hasBit, isZero } from './bits.ts';
 import type { DeviceState } from './device-state.ts';
 import type { SshPrincipal, SshRuleOutput } from './output.ts';
 import type { Program } from './program.ts';
@@ -24,25 +24,38 @@ export function buildSsh(input: SshInput, device: DeviceState): SshRuleOutput[] 
     const isDestination = hasBit(device.profile.ssh.dst, slot);
     const ownUser = device.user;
     const sources = isDestination ? input.sources.devicesOf(spec.source) : [];
-    const own = device.active ? ownSources(input, ownUser, slot) : [];
     const perUser = spec.users.some((user) => localpartDomain(user) !== undefined);
-    // Recorded: rules with localpart users also open each source user's own devices to that user.
+    // Recorded: rules with localpart users also open each source user's own devices to that user, and a tagged source to itself.
     const reachesOwn = spec.self || perUser;
+    const own = ownSources(input, device, slot);
     const devices = isDestination ? sources : reachesOwn ? own : [];
     const all = isDestination && reachesOwn ? unionOf(sources, own) : devices;
     if (all.length === 0) continue;
     if (perUser) out.push(...rulesByUser(spec, all));
     else {
       const login = isDestination ? undefined : wholeUser(input, ownUser, own);
-      const now = (): DeviceState[] => ownSources(input, ownUser, slot);
+      const now = (): DeviceState[] => ownSources(input, device, slot);
       out.push(rule(spec, login === undefined ? () => all : now, baseUsers(spec), login));
     }
   }
   return out;
 }
 
-/** The devices of a person that are sources of a rule. */
-function ownSources(input: SshInput, user: UserInput | undefined, slot: number): DeviceState[] {
+/** Tagged devices are nobody's: such a rule opens each that is its source to itself alone. */
+const isAlone = ({ active, user, tags }: DeviceState): boolean =>
+  active && user === undefined && tags.length > 0;
+
+/** The rules that open a tagged device to itself, as one comparable text. */
+export const opensToItself = (device: DeviceState): string =>
+  isAlone(device) && !isZero(device.profile.ssh.perUser)
+    ? `${device.addressKey}/${device.profile.ssh.perUser.join()}`
+    : '';
+
+/** The sources of a rule among the devices of the device's person. */
+function ownSources(input: SshInput, device: DeviceState, slot: number): DeviceState[] {
+  const { active, user, profile } = device;
+  if (!active) return [];
+  if (isAlone(device)) return hasBit(profile.ssh.perUser, slot) ? [device] : [];
   if (user === undefined) return [];
   return input.devicesOfUser(user.id).filter((peer) => hasBit(peer.profile.ssh.src, slot));
 }

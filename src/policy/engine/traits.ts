@@ -44,10 +44,9 @@ export function traitsOf(program: Program, device: Basics): Traits {
     if (asSource) src.push(atom);
     if (asTarget) dst.push(atom);
   }
-  if (device.wild && asSource) {
-    pushAtom(program, DANGER_ATOM, src);
-    pushAtom(program, ANY_ATOM, src);
-  }
+  // Filters spell it as every address, so whoever has one is a source, inside of wildcards or not.
+  if (asSource) pushAtom(program, DANGER_ATOM, src);
+  if (device.wild && asSource) pushAtom(program, ANY_ATOM, src);
   if (device.wild && asTarget) {
     pushAtom(program, ANY_ATOM, dst);
     if (device.exit) pushAtom(program, INTERNET_ATOM, dst);

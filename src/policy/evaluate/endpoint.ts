@@ -113,7 +113,7 @@ export function endpointOfSelector(lookup: Lookup, selector: Selector): Endpoint
     case 'autogroup':
       return ideaOfAutogroup(selector.name, idea);
     case 'users-of-domain':
-      return idea([`domain:${selector.domain}`, 'autogroup:member']);
+      return idea([`domain:${selector.domain.toLowerCase()}`, 'autogroup:member']);
     default:
       return endpointOfLiteral(lookup, selector);
   }

@@ -34,7 +34,7 @@ export function parseSelector(text: string): Selector {
   if (trimmed.startsWith('ipset:')) return { kind: 'ipset', name: trimmed };
   if (trimmed.startsWith('svc:')) return { kind: 'service', name: trimmed };
   if (trimmed.startsWith(USERS_OF_DOMAIN)) {
-    return { kind: 'users-of-domain', domain: trimmed.slice(USERS_OF_DOMAIN.length).toLowerCase() };
+    return { kind: 'users-of-domain', domain: trimmed.slice(USERS_OF_DOMAIN.length) };
   }
   if (trimmed.includes('@')) return { kind: 'user', login: trimmed.toLowerCase() };
   const prefix = parseAddrOrPrefix(trimmed);

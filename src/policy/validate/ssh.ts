@@ -7,9 +7,10 @@ import { isAutogroup, namesPeople, selectorText, unknownDomain, unknownName } fr
 /** `localpart:*@domain` logs each user of the domain in under the local part of their own address. */
 const LOCALPART_OF_DOMAIN = /^localpart:\*@(.+)$/;
 
+const domainAsWritten = (user: string): string | undefined => LOCALPART_OF_DOMAIN.exec(user)?.[1];
+
 /** The domain of a `localpart:*@domain` user; undefined for every other text. */
-export const localpartDomain = (user: string): string | undefined =>
-  LOCALPART_OF_DOMAIN.exec(user)?.[1]?.toLowerCase();
+export const localpartDomain = (user: string): string | undefined => domainAsWritten(user)?.toLowerCase();
 
 const quote = (text: string): string => JSON.stringify(text);
 
@@ -18,7 +19,7 @@ export function validateSsh(policy: Policy, context: ValidationContext): void {
     const refuse = (problem: string | undefined, field: string, item: number): void =>
       refuseAt(problem, () => policy.places.value('ssh', rule.index, field, item));
     for (const [i, user] of rule.users.entries()) {
-      const domain = localpartDomain(user);
+      const domain = domainAsWritten(user);
       refuse(domain === undefined ? undefined : unknownDomain(context, domain), 'users', i);
     }
     for (const [i, src] of rule.src.entries()) refuse(sourceProblem(policy, context, src), 'src', i);
@@ -32,7 +33,7 @@ const SRC_AUTOGROUPS = new Set(['autogroup:member', 'autogroup:tagged', 'autogro
 
 function sourceProblem(policy: Policy, context: ValidationContext, src: Selector): string | undefined {
   const unknown = unknownName(policy, context, src);
-  if (unknown !== undefined) return src.kind === 'users-of-domain' ? unknown : `src=${unknown}`;
+  if (unknown !== undefined) return src.kind === 'users-of-domain' ? `[ssh] ${unknown}` : `src=${unknown}`;
   const fits =
     src.kind === 'tag' || namesPeople(src) || (src.kind === 'autogroup' && SRC_AUTOGROUPS.has(src.name));
   return fits ? undefined : `invalid src ${quote(selectorText(src))}`;
