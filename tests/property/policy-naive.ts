@@ -417,6 +417,8 @@ function edgeAccepts(world: NaiveWorld, receiver: DeviceInput, packet: Packet): 
 
 export function resourceAllows({ protocols }: ResourceInput, { protocol, port }: Packet): boolean {
   if (protocol === 1 || protocol === 58) return protocols.icmp;
+  // What is neither TCP nor UDP nor ICMP no resource speaks of.
+  if (protocol !== 6 && protocol !== 17) return false;
   const rules = protocol === 6 ? protocols.tcp : protocols.udp;
   return rules === 'all' || rules.some(({ start, end }) => port >= start && port <= end);
 }
