@@ -30,6 +30,11 @@ export interface LeasedLoop {
   wake(org: number): void;
   /** Whether work may begin now. */
   isOurs(): boolean;
+  /**
+   * For work that begins now: whether it may still go on. Once the lease was lost it may not, even if it is ours again: what
+   * was read for it may be done by another process since.
+   */
+  turn(): () => boolean;
   /** Aborted when the process stops and what is under way did not end. */
   readonly signal: AbortSignal;
   close(): Promise<void>;
@@ -51,6 +56,8 @@ export function createLeasedLoop(parts: LeasedLoopParts): LeasedLoop {
   let looping: Promise<void> = Promise.resolve();
   let wakeUp = (): void => undefined;
   let heldUntil = 0;
+  /** Counts the times that the lease was not ours, or may not have been. */
+  let losses = 0;
   let renewAt = 0;
   let polledAt = 0;
 
@@ -59,12 +66,19 @@ export function createLeasedLoop(parts: LeasedLoopParts): LeasedLoop {
     wakeUp();
   };
   const isOurs = (): boolean => !closed && clock.now() < heldUntil;
+  const turn = (): (() => boolean) => {
+    const begun = losses;
+    return () => losses === begun && isOurs();
+  };
 
   const held = async (): Promise<boolean> => {
     const now = clock.now();
     if (now < renewAt) return isOurs();
     const has = await lease.hold(LEASE_MS);
-    if (!has || now >= heldUntil) onTaken();
+    if (!has || now >= heldUntil) {
+      losses += 1;
+      onTaken();
+    }
     heldUntil = has ? now + LEASE_MS : 0;
     renewAt = now + (has ? RENEW_MS : pollMs);
     return has;
@@ -112,6 +126,7 @@ export function createLeasedLoop(parts: LeasedLoopParts): LeasedLoop {
     },
     wake,
     isOurs,
+    turn,
     signal: stop.signal,
     close: async () => {
       closed = true;

@@ -51,7 +51,8 @@ export function createWebhookQueue({
   const selectCursors = text('SELECT * FROM "webhookCursor" WHERE "org" = ?');
   const putCursor = text(
     `INSERT INTO "webhookCursor" ("org", "webhook", "seq", "attempt", "runAt") VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT ("org", "webhook") DO UPDATE SET "seq" = EXCLUDED."seq", "attempt" = EXCLUDED."attempt", "runAt" = EXCLUDED."runAt"`,
+     ON CONFLICT ("org", "webhook") DO UPDATE SET "seq" = EXCLUDED."seq", "attempt" = EXCLUDED."attempt", "runAt" = EXCLUDED."runAt"
+     WHERE "webhookCursor"."seq" <= EXCLUDED."seq"`,
   );
   const removeCursor = text('DELETE FROM "webhookCursor" WHERE "org" = ? AND "webhook" = ?');
   const removeEntry = text('DELETE FROM "outbox" WHERE "org" = ? AND "id" = ?');

@@ -1,10 +1,16 @@
 // An organization over REST whose logs are delivered to receivers on this machine, on either engine.
 import { createLogReader } from '../../src/api/tailscale/log-messages.ts';
+import type { LogStreamQueue } from '../../src/domain/ports/log-stream-queue.ts';
+import type { NamedLease } from '../../src/domain/ports/webhook-queue.ts';
 import { createStreamOpener } from '../../src/jobs/log-streams/open-stream.ts';
-import { createStreamDelivery, type StreamDelivery } from '../../src/jobs/log-streams/stream-delivery.ts';
+import {
+  createStreamDelivery,
+  type StreamDelivery,
+  type StreamDeliveryParts,
+} from '../../src/jobs/log-streams/stream-delivery.ts';
 import { createAwsRoles } from '../../src/jobs/outgoing/aws.ts';
 import { createOutgoing, type Exchange } from '../../src/jobs/outgoing/exchange.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { createFlowLogs } from '../../src/store/flow-logs.ts';
 import { createLogStreamQueue } from '../../src/store/log-stream-queue.ts';
@@ -22,7 +28,15 @@ export interface DeliveryOptions {
   readonly allowPrivate?: boolean;
   /** Stands between the delivery and the receivers. */
   readonly through?: (exchange: Exchange) => Exchange;
+  /** Stand between the delivery and the database. */
+  readonly queue?: (queue: LogStreamQueue) => LogStreamQueue;
+  readonly entries?: (read: LogReader) => LogReader;
+  readonly lease?: (lease: NamedLease) => NamedLease;
+  readonly clock?: Clock;
 }
+
+type LogReader = StreamDeliveryParts['entries'];
+const asIs = <T>(part: T): T => part;
 
 export type StreamRig = Awaited<ReturnType<typeof createStreamRig>>;
 
@@ -76,15 +90,19 @@ export async function createStreamRig(engine: EngineName) {
         holder = 'one',
         spacingMs = 0,
         allowPrivate = true,
-        through = (exchange) => exchange,
+        through = asIs,
+        queue = asIs,
+        entries = asIs,
+        lease = asIs,
+        clock = systemClock,
       } = options;
-      const outgoing = createOutgoing({ allowPrivate, userAgent: 'holdfast-log-stream', timeoutMs: 2_000 });
+      const outgoing = createOutgoing({ allowPrivate, userAgent: 'holdfast-log-stream' });
       const exchange = through(outgoing.exchange);
       const account = { ...aws.account, stsUrl: aws.url };
       const roles = createAwsRoles({ account, exchange, clock: systemClock });
       const delivery = createStreamDelivery({
-        queue: createLogStreamQueue({ engine: api.engine }),
-        entries: createLogReader({ store: api.store, flowLogs }),
+        queue: queue(createLogStreamQueue({ engine: api.engine })),
+        entries: entries(createLogReader({ store: api.store, flowLogs })),
         open: createStreamOpener({
           store: api.store,
           sealer: TEST_SEALER,
@@ -93,9 +111,9 @@ export async function createStreamRig(engine: EngineName) {
           clock: systemClock,
         }),
         exchange,
-        lease: createNamedLease({ engine: api.engine, name: 'log-streams', holder }),
+        lease: lease(createNamedLease({ engine: api.engine, name: 'log-streams', holder })),
         feed: api.store.feed,
-        clock: systemClock,
+        clock,
         random: systemRandom,
         onError: api.onError,
         spacingMs,

@@ -9,9 +9,10 @@ import type { Device } from '../../src/domain/model/devices.ts';
 import type { Membership } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Tx } from '../../src/domain/ports/store.ts';
+import type { WebhookQueue } from '../../src/domain/ports/webhook-queue.ts';
 import { deriveWebhookEvents } from '../../src/domain/webhooks/webhook-events.ts';
 import { createWebhookService } from '../../src/domain/webhooks/webhook-service.ts';
-import { createOutgoing } from '../../src/jobs/outgoing/exchange.ts';
+import { createOutgoing, type Exchange } from '../../src/jobs/outgoing/exchange.ts';
 import { createDispatcher, type Dispatcher } from '../../src/jobs/webhooks/dispatcher.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -33,11 +34,16 @@ export interface DispatcherOptions {
   readonly spacingMs?: number;
   readonly holder?: string;
   readonly clock?: Clock;
-  readonly timeoutMs?: number;
   /** Where endpoints are; the rig's own receiver unless said. */
   readonly to?: string;
   readonly pollMs?: number;
+  /** Stands between the dispatcher and the endpoints. */
+  readonly through?: (exchange: Exchange) => Exchange;
+  /** Stands between the dispatcher and the database. */
+  readonly queue?: (queue: WebhookQueue) => WebhookQueue;
 }
+
+const asIs = <T>(part: T): T => part;
 
 export async function createRig(engineName: EngineName) {
   const location = await newLocation(engineName);
@@ -144,21 +150,21 @@ export async function createRig(engineName: EngineName) {
       service.create(actor, { url: `http://127.0.0.1${path}`, providerType, subscriptions }, 'tailscale-api'),
     dispatch: (options: DispatcherOptions = {}): Dispatcher => {
       const { allowPrivate = true, spacingMs = 0, holder = 'one', clock = systemClock } = options;
-      const { timeoutMs = 2_000, to = receiver.url, pollMs = 50 } = options;
-      const outgoing = createOutgoing({ allowPrivate, userAgent: 'holdfast-webhook', timeoutMs });
+      const { to = receiver.url, pollMs = 50, through = asIs, queue = asIs } = options;
+      const outgoing = createOutgoing({ allowPrivate, userAgent: 'holdfast-webhook' });
       const dispatcher = createDispatcher({
         store,
-        queue: createWebhookQueue({ engine, store }),
+        queue: queue(createWebhookQueue({ engine, store })),
         sealer,
         clock,
         random: systemRandom,
         // Webhooks lead to port 80; the receiver has another.
         outgoing: {
           ...outgoing,
-          exchange: (request, signal) => {
+          exchange: through((request, signal) => {
             const url = request.url.replace('http://127.0.0.1', to);
             return outgoing.exchange({ ...request, url }, signal);
-          },
+          }),
         },
         encode: createWebhookEncoder({ store, url: 'https://net.acme.test/' }),
         lease: createNamedLease({ engine, name: 'webhooks', holder }),

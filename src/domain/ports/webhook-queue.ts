@@ -55,7 +55,7 @@ export interface WebhookQueue {
   /** Rows for single endpoints, in order. */
   addressed(org: number, limit: number): Promise<readonly QueuedEntry[]>;
   cursors(org: number): Promise<readonly WebhookCursor[]>;
-  /** One transaction. */
+  /** One transaction. A place never goes back: a process that lost its lease may still note what it sent. */
   record(outcomes: readonly DeliveryOutcome[]): Promise<void>;
   /** Removes rows for all endpoints up to `seq`, and rows before the newest `keep`. How many. */
   prune(org: number, throughSeq: number, keep: number): Promise<number>;

@@ -59,8 +59,10 @@ export function createStreamDelivery(parts: StreamDeliveryParts): StreamDelivery
   const underWay = new Set<Promise<void>>();
 
   /** Where a stream stands. One that was set anew begins with what was logged since. */
-  const placeOf = async (stream: QueuedStream): Promise<LogStreamCursor> => {
-    const { org, logType, createdAt, updatedAt, cursor } = stream;
+  const placeOf = async (
+    { org, logType, createdAt, updatedAt }: QueuedStream,
+    cursor: LogStreamCursor | undefined,
+  ): Promise<LogStreamCursor> => {
     if (cursor?.since === createdAt) {
       return cursor.triedAt === updatedAt ? cursor : { ...cursor, attempt: 0, runAt: 0, triedAt: updatedAt };
     }
@@ -72,11 +74,14 @@ export function createStreamDelivery(parts: StreamDeliveryParts): StreamDelivery
   const send = async (
     { target, destination }: OpenedStream,
     batch: readonly LogEntry[],
+    mayGoOn: () => boolean,
   ): Promise<{ readonly bytes: number; readonly problem: string | undefined; readonly unknown: boolean }> => {
     let bytes = 0;
     try {
       const request = await destination.request({ target, entries: batch }, loop.signal);
       bytes = Buffer.byteLength(request.body);
+      // Getting here may have taken long: another process may be sending the same by now.
+      if (!mayGoOn()) return { bytes, problem: undefined, unknown: true };
       const answer = await exchange(request, loop.signal);
       return { bytes, problem: problemOf(destination, answer), unknown: false };
     } catch (error) {
@@ -87,9 +92,12 @@ export function createStreamDelivery(parts: StreamDeliveryParts): StreamDelivery
   };
 
   const deliver = async (stream: QueuedStream, state: Running): Promise<void> => {
-    const place = await placeOf(stream);
+    const mayGoOn = loop.turn();
+    // Read here and not with the list of streams, which may be older than what was noted of the delivery before this one.
+    const noted = await queue.cursor(stream.org, stream.logType);
+    const place = await placeOf(stream, noted);
     if (clock.now() < place.runAt) return;
-    if (place !== stream.cursor) await queue.record(place);
+    if (place !== noted) await queue.record(place);
     const opened = await open(stream);
     if (opened === undefined) return;
     const period = Math.max(opened.target.config.uploadPeriodMinutes * MINUTE, spacingMs);
@@ -100,7 +108,7 @@ export function createStreamDelivery(parts: StreamDeliveryParts): StreamDelivery
       const batch = fitting(waiting);
       const last = batch.at(-1);
       if (last === undefined) return;
-      const { bytes, problem, unknown } = await send(opened, batch);
+      const { bytes, problem, unknown } = await send(opened, batch, mayGoOn);
       if (unknown) return;
       const ok = problem === undefined;
       const now = clock.now();
@@ -118,7 +126,7 @@ export function createStreamDelivery(parts: StreamDeliveryParts): StreamDelivery
       await queue.record(cursor);
       // What did not fit one request follows at once.
       if (!ok || (batch.length === waiting.length && waiting.length < MAX_ENTRIES)) return;
-    } while (loop.isOurs());
+    } while (mayGoOn());
   };
 
   const begin = (stream: QueuedStream, state: Running): void => {

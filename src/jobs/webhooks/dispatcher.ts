@@ -40,7 +40,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       org,
       recorder,
       signal: loop.signal,
-      mayBegin: () => loop.isOurs() && running() < MAX_RUNNING,
+      isOurs: loop.isOurs,
+      hasRoom: () => running() < MAX_RUNNING,
       onMore: () => loop.wake(org),
     });
     organizations.set(org, made);
@@ -50,7 +51,9 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const loop = createLeasedLoop({
     ...parts,
     isHint: (changes) => changes.some(({ kind }) => TELLING.has(kind)),
-    onTaken: () => organizations.clear(),
+    onTaken: () => {
+      for (const organization of organizations.values()) organization.forget();
+    },
     round: async (woken) => {
       const asked = woken ?? [...(await queue.organizations()), ...organizations.keys()];
       for (const org of new Set(asked)) {

@@ -18,6 +18,8 @@ export interface Endpoint {
   /** When it was last sent something. */
   lastAt: number;
   busy: boolean;
+  /** Whether the database may know more of it than is remembered here. */
+  outdated: boolean;
 }
 
 /** Rows that are looked at for one batch. */

@@ -2,7 +2,7 @@
 
 import type { Sealer } from '../../domain/ports/sealer.ts';
 import type { Store } from '../../domain/ports/store.ts';
-import type { QueuedEntry, WebhookQueue } from '../../domain/ports/webhook-queue.ts';
+import type { QueuedEntry, WebhookCursor, WebhookQueue } from '../../domain/ports/webhook-queue.ts';
 import { entryOf, type GoneEndpoint } from '../../domain/webhooks/webhook-events.ts';
 import { webhookSecretPlace } from '../../domain/webhooks/webhook-service.ts';
 import { type Clock, SECOND } from '../../kernel/clock.ts';
@@ -29,8 +29,10 @@ export interface DeliveryParts {
 export interface OrganizationWork extends DeliveryParts {
   readonly org: number;
   readonly recorder: Recorder;
-  /** Whether another delivery may begin now. */
-  readonly mayBegin: () => boolean;
+  /** Whether delivering is this process's now. */
+  readonly isOurs: () => boolean;
+  /** Whether another delivery may run beside those under way. */
+  readonly hasRoom: () => boolean;
   /** Aborted when the process stops. */
   readonly signal: AbortSignal;
   /** A delivery ended and more could begin. */
@@ -43,6 +45,8 @@ export interface OrganizationQueue {
    * sent anything. False: nothing is waiting or under way.
    */
   round(hinted: boolean): Promise<boolean>;
+  /** Another process may have delivered in the meantime: what the database says counts, for what is under way once it ended. */
+  forget(): void;
   /** Deliveries under way. */
   running(): number;
   settled(): Promise<void>;
@@ -62,15 +66,35 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
   const endpoints = new Map<number, Endpoint>();
   const lines = new Map<number, number>();
   const underWay = new Set<Promise<void>>();
+  /** Rows for single endpoints that were done since they were last read. */
+  const done = new Set<number>();
+  /** Rows of the round before that were for nobody who is known. */
+  let suspects: ReadonlySet<number> = new Set();
+  /** Whether all endpoints are known, with their places. */
   let loaded = false;
   let quietUntil = 0;
   let heldBack = false;
+
+  /** Places that are not remembered. What ends meanwhile may have moved one: then they are read again. */
+  const readCursors = async (): Promise<readonly WebhookCursor[]> => {
+    let cursors: readonly WebhookCursor[] = [];
+    while (!loaded) {
+      loaded = true;
+      try {
+        cursors = await queue.cursors(org);
+      } catch (error) {
+        loaded = false;
+        throw error;
+      }
+    }
+    return cursors;
+  };
 
   const load = async (
     webhooks: readonly GoneEndpoint[],
     addressed: readonly QueuedEntry[],
   ): Promise<void> => {
-    const cursors = loaded ? [] : await queue.cursors(org);
+    const cursors = await readCursors();
     const begun = new Map(cursors.map((cursor) => [cursor.webhook, cursor]));
     const gone = addressed.flatMap((row) => {
       const webhook = entryOf(row.payload).gone;
@@ -81,22 +105,26 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
     for (const webhook of all) {
       const known = endpoints.get(webhook.id);
       const cursor = begun.get(webhook.id);
-      const fresh = { seq: 0, attempt: 0, runAt: 0, lastAt: 0, busy: false };
+      const fresh = { seq: 0, attempt: 0, runAt: 0, lastAt: 0, busy: false, outdated: false };
       const start = known ?? { ...fresh, ...(cursor ?? { seq: beginOf(webhook.id, addressed) }) };
       // The same object while it is busy: a delivery under way writes to it.
       endpoints.set(webhook.id, Object.assign(start, { webhook, goneBy: ends.get(webhook.id) }) as Endpoint);
     }
     const ids = new Set(all.map(({ id }) => id));
     for (const [id, endpoint] of endpoints) if (!ids.has(id) && !endpoint.busy) endpoints.delete(id);
-    loaded = true;
   };
 
-  /** Rows for endpoints of which nothing is left. */
+  /**
+   * Rows for endpoints of which nothing is left. Those of an endpoint that was just made look alike when the endpoints were
+   * read before it; by the next round it is known.
+   */
   const dropOrphans = async (addressed: readonly QueuedEntry[]): Promise<void> => {
-    const orphans = addressed.filter(({ target }) => !endpoints.has(Number(target)));
-    if (orphans.length === 0) return;
-    const done = orphans.map(({ id }) => id);
-    await recorder.record({ org, webhook: 0, cursor: null, log: [], done });
+    const strays = addressed.filter(({ target }) => !endpoints.has(Number(target))).map(({ id }) => id);
+    const orphans = strays.filter((id) => suspects.has(id));
+    suspects = new Set(strays);
+    if (orphans.length > 0) {
+      await recorder.record({ org, webhook: 0, cursor: null, log: [], done: orphans });
+    }
   };
 
   const advance = async (
@@ -110,6 +138,7 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
     const cursor = { webhook: id, seq, attempt: endpoint.attempt, runAt: endpoint.runAt };
     await recorder.record({ org, webhook: id, cursor: over ? null : cursor, log, done: progress.done });
     endpoint.seq = seq;
+    for (const row of progress.done) done.add(row);
     const grown = (lines.get(id) ?? 0) + log.length;
     lines.set(id, grown % LOG_SLACK);
     if (grown >= LOG_SLACK) await queue.pruneLog(org, id, LOG_KEPT);
@@ -148,30 +177,37 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
 
   const begin = (endpoint: Endpoint, step: () => Promise<void>): void => {
     endpoint.busy = true;
-    const done = step()
+    const ended = step()
       .catch((error: unknown) => {
         onError(error);
-        // What the database has is what counts; it is read again.
-        endpoints.delete(endpoint.webhook.id);
-        loaded = false;
+        endpoint.outdated = true;
       })
       .finally(() => {
         endpoint.busy = false;
-        underWay.delete(done);
+        underWay.delete(ended);
+        if (endpoint.outdated) drop(endpoint);
         if (heldBack || endpoint.lastAt === 0) {
           heldBack = false;
           quietUntil = 0;
           work.onMore();
         }
       });
-    underWay.add(done);
+    underWay.add(ended);
+  };
+
+  /** What the database has is what counts; it is read again. */
+  const drop = ({ webhook }: Endpoint): void => {
+    endpoints.delete(webhook.id);
+    loaded = false;
   };
 
   /** Everything that every endpoint has been sent. */
   const prune = async (visible: readonly QueuedEntry[]): Promise<void> => {
+    // An endpoint whose place is not known may still need anything.
+    if (!loaded) return;
     const places = [...endpoints.values()].map(({ seq }) => seq);
-    // Without endpoints: what was there before they were asked for. A later one begins after it.
-    const through = places.length === 0 ? (visible.at(-1)?.seq ?? 0) : Math.min(...places);
+    // At most what was there before the endpoints were asked for: one that was made since begins after it.
+    const through = Math.min(visible.at(-1)?.seq ?? 0, ...places);
     if (visible.some(({ seq }) => seq <= through) || visible.length === MAX_ROWS) {
       await queue.prune(org, through, MAX_WAITING);
     }
@@ -181,9 +217,12 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
     round: async (hinted) => {
       if (hinted && clock.now() < quietUntil) return true;
       const visible = await queue.shared(org, 0, MAX_ROWS);
+      // Before the rows that tell of their ends: an endpoint that goes in between shows in both, and never in neither.
+      const webhooks = await store.find('webhook', org, {});
+      done.clear();
       const addressed = await queue.addressed(org, MAX_ADDRESSED);
       if (visible.length === 0 && addressed.length === 0) return underWay.size > 0;
-      await load(await store.find('webhook', org, {}), addressed);
+      await load(webhooks, addressed);
       await dropOrphans(addressed);
       const pages = new Map<number, Promise<readonly QueuedEntry[]>>();
       const batches = new Map<string, Promise<Batch>>();
@@ -192,10 +231,14 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
       const encode = (entry: QueuedEntry) => remembered(encoded, () => work.encode(entry))(entry.id);
       for (const endpoint of endpoints.values()) {
         const now = clock.now();
-        const own = addressed.filter(({ target }) => Number(target) === endpoint.webhook.id);
+        // A delivery that ended since the rows were read has done some of them.
+        const isOwn = ({ id, target }: QueuedEntry) =>
+          Number(target) === endpoint.webhook.id && !done.has(id);
+        const own = addressed.filter(isOwn);
         const spaced = own.length > 0 || now >= endpoint.lastAt + spacingMs;
-        if (endpoint.busy || now < endpoint.runAt || !spaced) continue;
-        if (!work.mayBegin()) {
+        const isOver = endpoint.goneBy !== undefined && done.has(endpoint.goneBy.id);
+        if (endpoint.busy || isOver || now < endpoint.runAt || !spaced) continue;
+        if (!work.isOurs() || !work.hasRoom()) {
           heldBack = true;
           continue;
         }
@@ -210,6 +253,8 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
         ]);
         const isCommon = own.length === 0 && endpoint.goneBy === undefined;
         const batch = await (isCommon ? remembered(batches, make)(alike) : make());
+        // Getting here may have taken long: another process may be sending the same by now.
+        if (!work.isOurs()) return true;
         if (batch.body.length > 0) begin(endpoint, () => deliver(endpoint, batch));
         else begin(endpoint, () => advance(endpoint, batch.before, batch.givenUp, batch.over));
       }
@@ -220,6 +265,14 @@ export function createOrganizationQueue(work: OrganizationWork): OrganizationQue
       // At most until the next poll, which looks in any case.
       quietUntil = heldBack ? 0 : Math.min(clock.now() + spacingMs, ...due);
       return true;
+    },
+    forget: () => {
+      loaded = false;
+      quietUntil = 0;
+      for (const endpoint of endpoints.values()) {
+        if (endpoint.busy) endpoint.outdated = true;
+        else drop(endpoint);
+      }
     },
     running: () => underWay.size,
     settled: async () => {
