@@ -1,33 +1,19 @@
 /** `holdfast policy explain`: whether one thing may reach another, and why. */
+
+import { accessQuestion, hasPorts, PROTOCOLS } from '../effective-policy/access-question.ts';
 import {
   type AccessExplanation,
-  explainAccess,
+  answeredAccess,
   type NamedRule,
   type NamedVerdict,
 } from '../effective-policy/explain-access.ts';
 import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
-import { parseAddr } from '../kernel/netip/index.ts';
+import { AppError } from '../kernel/errors.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
-import { CommandError } from './exit.ts';
+import { CommandError, UsageError } from './exit.ts';
 import { organizationByLabel, withInstallation } from './installation-command.ts';
-
-const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1, sctp: 132 };
-const WITHOUT_PORTS = [PROTOCOLS.icmp];
-const MAX_PORT = 65_535;
-
-/** `web:443`, `[fd7a::1]:443`: the port stands behind the last colon. ICMP has none, and needs none here. */
-function targetOf(text: string, protocol: number): { readonly target: string; readonly port: number } {
-  const isWhole =
-    WITHOUT_PORTS.includes(protocol) && (!/:\d{1,5}$/u.test(text) || parseAddr(text) !== undefined);
-  if (isWhole) return { target: text.replace(/^\[(.+)\]$/u, '$1'), port: 0 };
-  const match = /^(?:\[(.+)\]|(.+)):(\d{1,5})$/u.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > MAX_PORT) {
-    throw new CommandError(`--dst ${text} needs a port behind a colon, such as web:443: correct it`);
-  }
-  return { target: match[1] ?? match[2] ?? '', port };
-}
+import { printable } from './printable.ts';
 
 const LACKS = {
   source: 'does not name the source',
@@ -39,17 +25,23 @@ const LACKS = {
 
 function ruleLine(rule: NamedRule): string {
   const why = rule.lacks.map((lack) => LACKS[lack]).join(', and ');
+  // What fails, where something does: else what it depends on.
+  const isLacking = rule.lacks.includes('posture');
   const posture = rule.posture
+    .filter(({ holds }) => !isLacking || !holds)
     .map(({ condition, actual }) => `${condition} (it is ${actual ?? 'not set'})`)
     .join(', ');
   const over = rule.ports === '' ? '' : ` over ${rule.ports}`;
-  return `${rule.rule}: ${rule.sources} to ${rule.destinations}${over}${why === '' ? '' : `; it ${why}`}${posture === '' ? '' : `: ${posture}`}`;
+  const sources = rule.sources === '' ? 'nobody' : rule.sources;
+  const lacking = why === '' ? '' : `; it ${why}`;
+  const given = posture === '' ? '' : isLacking ? `: ${posture}` : `; given ${posture}`;
+  return `${rule.rule}: ${sources} to ${rule.destinations}${over}${lacking}${given}`;
 }
 
 /** `on port 443`, `on udp port 53`, `by icmp`. */
 function traffic({ protocol, port }: AccessExplanation): string {
-  const name = Object.entries(PROTOCOLS).find(([, number]) => number === protocol)?.[0] ?? '';
-  if (WITHOUT_PORTS.includes(protocol)) return `by ${name}`;
+  const [name] = [...PROTOCOLS].find(([, number]) => number === protocol) ?? [`protocol ${protocol}`];
+  if (!hasPorts(protocol)) return `by ${name}`;
   return `on ${name === 'tcp' ? '' : `${name} `}port ${port}`;
 }
 
@@ -73,13 +65,16 @@ function pathLine({ path, itself }: NamedVerdict): string[] {
 function verdictLines(answer: AccessExplanation, verdict: NamedVerdict): string[] {
   const { source, target, path } = verdict;
   if (verdict.itself) {
-    return [`${source} leads to ${target} itself, by its route ${path?.route}: the network is not asked`];
+    const how =
+      path?.route == null ? `is ${target} itself` : `leads to ${target} itself, by its route ${path.route}`;
+    return [`${source} ${how}: the network is not asked`];
   }
   const offline = answer.source.devices.some(({ name, online }) => name === source && online === false);
   return [
     `${source} may ${verdict.allowed ? '' : 'NOT '}reach ${target} ${traffic(answer)}`,
     ...verdict.problems.map((problem) => `  ${problem}`),
     ...verdict.by.map((rule) => `  ${verdict.allowed ? 'by' : 'else it might, by'} ${ruleLine(rule)}`),
+    ...(verdict.more > 0 ? [`  and by ${verdict.more} more`] : []),
     ...verdict.closest.map((rule) => `  closest: ${ruleLine(rule)}`),
     ...(verdict.by.length + verdict.closest.length + verdict.problems.length === 0
       ? ['  no rule has to do with both']
@@ -96,24 +91,38 @@ function verdictLines(answer: AccessExplanation, verdict: NamedVerdict): string[
 function lines(answer: AccessExplanation): string[] {
   const out: string[] = [];
   for (const side of [answer.source, answer.target]) {
-    if (side.problem !== null) out.push(`${side.asked}: ${side.problem}`);
+    if (side.problem !== null) out.push(`${side.asked}: ${side.problem.text}`);
     if (side.more > 0)
       out.push(`${side.asked}: ${side.more} more devices are not looked at: ask about one of them`);
   }
   return [...out, ...answer.verdicts.flatMap((verdict) => verdictLines(answer, verdict))];
 }
 
+/** What is wrong with the question, in the words of the command. */
+async function asked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError) || !FIELDS.has(error.field)) throw error;
+    const sentence = `--${error.field} ${printable(error.message)}; correct it`;
+    throw error.code === 'invalid' ? new UsageError(sentence) : new CommandError(sentence);
+  }
+}
+const FIELDS: ReadonlySet<string | undefined> = new Set(['src', 'dst', 'proto']);
+
 export async function policyExplain(context: CommandContext, options: ParsedOptions): Promise<void> {
-  const name = textOption(options, 'proto') ?? 'tcp';
-  const protocol = PROTOCOLS[name];
-  if (protocol === undefined)
-    throw new CommandError(`--proto ${name} is none of ${Object.keys(PROTOCOLS).join(', ')}`);
-  const { target, port } = targetOf(textOption(options, 'dst') ?? '', protocol);
-  const answer = await withInstallation(context, options, async ({ store }) => {
-    const organization = await organizationByLabel(store, textOption(options, 'org') ?? '');
-    const loaded = await loadOrganizationPolicy(store, context.clock, organization);
-    return explainAccess(loaded, { source: textOption(options, 'src') ?? '', target, port, protocol });
+  const text = (name: string): string => textOption(options, name) ?? '';
+  const answer = await asked(async () => {
+    const question = accessQuestion({
+      src: text('src'),
+      dst: text('dst'),
+      proto: textOption(options, 'proto'),
+    });
+    return withInstallation(context, options, async ({ store }) => {
+      const organization = await organizationByLabel(store, text('org'));
+      return answeredAccess(await loadOrganizationPolicy(store, context.clock, organization), question);
+    });
   });
   if (wantsJson(options)) context.print(JSON.stringify(answer));
-  else for (const line of lines(answer)) context.print(line);
+  else for (const line of lines(answer)) context.print(printable(line));
 }

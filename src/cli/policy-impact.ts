@@ -7,6 +7,7 @@ import type { CommandContext } from './command-context.ts';
 import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
 import { CommandError } from './exit.ts';
 import { organizationByLabel, withInstallation } from './installation-command.ts';
+import { printable } from './printable.ts';
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   1: 'icmp',
@@ -34,6 +35,35 @@ const listed = (names: readonly string[]): string =>
     ? names.join(', ')
     : `${names.slice(0, MAX_NAMES).join(', ')} and ${names.length - MAX_NAMES} more`;
 
+type Ssh = NamedImpact['ssh'][number];
+
+/** Destinations together to which the same logins come and go. */
+function sshGroups(ssh: readonly Ssh[]): (Omit<Ssh, 'target'> & { readonly targets: string[] })[] {
+  const groups = new Map<string, Omit<Ssh, 'target'> & { readonly targets: string[] }>();
+  for (const { target, opens, closes } of ssh) {
+    const key = JSON.stringify([[...opens].sort(), [...closes].sort()]);
+    const group = groups.get(key) ?? { targets: [], opens, closes };
+    group.targets.push(target);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+const AS = ' as ';
+
+/** `laptop as root` and `phone as root`: sources together that log in as the same. */
+function loginTexts(logins: readonly string[]): string[] {
+  const sources = new Map<string, string[]>();
+  for (const text of logins) {
+    const at = text.indexOf(AS);
+    const login = text.slice(at + AS.length);
+    const names = sources.get(login) ?? [];
+    names.push(text.slice(0, at));
+    sources.set(login, names);
+  }
+  return [...sources].map(([login, names]) => `${listed(names)} as ${login}`);
+}
+
 function lines(impact: NamedImpact): string[] {
   const out: string[] = [];
   const both = (what: string, opens: readonly string[], closes: readonly string[]): void => {
@@ -47,7 +77,9 @@ function lines(impact: NamedImpact): string[] {
   for (const { viewers, carrier, opens, closes } of impact.routes) {
     both(`routes of ${carrier} for ${listed(viewers)}`, opens, closes);
   }
-  for (const { target, opens, closes } of impact.ssh) both(`SSH to ${target}`, opens, closes);
+  for (const { targets, opens, closes } of sshGroups(impact.ssh)) {
+    both(`SSH to ${listed(targets)}`, loginTexts(opens), loginTexts(closes));
+  }
   if (out.length === 0) out.push('Nothing would open or close.');
   else out.push(`${impact.pairs} ordered pairs of devices would see a difference; nothing has been saved.`);
   return out;
@@ -75,5 +107,5 @@ export async function policyImpactCommand(
     }
   });
   if (wantsJson(options)) context.print(JSON.stringify(impact));
-  else for (const line of lines(impact)) context.print(line);
+  else for (const line of lines(impact)) context.print(printable(line));
 }

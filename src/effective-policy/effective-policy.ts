@@ -15,6 +15,8 @@ export interface EffectivePolicy {
   apply(changes: readonly Change[], devices: ReadonlySet<number>): ChangeSet;
   /** Lets time pass: edges, open locks and attributes that end. Undefined when nothing did. */
   expire(now: number): ChangeSet | undefined;
+  /** The key of the row that the engine's network role is; undefined for that of the organization's administrators. */
+  roleKey(role: number): string | undefined;
 }
 
 export interface EffectivePolicyParts {
@@ -63,5 +65,6 @@ export function createEffectivePolicy(parts: EffectivePolicyParts): EffectivePol
       const due = subjects.due(time);
       return due && engine.applyAll(due);
     },
+    roleKey: subjects.roleKey,
   };
 }

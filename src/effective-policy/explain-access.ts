@@ -1,25 +1,21 @@
 /** Explains with names what the policy engine says of a question. */
 import { magicDnsSuffix } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import { AppError } from '../kernel/errors.ts';
 import {
   type Explanation,
   explain,
   type Lack,
+  type Problem,
   type RuleReport,
   type SshLogin,
   sshLogins,
   type Verdict,
 } from '../policy/index.ts';
-import { deviceDns, deviceName, isOnline, originText, placeOf, readablePrincipals } from './names.ts';
+import type { AccessQuestion } from './access-question.ts';
+import { deviceDns, deviceName, isOnline, originText, readablePrincipals } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
-
-export interface AccessQuestion {
-  readonly source: string;
-  readonly target: string;
-  readonly port: number;
-  /** IP protocol number. */
-  readonly protocol: number;
-}
+import { placeOf } from './places.ts';
 
 export interface NamedRule {
   readonly rule: string;
@@ -28,7 +24,11 @@ export interface NamedRule {
   /** Protocols and ports that it opens; empty when that is all of them. */
   readonly ports: string;
   readonly lacks: readonly Lack[];
-  readonly posture: readonly { readonly condition: string; readonly actual: string | null }[];
+  readonly posture: readonly {
+    readonly condition: string;
+    readonly actual: string | null;
+    readonly holds: boolean;
+  }[];
 }
 
 export interface NamedVerdict {
@@ -36,9 +36,11 @@ export interface NamedVerdict {
   readonly target: string;
   readonly allowed: boolean;
   readonly by: readonly NamedRule[];
+  /** How many more rules allow it. */
+  readonly more: number;
   readonly closest: readonly NamedRule[];
   readonly problems: readonly string[];
-  /** The source carries the route to the destination itself: what it sends there does not go through the network. */
+  /** The source is the destination, or carries the route to it: what it sends there does not go through the network. */
   readonly itself: boolean;
   /** Of a question about SSH between two devices: as whom the rules let it log in, once it gets there. */
   readonly ssh: readonly SshLogin[];
@@ -62,7 +64,8 @@ export interface NamedSide {
   readonly devices: readonly { readonly name: string; readonly online: boolean | null }[];
   readonly more: number;
   readonly addresses: readonly string[];
-  readonly problem: string | null;
+  /** Why there is nothing to say about it. */
+  readonly problem: Problem | null;
 }
 
 export interface AccessExplanation {
@@ -74,14 +77,17 @@ export interface AccessExplanation {
   readonly verdicts: readonly NamedVerdict[];
 }
 
-function namedRule(snapshot: Snapshot, rule: RuleReport): NamedRule {
+function namedRule(loaded: OrganizationPolicy, rule: RuleReport): NamedRule {
+  const { snapshot } = loaded;
   return {
-    rule: originText(snapshot, rule.origin),
+    rule: originText(loaded, rule.origin),
     sources: rule.origin.kind === 'rule' ? rule.source : readablePrincipals(snapshot, rule.source),
     destinations: rule.destination,
     ports: rule.ports,
     lacks: rule.lacks,
-    posture: rule.posture.map(({ condition, actual }) => ({ condition, actual: actual ?? null })),
+    posture: rule.posture.map(({ condition, actual, holds }) => ({
+      ...{ condition, actual: actual ?? null, holds },
+    })),
   };
 }
 
@@ -111,6 +117,23 @@ function otherOrganization(snapshot: Snapshot, devices: readonly (number | undef
 
 const [ICMP, TCP, ICMPV6] = [1, 6, 58];
 const SSH_PORT = 22;
+
+function requireThing(field: 'src' | 'dst', { asked, problem }: NamedSide): void {
+  if (problem === null || problem.kind === 'empty') return;
+  const code = problem.kind === 'unknown' ? 'not_found' : 'invalid';
+  throw new AppError(code, `${asked}: ${problem.text}`, { field });
+}
+
+/**
+ * An explanation for whoever asked: about what there is not, or what is no one thing, they are told so, and get no answer that
+ * looks like a no. Throws `not_found` for a name that is nothing's, and `invalid` for one that cannot be asked about, with the field.
+ */
+export function answeredAccess(loaded: OrganizationPolicy, question: AccessQuestion): AccessExplanation {
+  const answer = explainAccess(loaded, question);
+  requireThing('src', answer.source);
+  requireThing('dst', answer.target);
+  return answer;
+}
 
 export function explainAccess(loaded: OrganizationPolicy, question: AccessQuestion): AccessExplanation {
   const { snapshot, policy } = loaded;
@@ -148,8 +171,9 @@ export function explainAccess(loaded: OrganizationPolicy, question: AccessQuesti
       source: sideName(verdict.sourceDevice, verdict.source),
       target: sideName(verdict.targetDevice, verdict.target),
       allowed: verdict.allowed,
-      by: verdict.by.map((rule) => namedRule(snapshot, rule)),
-      closest: verdict.closest.map((rule) => namedRule(snapshot, rule)),
+      by: verdict.by.map((rule) => namedRule(loaded, rule)),
+      closest: verdict.closest.map((rule) => namedRule(loaded, rule)),
+      more: verdict.more,
       problems: verdict.problems,
       itself: verdict.itself,
       ssh:

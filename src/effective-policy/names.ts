@@ -1,57 +1,12 @@
-/** Names that people use for what the policy knows by ids, both ways. */
-import { decodeDecimalId, decodeExternalId } from '../domain/ids/external-id.ts';
-import { isNamed } from '../domain/networks/resource-names.ts';
+/** What things of the policy, which knows them by ids, are called. */
+import { modeOf } from '../domain/access-requests/access-terms.ts';
+import type { AccessMode } from '../domain/model/networks.ts';
 import { deviceFqdn, loginName } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
-import type { Origin, Place } from '../policy/index.ts';
+import type { Origin } from '../policy/index.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
-/**
- * What a person means by a word: a device by its label, full name, host name or id; a plain client by its name; a resource by
- * `resource:` and its name, or by its name in DNS; else a selector of the policy language (user, group, tag, host, address, …).
- */
-export function placeOf(
-  { snapshot, policy }: Pick<OrganizationPolicy, 'snapshot' | 'policy'>,
-  text: string,
-): Place {
-  const word = text.trim();
-  if (word.startsWith('resource:')) {
-    const name = word.slice('resource:'.length).toLowerCase();
-    const found = [...snapshot.table('resource').values()].find(
-      (resource) => resource.name.toLowerCase() === name || String(resource.id) === name,
-    );
-    if (found !== undefined) return { kind: 'resource', id: found.id, text: word };
-  }
-  const id = decodeExternalId('device', word) ?? decodeDecimalId(word);
-  if (id !== undefined && (snapshot.devices.has(id) || snapshot.external.has(id))) {
-    return { kind: 'device', id };
-  }
-  const name = word.toLowerCase().replace(/\.$/u, '');
-  for (const { device } of snapshot.devices.values()) {
-    const own = [
-      device.label,
-      deviceFqdn(snapshot.organization, device.label),
-      device.osHostname.toLowerCase(),
-    ];
-    if (own.includes(name)) return { kind: 'device', id: device.id };
-  }
-  // The own go first: one of another organization may have the same label.
-  for (const [external, { facts, home }] of snapshot.external) {
-    if ([facts.device.label, deviceFqdn(home, facts.device.label)].includes(name)) {
-      return { kind: 'device', id: external };
-    }
-  }
-  for (const { id: client, clientId } of snapshot.table('extClient').values()) {
-    if (clientId.toLowerCase() === name) return { kind: 'device', id: client };
-  }
-  // An alias of the file goes before the name of a resource.
-  if (!policy.engine.policy().hosts.has(word)) {
-    const named = [...snapshot.table('resource').values()].filter((resource) => isNamed(resource, name));
-    const [resource] = named.sort((a, b) => a.id - b.id);
-    if (resource !== undefined) return { kind: 'resource', id: resource.id, text: word };
-  }
-  return { kind: 'selector', text: word };
-}
+type Loaded = Pick<OrganizationPolicy, 'snapshot' | 'policy'>;
 
 /** One of another organization goes by its full name. */
 export function deviceName(snapshot: Snapshot, id: number): string {
@@ -73,32 +28,68 @@ export function isOnline(snapshot: Snapshot, id: number): boolean | null {
   return facts === undefined ? null : (facts.presence?.online ?? false);
 }
 
+/** The members of the group whose role on all networks is a setting. */
+const ADMINISTRATORS = 'group-id:0';
+
 /** Principals of rules that no file has, as people call them. */
 export const readablePrincipals = (snapshot: Snapshot, text: string): string =>
-  text.replace(/\b(group-id|membership):(\d+)/gu, (spelled, kind: string, id: string) => {
-    if (kind === 'group-id') return snapshot.table('group').get(id)?.name ?? spelled;
+  text.replace(/\b(?:group-id|membership|service-account):(\d+)/gu, (spelled, id: string) => {
+    if (spelled === ADMINISTRATORS) return 'administrators';
+    if (spelled.startsWith('group-id')) return snapshot.table('group').get(id)?.name ?? spelled;
+    if (spelled.startsWith('service-account')) {
+      const account = snapshot.table('serviceAccount').get(id);
+      return account === undefined ? spelled : `service-account:${account.name}`;
+    }
     const member = snapshot.memberships.get(Number(id));
     return member === undefined ? spelled : loginName(member);
   });
 
 /** Where a rule stands, for a person: a line of the file, an access edge, a role. */
-export function originText(snapshot: Snapshot, origin: Origin): string {
-  const resourceName = (id: number | undefined): string =>
-    (id === undefined ? undefined : snapshot.table('resource').get(String(id))?.name) ?? 'a resource';
+export function originText({ snapshot, policy }: Loaded, origin: Origin): string {
   switch (origin.kind) {
     case 'default':
       return 'no policy file: everything may reach everything';
     case 'rule':
       return `${origin.section}[${origin.index}], line ${origin.line} of the policy file`;
-    case 'edge': {
-      const edge = snapshot.table('accessEdge').get(String(origin.edge));
-      const group =
-        edge?.principalKind === 'group' ? snapshot.table('group').get(String(edge.principal)) : undefined;
-      return `access to ${resourceName(origin.resource)}${group === undefined ? '' : ` for ${group.name}`}`;
+    case 'edge':
+      return edgeText(snapshot, origin.edge);
+    case 'role': {
+      const to = origin.resource === undefined ? '' : `, to ${resourceName(snapshot, origin.resource)}`;
+      return `${roleText(snapshot, policy.roleKey(origin.role))}${to}`;
     }
-    case 'role':
-      return origin.resource === undefined
-        ? 'a network role'
-        : `a network role, to ${resourceName(origin.resource)}`;
   }
+}
+
+const resourceName = (snapshot: Snapshot, id: number): string =>
+  snapshot.table('resource').get(String(id))?.name ?? 'a resource';
+
+/** To whom an edge is open that is not open to its whole group. */
+const TERMS: Readonly<Record<AccessMode, string>> = {
+  manual: '',
+  'auto-lock': ', open to those for whom it has not locked',
+  'access-request': ', open to those who were given it on request',
+};
+
+function edgeText(snapshot: Snapshot, id: number): string {
+  const edge = snapshot.table('accessEdge').get(String(id));
+  if (edge === undefined) return 'access to a resource';
+  const resource = snapshot.table('resource').get(String(edge.resource));
+  const isGroup = edge.principalKind === 'group';
+  const whose = snapshot.table(isGroup ? 'group' : 'serviceAccount').get(String(edge.principal))?.name;
+  const terms = isGroup && resource !== undefined ? TERMS[modeOf(edge, resource).mode] : '';
+  const until = edge.expiresAt === null ? '' : `, until ${new Date(edge.expiresAt).toISOString()}`;
+  return `access to ${resource?.name ?? 'a resource'}${whose === undefined ? '' : ` for ${whose}`}${terms}${until}`;
+}
+
+function roleText(snapshot: Snapshot, key: string | undefined): string {
+  if (key === undefined) return 'administrators reach all networks, by a setting of the organization';
+  const grant = snapshot.table('groupNetworkRole').get(key);
+  const role = grant && snapshot.table('networkRole').get(String(grant.networkRole));
+  if (grant === undefined || role === undefined) return 'a network role';
+  const group = snapshot.table('group').get(String(grant.group))?.name ?? 'a group';
+  const network =
+    grant.network === 0
+      ? 'all networks'
+      : `the network ${snapshot.table('network').get(String(grant.network))?.name ?? grant.network}`;
+  return `the role ${role.name} of ${group} on ${network}`;
 }

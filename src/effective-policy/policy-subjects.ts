@@ -226,6 +226,7 @@ export function createPolicySubjects({ snapshot, now, onError, cutsExpired }: Po
     administratorsGroup,
     administratorsRole,
     role,
+    roleKey: (id: number): string | undefined => [...roleIds].find(([, one]) => one === id)?.[0],
     service,
     primary,
     settings: (): PolicyChange => ({ kind: 'settings', settings: worldSettings(snapshot) }),

@@ -66,7 +66,7 @@ export {
   type Verdict,
 } from './explain/explain.ts';
 export type { Lack } from './explain/lack.ts';
-export type { Place, Resolution } from './explain/places.ts';
+export { NOT_RESOLVED, type Place, type Problem, type Resolution } from './explain/places.ts';
 export { type PreviewMatch, type PreviewType, preview } from './explain/preview.ts';
 export { type SshLogin, sshLogins } from './explain/ssh.ts';
 export {
@@ -79,6 +79,8 @@ export {
   type SshImpact,
 } from './impact/impact.ts';
 export { parsePolicy, parseTestList } from './parse/policy.ts';
+export { protocolNumber } from './parse/ports.ts';
+export { parseSelector } from './parse/selector.ts';
 export { conditionProblem } from './posture.ts';
 export { INTERNET_RANGES } from './ranges.ts';
 export {

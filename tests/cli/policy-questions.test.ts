@@ -76,14 +76,14 @@ describe('questions about a policy', () => {
       ...flags,
       ...place.flags,
     );
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain(sentence);
   });
 
   test('a nobody is told as such, and refused', async () => {
-    const { out } = await explain('nobody@acme.test', 'web:443');
-    expect(out).toContain('nobody@acme.test');
-    expect(out).not.toMatch(/ may reach /);
+    const { code, out, err } = await explain('nobody@acme.test', 'web:443');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain('--src nobody@acme.test: no user has this login');
   });
 
   test('impact names what opens and closes, and saves nothing', async () => {

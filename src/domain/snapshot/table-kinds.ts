@@ -14,6 +14,7 @@ export const TABLE_KINDS = [
   'securityPolicy',
   'networkRole',
   'groupNetworkRole',
+  'serviceAccount',
   'service',
   'serviceHost',
   'serialNumber',

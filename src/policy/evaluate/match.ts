@@ -14,16 +14,17 @@ export interface Traffic {
   readonly port: number;
 }
 
-/** The conditions that a source fails, if its posture is what keeps it out. */
-export function failedConditions(posture: PostureSpec | undefined, source: Endpoint): readonly Condition[] {
-  if (posture === undefined) return [];
-  let closest: readonly Condition[] | undefined;
-  for (const all of posture.anyOf) {
-    const failed = all.filter((condition) => !conditionHolds(condition, source.attributes));
-    if (failed.length === 0) return [];
-    if (closest === undefined || failed.length < closest.length) closest = failed;
+/** Of the lists of conditions of which one must hold, the one of which a source fails least. */
+export function closestConditions(posture: PostureSpec | undefined, source: Endpoint): readonly Condition[] {
+  let closest: readonly Condition[] = [];
+  let least = Number.POSITIVE_INFINITY;
+  for (const all of posture?.anyOf ?? []) {
+    const failed = all.filter((condition) => !conditionHolds(condition, source.attributes)).length;
+    if (failed >= least) continue;
+    closest = all;
+    least = failed;
   }
-  return closest ?? [];
+  return closest;
 }
 
 /** Whether a source meets the conditions of a rule. An address that is no device's has no attributes to fail by. */

@@ -20,14 +20,14 @@ import type { Unit } from '../engine/program.ts';
 import type { Endpoint } from '../evaluate/endpoint.ts';
 import {
   allows,
-  failedConditions,
+  closestConditions,
   namesDestination,
   namesSource,
   postureHolds,
   type Traffic,
 } from '../evaluate/match.ts';
-import { lookUp } from '../posture.ts';
-import type { UserInput } from '../world.ts';
+import { conditionHolds, lookUp } from '../posture.ts';
+import type { ResourceInput, UserInput } from '../world.ts';
 import { isForeign, lacksTowardsSharedIn, problemAcross } from './across.ts';
 import { distance, type Lack } from './lack.ts';
 import { type Path, type Place, type Resolution, resolvePlace } from './places.ts';
@@ -49,8 +49,14 @@ export interface RuleReport {
   readonly source: string;
   readonly destination: string;
   readonly ports: string;
-  /** Conditions that the source fails, with the value that it has. */
-  readonly posture: readonly { readonly condition: string; readonly actual: string | undefined }[];
+  /** The conditions on a source that it names, with the value that the source has; of several lists, the one that comes closest. */
+  readonly posture: readonly PostureReport[];
+}
+
+export interface PostureReport {
+  readonly condition: string;
+  readonly actual: string | undefined;
+  readonly holds: boolean;
 }
 
 /** The answer for one pair. */
@@ -60,11 +66,13 @@ export interface Verdict {
   readonly target: string;
   readonly targetDevice: number | undefined;
   readonly allowed: boolean;
-  /** Rules that let it pass. */
+  /** Rules that let it pass, the first of them. */
   readonly by: readonly RuleReport[];
+  /** How many more do. */
+  readonly more: number;
   /** If none does: the closest ones, closest first. */
   readonly closest: readonly RuleReport[];
-  /** The source carries the route to the destination itself: the network is not asked. */
+  /** The source is the destination, or carries the route to it: the network is not asked. */
   readonly itself: boolean;
   readonly path: PathReport | undefined;
   /** Other reasons that nothing passes: a device that is not authorized, a prefix that nobody carries. */
@@ -91,15 +99,20 @@ export interface Explanation {
 }
 
 const MAX_CLOSEST = 3;
+const MAX_BY = 10;
 
 export function explain(engine: PolicyEngine, question: Question): Explanation {
   const { core } = engine;
   const source = resolvePlace(core, question.source);
   const target = resolvePlace(core, question.target);
+  const units = [...core.program().units.values()].sort((a, b) => a.rank - b.rank);
+  const asked: Asked = { engine, units, traffic: question, resource: target.resource };
+  // One of many is not asked about itself; whoever asks about one alone gets an answer.
+  const isOne = source.endpoints.length === 1 && target.endpoints.length === 1;
   const verdicts = source.endpoints.flatMap((from) =>
     target.endpoints
-      .filter((to) => from.device === undefined || from.device !== to.device)
-      .map((to) => verdict(engine, from, to, question, target.network)),
+      .filter((to) => isOne || from.device === undefined || from.device !== to.device)
+      .map((to) => verdict(asked, from, to)),
   );
   return {
     source: source.resolution,
@@ -109,27 +122,31 @@ export function explain(engine: PolicyEngine, question: Question): Explanation {
   };
 }
 
-function verdict(
-  engine: PolicyEngine,
-  from: Endpoint,
-  to: Endpoint,
-  traffic: Traffic,
-  network: number | undefined,
-): Verdict {
+/** What is the same for all pairs of a question. */
+interface Asked {
+  readonly engine: PolicyEngine;
+  /** In policy order. */
+  readonly units: readonly Unit[];
+  readonly traffic: Traffic;
+  readonly resource: ResourceInput | undefined;
+}
+
+function verdict(asked: Asked, from: Endpoint, to: Endpoint): Verdict {
+  const { engine, resource } = asked;
   const { core } = engine;
   const addr = addressOf(from, to);
-  const path = addr && wayOf(engine, from, addr, network);
+  const path = addr && wayOf(engine, from, addr, resource?.network);
   const sides = {
     ...{ source: from.label, sourceDevice: from.device?.id },
     ...{ target: to.label, targetDevice: to.device?.id },
     path: addr && path && pathReport(core, addr, path),
   };
   if (path !== undefined && path.receiver === from.device) {
-    return { ...sides, allowed: true, by: [], closest: [], problems: [], itself: true };
+    return { ...sides, allowed: true, by: [], more: 0, closest: [], problems: [], itself: true };
   }
-  const reports = reportsOf(core, from, to, addr, path, traffic);
+  const reports = reportsOf(asked, from, to, addr, path);
   const by = reports.filter(({ lacks }) => lacks.length === 0);
-  const problems = problemsOf(core, from, to, addr, path, network);
+  const problems = problemsOf(core, from, to, addr, path, resource);
   const isOpen = by.length > 0 && problems.length === 0;
   const isClient = from.device?.input.behind !== undefined;
   if ((isOpen || isClient) && addr && path && !isCarried(engine, from, addr, path)) {
@@ -138,7 +155,8 @@ function verdict(
   return {
     ...sides,
     allowed: by.length > 0 && problems.length === 0,
-    by,
+    by: by.slice(0, MAX_BY),
+    more: Math.max(0, by.length - MAX_BY),
     closest: by.length > 0 ? [] : closestOf(reports, problems.length > 0),
     problems,
     itself: false,
@@ -147,17 +165,16 @@ function verdict(
 
 /** What every rule has to say, in policy order, and of one that stands in several parts the part that comes closest. */
 function reportsOf(
-  core: Core,
+  { engine: { core }, units, traffic }: Asked,
   from: Endpoint,
   to: Endpoint,
   addr: Addr | undefined,
   path: Path | undefined,
-  traffic: Traffic,
 ): RuleReport[] {
   const source = addr === undefined ? from : ofFamily(from, addr.family);
   const sharedIn = path !== undefined && isForeign(path.receiver) && !isForeign(from.device);
   const best = new Map<string, RuleReport>();
-  for (const unit of [...core.program().units.values()].sort((a, b) => a.rank - b.rank)) {
+  for (const unit of units) {
     const one = sharedIn
       ? report(core, unit, from, lacksTowardsSharedIn(unit, from, path))
       : report(core, unit, source, lacksOf(core, unit, source, to, addr, path, traffic));
@@ -184,7 +201,7 @@ function problemsOf(
   to: Endpoint,
   addr: Addr | undefined,
   path: Path | undefined,
-  network: number | undefined,
+  resource: ResourceInput | undefined,
 ): string[] {
   const out: string[] = [];
   const stopped = (endpoint: Endpoint, what: string): void => {
@@ -202,12 +219,25 @@ function problemsOf(
   if (across !== undefined) out.push(across);
   if (addr !== undefined && path === undefined && to.device === undefined) {
     out.push(
-      network === undefined
+      resource === undefined
         ? `${formatAddr(addr)} is no device's address, and no device carries a route to it`
-        : 'no gateway of its network carries it: nobody has access to it, or it is inactive, or there is no gateway',
+        : `no gateway of its network carries it: ${whyNoGateway(core, resource)}`,
     );
   }
   return out;
+}
+
+function whyNoGateway({ world, devices }: Core, { network, active }: ResourceInput): string {
+  if (world.networks.get(network)?.active !== true) return 'the network is not active';
+  if (!active) return 'the resource is not active';
+  const gateways = [...world.gateways.values()].filter((gateway) => gateway.network === network);
+  if (gateways.length === 0) return 'there is no gateway';
+  const serving = gateways.flatMap(({ device }) => (device === undefined ? [] : [devices.get(device)]));
+  if (serving.length === 0) return 'none of the gateways has a device: one joins with its token';
+  if (!serving.some((device) => device?.active === true)) {
+    return 'the devices of the gateways are cut off: they are not authorized, or their keys have expired';
+  }
+  return 'nobody has access to it';
 }
 
 function whyCut(device: DeviceState, owner: UserInput | undefined): string {
@@ -219,12 +249,16 @@ function whyCut(device: DeviceState, owner: UserInput | undefined): string {
 function report(core: Core, unit: Unit, from: Endpoint, lacks: readonly Lack[]): RuleReport {
   const { spec } = unit;
   const isAsked = !lacks.includes('source') && guestOf(from) === undefined;
-  const failed = isAsked ? failedConditions(spec.source.posture, from) : [];
+  const conditions = isAsked ? closestConditions(spec.source.posture, from) : [];
   return {
     origin: spec.origin,
     lacks,
     ...ruleText(core, spec),
-    posture: failed.map(({ attribute, text }) => ({ condition: text, actual: actualValue(from, attribute) })),
+    posture: conditions.map((condition) => ({
+      condition: condition.text,
+      actual: actualValue(from, condition.attribute),
+      holds: conditionHolds(condition, from.attributes),
+    })),
   };
 }
 

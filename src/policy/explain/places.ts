@@ -2,26 +2,55 @@ import {
   type Addr,
   formatAddr,
   type IpSet,
+  parseAddr,
   rangesOf,
   setContains,
   setOfRanges,
 } from '../../kernel/netip/index.ts';
+import type { Selector } from '../ast.ts';
 import { resourcePrefixes } from '../compile/networks.ts';
 import { atomOf, literalSet } from '../compile/selectors.ts';
 import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import { carrierFor, carriersNow } from '../engine/views.ts';
-import { type Endpoint, endpointOfAddr, endpointOfDevice, endpointOfSelector } from '../evaluate/endpoint.ts';
+import type { WorldState } from '../engine/world-state.ts';
+import {
+  type Endpoint,
+  endpointOfAddr,
+  endpointOfDevice,
+  endpointOfSelector,
+  ideaOf,
+} from '../evaluate/endpoint.ts';
 import { createLookup } from '../evaluate/lookup.ts';
 import { parseSelector } from '../parse/selector.ts';
+import type { ResourceInput } from '../world.ts';
 
 /** One side of a question, as people ask it. */
 export type Place =
   | { readonly kind: 'device'; readonly id: number }
-  /** `text`: what it is called. */
-  | { readonly kind: 'resource'; readonly id: number; readonly text: string }
+  /** Several that go by one name. */
+  | { readonly kind: 'devices'; readonly ids: readonly number[]; readonly text: string }
+  /** Devices by a principal that the language has no word for: a group or a service account of the model. */
+  | { readonly kind: 'principal'; readonly atom: string; readonly text: string }
+  /** `text`: what is called that cannot be asked about. */
+  | { readonly kind: 'nothing'; readonly text: string; readonly problem: Problem }
+  /** `text`: what it is called; `address`: the one of its addresses that is meant. */
+  | { readonly kind: 'resource'; readonly id: number; readonly text: string; readonly address?: string }
   /** A selector of the language: a user, a group, a tag, an address, a host, … */
   | { readonly kind: 'selector'; readonly text: string };
+
+/**
+ * Why a place stands for nothing: `unknown` when there is no such thing, `unfit` when it is nothing that one packet can come
+ * from or go to; `empty` when it has no device or no address yet, which is an answer.
+ */
+export interface Problem {
+  readonly kind: 'unknown' | 'unfit' | 'empty';
+  readonly text: string;
+}
+
+const unknown = (text: string): Problem => ({ kind: 'unknown', text });
+const unfit = (text: string): Problem => ({ kind: 'unfit', text });
+const empty = (text: string): Problem => ({ kind: 'empty', text });
 
 /** What a place turned out to be. */
 export interface Resolution {
@@ -30,14 +59,13 @@ export interface Resolution {
   readonly devices: readonly number[];
   readonly more: number;
   readonly addresses: readonly string[];
-  /** Why it stands for nothing. */
-  readonly problem: string | undefined;
+  readonly problem: Problem | undefined;
 }
 
 export interface Resolved {
   readonly resolution: Resolution;
-  /** The network in which it lies, and not where another has the same address. */
-  readonly network?: number;
+  /** It lies in this one's network, and not where another has the same address. */
+  readonly resource?: ResourceInput;
   readonly endpoints: readonly Endpoint[];
 }
 
@@ -45,48 +73,101 @@ export interface Resolved {
 const MAX_DEVICES = 20;
 
 export function resolvePlace(core: Core, place: Place): Resolved {
-  if (place.kind === 'device') {
-    const device = core.devices.get(place.id);
-    const text = `device ${place.id}`;
-    return device === undefined ? nothing(text, 'there is no such device') : ofDevices(core, text, [device]);
+  switch (place.kind) {
+    case 'device':
+      return ofIds(core, `device ${place.id}`, [place.id]);
+    case 'devices':
+      return ofIds(core, place.text, place.ids);
+    case 'principal': {
+      const devices = devicesWith(core, place.atom);
+      const found = ofDevices(core, place.text, devices);
+      return devices.length > 0
+        ? found
+        : { ...found, endpoints: [{ ...ideaOf([place.atom]), label: place.text }] };
+    }
+    case 'nothing':
+      return nothing(place.text, place.problem);
+    case 'resource':
+      return ofResource(core, place.id, place.text, place.address);
+    case 'selector':
+      return resolveSelector(core, place.text.trim());
   }
-  if (place.kind === 'resource') {
-    const resource = core.world.resources.get(place.id);
-    const { text } = place;
-    if (resource === undefined) return nothing(text, 'there is no such resource');
-    const addr = resourcePrefixes(resource)[0]?.addr;
-    return addr === undefined
-      ? nothing(
-          text,
-          'no gateway has found an address of this name yet: it does when somebody with access asks',
-        )
-      : { ...ofAddress(core, text, addr), network: resource.network };
-  }
-  return resolveSelector(core, place.text.trim());
+}
+
+function ofIds(core: Core, text: string, ids: readonly number[]): Resolved {
+  const devices = ids.map((id) => core.devices.get(id)).filter((device) => device !== undefined);
+  return devices.length === 0
+    ? nothing(text, unknown('there is no such device'))
+    : ofDevices(core, text, devices);
+}
+
+function ofResource(core: Core, id: number, text: string, address: string | undefined): Resolved {
+  const resource = core.world.resources.get(id);
+  if (resource === undefined) return nothing(text, unknown('there is no such resource'));
+  const addr = address === undefined ? resourcePrefixes(resource)[0]?.addr : parseAddr(address);
+  return addr === undefined
+    ? nothing(text, empty(NOT_RESOLVED))
+    : { ...ofAddress(core, text, addr), resource };
 }
 
 function resolveSelector(core: Core, text: string): Resolved {
   const selector = parseSelector(text);
-  if (selector.kind === 'host' && !core.world.policy.hosts.has(selector.name)) {
-    return nothing(text, 'no device, user or host of the policy file is called that');
-  }
+  const missing = missingName(core, selector);
+  if (missing !== undefined) return nothing(text, unknown(missing));
   const literal = literalSet(core.names, selector);
   if (literal !== undefined) return ofLiteral(core, text, literal);
   if (selector.kind === 'autogroup' && OTHER_WORDS.has(selector.name)) {
-    return nothing(text, OTHER_WORDS.get(selector.name) ?? '');
+    return nothing(text, unfit(OTHER_WORDS.get(selector.name) ?? ''));
   }
   const idea = endpointOfSelector(createLookup(core), selector);
   if (typeof idea === 'string') {
     // A person of another organization is no user of this one, and may have devices here.
     const atom = selector.kind === 'user' ? atomOf(selector) : undefined;
     const strangers = atom === undefined ? [] : devicesWith(core, atom);
-    return strangers.length > 0 ? ofDevices(core, text, strangers) : nothing(text, idea);
+    return strangers.length > 0
+      ? ofDevices(core, text, strangers)
+      : nothing(text, unknown(NOBODY[selector.kind]));
   }
   const atom = atomText(selector, idea);
   const devices = selector.kind === 'any' ? [...core.devices.values()] : devicesWith(core, atom);
   const found = ofDevices(core, text, devices);
   return devices.length > 0 ? found : { ...found, endpoints: [idea] };
 }
+
+/** Of a name behind a connector. */
+export const NOT_RESOLVED =
+  'no gateway has found an address of this name yet: it does when somebody with access asks';
+const NO_NAME = 'no device, user, host of the policy file, resource or plain client is called that';
+/** Why a selector of a kind names nobody. */
+const NOBODY: Readonly<Record<Selector['kind'], string>> = {
+  any: NO_NAME,
+  user: 'no user has this login',
+  group: 'no group of the policy file or of the organization is called that',
+  tag: 'the policy file knows no such tag',
+  autogroup: 'it is no autogroup whose devices can be asked about',
+  'users-of-domain': NO_NAME,
+  prefix: NO_NAME,
+  host: NO_NAME,
+  ipset: 'the policy file has no such IP set',
+  service: 'there is no such service',
+};
+
+/** Why a selector means nothing, where that shows by its name alone. */
+function missingName({ world }: Core, selector: Selector): string | undefined {
+  const { kind } = selector;
+  const isKnown =
+    (kind !== 'host' || world.policy.hosts.has(selector.name)) &&
+    (kind !== 'ipset' || world.policy.ipsetAddresses.has(selector.name)) &&
+    (kind !== 'service' || world.services.has(selector.name)) &&
+    (kind !== 'group' || world.policy.groups.has(selector.name) || isOfDirectory(world, selector.name));
+  return isKnown ? undefined : NOBODY[kind];
+}
+
+/** `group:<key>@<domain>`: how the file spells a group of the model. */
+const isOfDirectory = ({ groups, settings }: WorldState, name: string): boolean =>
+  [...groups.values()].some(({ key }) =>
+    settings.domains.some((domain) => name === `group:${key}@${domain}`),
+  );
 
 /** Words of the language that stand for nothing that can be asked about, and what to ask instead. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
@@ -98,10 +179,13 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
 /** A host, an address, an IP set, a service: one address is asked about, and of a service its first. */
 function ofLiteral(core: Core, text: string, set: IpSet): Resolved {
   const first = rangesOf(set).next().value;
-  if (first === undefined) return nothing(text, 'it stands for no address');
+  if (first === undefined) return nothing(text, empty('it has no address'));
   const addr: Addr = first.family === 4 ? { family: 4, value: first.from } : { family: 6, value: first.from };
   if (text.startsWith('svc:') || isOneAddress(set)) return ofAddress(core, text, addr);
-  return nothing(text, `it stands for many addresses: ask about one of them, such as ${formatAddr(addr)}`);
+  return nothing(
+    text,
+    unfit(`it stands for many addresses: ask about one of them, such as ${formatAddr(addr)}`),
+  );
 }
 
 const isOneAddress = (set: IpSet): boolean => {
@@ -138,13 +222,13 @@ function ofDevices(core: Core, text: string, devices: readonly DeviceState[]): R
       devices: shown.map((device) => device.id),
       more: devices.length - shown.length,
       addresses: shown.flatMap((device) => device.addresses.map((address) => address.text)),
-      problem: devices.length === 0 ? 'no device matches' : undefined,
+      problem: devices.length === 0 ? empty('it has no device now') : undefined,
     },
     endpoints: shown.map((device) => endpointOfDevice(core, device)),
   };
 }
 
-const nothing = (text: string, problem: string): Resolved => ({
+const nothing = (text: string, problem: Problem): Resolved => ({
   resolution: { text, devices: [], more: 0, addresses: [], problem },
   endpoints: [],
 });
