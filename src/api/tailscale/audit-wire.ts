@@ -77,6 +77,23 @@ const PROPERTIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   webhook: { secret: 'SECRET', subscriptions: 'SUBSCRIBED_EVENTS' },
 };
+/** Of these a tailnet has one, so that nobody asks which; an event of another thing of the tailnet says its name. */
+const SINGLE_KINDS: ReadonlySet<string> = new Set([
+  'organization',
+  'policyVersion',
+  'dnsConfig',
+  'setting',
+  'contact',
+]);
+/** Fields whose values are moments, which the vendor writes as text. */
+const MOMENTS: ReadonlySet<string> = new Set(['keyExpiresAt', 'archivedAt']);
+/** The parts of the DNS settings share a property, so each value says which part it is, in the words of the API. */
+const DNS_PARTS: Readonly<Record<string, string>> = {
+  nameservers: 'nameservers',
+  split: 'splitDNS',
+  searchPaths: 'searchPaths',
+  overrideLocal: 'overrideLocalDNS',
+};
 /** Kinds whose every event has one property. */
 const WHOLE_KINDS: Readonly<Record<string, string>> = {
   dnsConfig: 'DNS_CONFIG',
@@ -109,6 +126,7 @@ function propertyOf({ objectKind, objectId, field }: AuditEvent): string {
 
 function actionOf({ verb, objectKind, field, before, after }: AuditEvent): string {
   if (isAttribute(objectKind, field) && verb === 'update' && isNone(before)) return 'CREATE';
+  if (TARGETS[objectKind]?.type === 'INVITE' && verb === 'revoke') return 'DELETE';
   if (objectKind === 'sharedDevice' && verb === 'accept') return 'CREATE';
   if (objectKind === 'device' && field === 'authorized' && verb === 'update' && after === 'false')
     return 'REVOKE';
@@ -137,8 +155,23 @@ type WireEntry = LogEntry & Readonly<Record<string, unknown>>;
 
 /** No value, or a null. */
 const isNone = (text: string | null): text is null | 'null' => text === null || text === 'null';
-const valueAs = (name: 'old' | 'new', text: string | null): object =>
-  isNone(text) ? {} : { [name]: JSON.parse(text) };
+
+function valueAs(name: 'old' | 'new', { objectKind, field, before, after }: AuditEvent): object {
+  const text = name === 'old' ? before : after;
+  if (isNone(text)) return {};
+  const value: unknown = JSON.parse(text);
+  if (field !== null && MOMENTS.has(field) && typeof value === 'number') {
+    return { [name]: new Date(value).toISOString() };
+  }
+  const part = objectKind === 'dnsConfig' && field !== null ? DNS_PARTS[field] : undefined;
+  return { [name]: part === undefined ? value : { [part]: value } };
+}
+
+/** Which thing of the tailnet it was, where the target is the tailnet, and what the author said of it. */
+function detailsOf({ objectKind, objectName, details }: AuditEvent): string {
+  const name = TARGETS[objectKind] === undefined && !SINGLE_KINDS.has(objectKind) ? objectName : '';
+  return [name, details ?? ''].filter((part) => part !== '').join(': ');
+}
 
 /** What one write recorded has its time and its author in common, and lies within one organization. */
 const groupOf = ({ org, at, byKind, byId, origin }: AuditEvent): string =>
@@ -158,11 +191,13 @@ export interface LogEntry {
     readonly property?: string;
   };
   readonly action: string;
+  readonly actionDetails?: string;
 }
 
 export function auditWire(event: AuditEvent, organization: Organization): WireEntry {
   const target = TARGETS[event.objectKind];
   const property = propertyOf(event);
+  const details = detailsOf(event);
   return {
     eventTime: new Date(event.at).toISOString(),
     type: 'CONFIG',
@@ -182,8 +217,8 @@ export function auditWire(event: AuditEvent, organization: Organization): WireEn
       ...(property === '' ? {} : { property }),
     },
     action: actionOf(event),
-    ...valueAs('old', event.before),
-    ...valueAs('new', event.after),
-    ...(event.details === null ? {} : { actionDetails: event.details }),
+    ...valueAs('old', event),
+    ...valueAs('new', event),
+    ...(details === '' ? {} : { actionDetails: details }),
   };
 }

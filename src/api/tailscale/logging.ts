@@ -34,8 +34,11 @@ function fitsActor(text: string, { id, loginName, displayName }: LogEntry['actor
 }
 
 /** Any part of a target will do, with the mark of a part or without. */
-const fitsTarget = (text: string, { id, name }: LogEntry['target']): boolean =>
-  [id, name].some((value) => holds(value, text.replace(/^~/u, '')));
+const fitsTarget = (text: string, { target, actionDetails = '' }: LogEntry): boolean =>
+  // Of many things the tailnet is the target, and the details name the thing.
+  [target.id, target.name, target.type === 'TAILNET' ? actionDetails : ''].some((value) =>
+    holds(value, text.replace(/^~/u, '')),
+  );
 
 /** `NODE.DELETE` is the device gone, `NODE.DELETE.ATTRIBUTES` something else: the whole name counts. */
 const eventName = ({ target, action }: LogEntry): string =>
@@ -75,7 +78,7 @@ export function loggingOperations({ services }: TailscaleApiParts): Operation[] 
           .filter(
             (entry) =>
               anyOf(actors, (text) => fitsActor(text, entry.actor)) &&
-              anyOf(targets, (text) => fitsTarget(text, entry.target)) &&
+              anyOf(targets, (text) => fitsTarget(text, entry)) &&
               anyOf(events, (text) => eventName(entry) === text),
           );
         return { version: '1.1', tailnet: organization.tailnetName, logs };

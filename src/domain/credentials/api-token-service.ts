@@ -1,4 +1,5 @@
 /** API tokens of members: what a person puts into a provider block or an SDK. */
+
 import { DAY, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
@@ -6,6 +7,7 @@ import { columnsOfBy } from '../access/actor.ts';
 import { isScope } from '../access/scopes.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin, By } from '../model/operations.ts';
+import { loginName } from '../organizations/names.ts';
 import type { Store } from '../ports/store.ts';
 import { insertToken } from './insert-token.ts';
 
@@ -79,7 +81,7 @@ export function createApiTokenService(parts: {
           objectKind: 'credential',
           objectId: credential.id,
           objectName: description,
-          after: { kind: credential.kind, scopes: input.scopes, owner: member.id },
+          after: { kind: credential.kind, scopes: input.scopes, owner: loginName(member) },
         });
         return { credential, token };
       });

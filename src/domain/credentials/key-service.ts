@@ -147,7 +147,7 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
           ...byColumnsOf(actor),
         }),
       );
-      auditOf(tx, key, 'create', { scopes: key.scopes, tags: key.tags });
+      auditOf(tx, key, 'create', { after: key });
       return { key, token: federation === null ? token : null };
     });
 
@@ -189,7 +189,7 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
         federation: federation?.(before) ?? null,
         updatedAt: tx.now,
       });
-      auditOf(tx, after, 'update', { scopes: after.scopes, tags: after.tags });
+      auditOf(tx, after, 'update', { before, after });
       return after;
     });
 
@@ -249,12 +249,29 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
 const refusedKey = (): AppError =>
   new AppError('forbidden', 'calling actor does not have enough permissions to perform this function');
 
-function auditOf(tx: Tx, key: Credential, verb: 'create' | 'update' | 'revoke', after?: object): void {
+/** What the audit log shows of a key: what it is good for, and for whom. */
+const shown = ({ kind, scopes, tags, federation, ...key }: Credential): object => ({
+  kind,
+  scopes,
+  tags,
+  ...(kind === 'auth-key'
+    ? { reusable: key.reusable, ephemeral: key.ephemeral, preauthorized: key.preauthorized }
+    : {}),
+  ...federation,
+});
+
+function auditOf(
+  tx: Tx,
+  key: Credential,
+  verb: 'create' | 'update' | 'revoke',
+  { before, after }: { readonly before?: Credential; readonly after?: Credential } = {},
+): void {
   tx.audit(key.org, {
     verb,
     objectKind: 'credential',
     objectId: key.id,
     objectName: key.description || key.publicId,
-    ...(after === undefined ? {} : { after: { kind: key.kind, ...after } }),
+    ...(before === undefined ? {} : { before: shown(before) }),
+    ...(after === undefined ? {} : { after: shown(after) }),
   });
 }

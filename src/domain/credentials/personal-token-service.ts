@@ -14,6 +14,7 @@ import { isWhole, requireSelf } from '../access/self.ts';
 import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership } from '../model/people.ts';
+import { loginName } from '../organizations/names.ts';
 import { memberState } from '../people/member-state.ts';
 import { requireManages } from '../people/role-rules.ts';
 import type { Store } from '../ports/store.ts';
@@ -120,7 +121,7 @@ export function createPersonalTokens({
           objectKind: 'credential',
           objectId: credential.id,
           objectName: name,
-          after: { kind: credential.kind, owner: member.id },
+          after: { kind: credential.kind, owner: loginName(member) },
         });
         return { credential, member, token };
       });

@@ -154,7 +154,7 @@ export function createDeviceAdmin({ store, clock, random, tagRules }: DeviceAdmi
         const own = await tx.find('address', device.org, { holderKind: 'device', holder: id, family: 4 });
         for (const address of own) await tx.remove('address', device.org, { ip: address.ip });
         await tx.insert('address', heldAddress(device.org, ip, 4, 'device', id));
-        audit(tx, device, 'update', { field: 'ipv4', before: own.map((address) => address.ip), after: ip });
+        audit(tx, device, 'update', { field: 'ipv4', before: own[0]?.ip, after: ip });
       }),
   };
 }

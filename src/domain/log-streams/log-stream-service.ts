@@ -94,6 +94,21 @@ const shown = ({ logType, destination, config }: Row<'logStream'>): LogStream =>
   config: { ...EMPTY, ...config },
 });
 
+/** What the audit log shows of a stream: where it leads. No credentials, which some destinations take in the query. */
+function auditable(row: Row<'logStream'>): object {
+  const { destination, config } = shown(row);
+  const { url, s3Bucket, s3KeyPrefix, gcsBucket, gcsKeyPrefix } = config;
+  const places = { url: url.replace(/\?.*$/su, ''), s3Bucket, s3KeyPrefix, gcsBucket, gcsKeyPrefix };
+  const { user, s3RoleArn, compressionFormat, uploadPeriodMinutes } = config;
+  const told = Object.entries({ ...places, user, s3RoleArn }).filter(([, value]) => value !== '');
+  return {
+    destinationType: destination,
+    ...Object.fromEntries(told),
+    compressionFormat,
+    uploadPeriodMinutes,
+  };
+}
+
 export interface LogStreamParts {
   readonly store: Store;
   readonly sealer: Sealer;
@@ -102,8 +117,20 @@ export interface LogStreamParts {
 }
 
 export function createLogStreams({ store, sealer, queue, clock }: LogStreamParts): LogStreams {
-  const audit = (tx: Tx, org: number, logType: LogType, verb: 'create' | 'update' | 'delete'): void =>
-    tx.audit(org, { verb, objectKind: 'logStream', objectId: logType, objectName: logType });
+  /** Both secrets are out of it: they are sealed in a column of their own. */
+  const audit = (tx: Tx, before: Row<'logStream'> | undefined, after: Row<'logStream'> | undefined): void => {
+    const stream = after ?? before;
+    if (stream === undefined) return;
+    const verb = before === undefined ? 'create' : after === undefined ? 'delete' : 'update';
+    tx.audit(stream.org, {
+      verb,
+      objectKind: 'logStream',
+      objectId: stream.logType,
+      objectName: stream.logType,
+      ...(before === undefined ? {} : { before: auditable(before) }),
+      ...(after === undefined ? {} : { after: auditable(after) }),
+    });
+  };
 
   /** An id of another organization would let this one write under a role that was given to the other. */
   const checkExternalId = async (tx: Tx, org: number, externalId: string): Promise<void> => {
@@ -146,7 +173,7 @@ export function createLogStreams({ store, sealer, queue, clock }: LogStreamParts
           ...byColumnsOf(actor),
         };
         await tx.put('logStream', row);
-        audit(tx, org, logType, before === undefined ? 'create' : 'update');
+        audit(tx, before, row);
         return shown(row);
       });
     },
@@ -170,8 +197,10 @@ export function createLogStreams({ store, sealer, queue, clock }: LogStreamParts
     remove: (actor, logType, origin) => {
       authorize(actor, 'log-streams:write');
       return store.write(contextOf(actor, origin), async (tx) => {
-        if (!(await tx.remove('logStream', actor.org, { logType }))) throw notFound('log stream');
-        audit(tx, actor.org, logType, 'delete');
+        const before = await tx.get('logStream', actor.org, { logType });
+        if (before === undefined) throw notFound('log stream');
+        await tx.remove('logStream', actor.org, { logType });
+        audit(tx, before, undefined);
       });
     },
   };

@@ -1,6 +1,6 @@
 /** What became of a member, in the organization's audit log. */
 import type { AuditVerb } from '../model/operations.ts';
-import type { Membership } from '../model/people.ts';
+import type { Invitation, Membership } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import type { Tx } from '../ports/store.ts';
 
@@ -17,4 +17,15 @@ export function auditMember(
     objectName: loginName(member),
     ...change,
   });
+}
+
+/** Who is invited is nobody's user before they join, so their row comes and goes as an invitation. */
+export function auditInvitation(
+  tx: Tx,
+  member: Membership,
+  { org, id }: Invitation,
+  verb: 'create' | 'revoke',
+  after?: { readonly role: Membership['role'] },
+): void {
+  tx.audit(org, { verb, objectKind: 'invitation', objectId: id, objectName: loginName(member), after });
 }

@@ -16,7 +16,7 @@ import type { Invitation, Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
-import { auditMember } from './audit-member.ts';
+import { auditInvitation, auditMember } from './audit-member.ts';
 import { insertInvited, type NewMember, requireFreeAddress, requireManualUsers } from './invited-member.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import { removeMember } from './member-removal.ts';
@@ -127,8 +127,10 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       const member = await requireRow(tx, 'membership', actor.org, id);
       if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
       requireManages(actor, member.role);
+      const [invitation] = await tx.find('invitation', actor.org, { membership: id, status: 'pending' });
       await removeMember(tx, member);
-      auditMember(tx, member, 'delete');
+      if (invitation === undefined) auditMember(tx, member, 'delete');
+      else auditInvitation(tx, member, invitation, 'revoke');
       const account = await tx.get('account', INSTALLATION, member.account);
       if (account?.claimed === false) {
         await tx.remove('account', INSTALLATION, account.id);
@@ -162,7 +164,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
           { ...input, ...names, email },
           settings.invitation_days,
         );
-        auditMember(tx, member, 'create', { after: { role: input.role, invitation: invitation.id } });
+        auditInvitation(tx, member, invitation, 'create', { role: input.role });
         return { member, invitation };
       });
     },

@@ -83,6 +83,14 @@ function check(provider: string, settings: Partial<IntegrationSettings>): void {
   }
 }
 
+/** What the audit log shows of an integration: all but its secret. */
+const shown = ({ provider, cloudId, clientId, tenantId }: PostureIntegration): object => ({
+  provider,
+  cloudId,
+  clientId,
+  tenantId,
+});
+
 export interface PostureIntegrationParts {
   readonly store: Store;
   readonly sealer: Sealer;
@@ -106,7 +114,21 @@ export function createPostureIntegrations({ store, sealer }: PostureIntegrationP
     tx: Tx,
     { org, id, provider }: PostureIntegration,
     verb: 'create' | 'update' | 'delete',
-  ): void => tx.audit(org, { verb, objectKind: 'postureIntegration', objectId: id, objectName: provider });
+    change: {
+      readonly before?: PostureIntegration;
+      readonly after?: PostureIntegration;
+      readonly details?: string;
+    },
+  ): void =>
+    tx.audit(org, {
+      verb,
+      objectKind: 'postureIntegration',
+      objectId: id,
+      objectName: provider,
+      ...change,
+      ...(change.before === undefined ? {} : { before: shown(change.before) }),
+      ...(change.after === undefined ? {} : { after: shown(change.after) }),
+    });
 
   return {
     list: (actor) => {
@@ -142,7 +164,7 @@ export function createPostureIntegrations({ store, sealer }: PostureIntegrationP
           status: null,
           ...byColumnsOf(actor),
         });
-        audit(tx, made, 'create');
+        audit(tx, made, 'create', { after: made });
         return made;
       });
     },
@@ -150,20 +172,23 @@ export function createPostureIntegrations({ store, sealer }: PostureIntegrationP
       change(actor, id, origin, async (tx, before) => {
         check(before.provider, settings);
         const { clientSecret, ...columns } = settings;
+        const isNewSecret = clientSecret !== undefined && clientSecret !== '';
         const after = await tx.update('postureIntegration', actor.org, id, {
           ...columns,
-          ...(clientSecret === undefined || clientSecret === ''
-            ? {}
-            : { secretSealed: sealer.seal(clientSecret, integrationSecretPlace(before)) }),
+          ...(isNewSecret ? { secretSealed: sealer.seal(clientSecret, integrationSecretPlace(before)) } : {}),
           configUpdated: tx.now,
         });
-        audit(tx, after, 'update');
+        audit(tx, after, 'update', {
+          before,
+          after,
+          ...(isNewSecret ? { details: 'new client secret' } : {}),
+        });
         return after;
       }),
     remove: (actor, id, origin) =>
       change(actor, id, origin, async (tx, integration) => {
         await tx.remove('postureIntegration', actor.org, id);
-        audit(tx, integration, 'delete');
+        audit(tx, integration, 'delete', { before: integration });
       }),
   };
 }

@@ -12,6 +12,7 @@ import {
   heldAddress,
 } from '../devices/addresses.ts';
 import { checkDeviceAddress } from '../devices/device-admin-address.ts';
+import { isSameRow } from '../directory/same-row.ts';
 import type { Service } from '../model/devices.ts';
 import type { Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -54,6 +55,18 @@ export interface VipServicesParts {
 }
 
 const MAX_SERVICES = 10_000;
+const NOT_APPROVED = 'not-approved';
+
+/** What the audit log shows of a service: what its API takes. */
+const shown = ({ name, displayName, addresses, ports, tags, comment, annotations }: ServiceView) => ({
+  name,
+  displayName,
+  addrs: addresses,
+  ports,
+  tags,
+  comment,
+  annotations,
+});
 
 /** Hosts of a service are devices, so who asks about them must be one who may see both. */
 export const READ_HOSTS = { allOf: ['services:read', 'devices:read'] } as const satisfies Requirement;
@@ -108,18 +121,20 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
         await requireFreeName(tx, actor.org, input.name, before);
         const { displayName, comment, annotations, ports } = input;
         const columns = { name: input.name, displayName, comment, annotations, ports, tags };
+        const known = before && (await view(tx, before));
         const service =
           before === undefined
             ? await create(tx, random, actor.org, columns, input.addresses)
             : await replace(tx, before, columns, input.addresses);
         const after = await view(tx, service);
+        if (known !== undefined && isSameRow(known, after)) return after;
         tx.audit(actor.org, {
-          verb: before === undefined ? 'create' : 'update',
+          verb: known === undefined ? 'create' : 'update',
           objectKind: 'service',
           objectId: service.id,
           objectName: service.name,
-          ...(before === undefined ? {} : { before }),
-          after,
+          ...(known === undefined ? {} : { before: shown(known) }),
+          after: shown(after),
         });
         return after;
       });
@@ -130,6 +145,7 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
       return store.write(contextOf(actor, origin), async (tx) => {
         const service = await find(tx, actor.org, name);
         const { org, id } = service;
+        const before = await view(tx, service);
         for (const { ip } of await tx.find('address', org, { holderKind: 'service', holder: id })) {
           await tx.remove('address', org, { ip });
         }
@@ -137,7 +153,13 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
           await tx.remove('serviceHost', org, { service: id, device });
         }
         await tx.remove('service', org, id);
-        tx.audit(org, { verb: 'delete', objectKind: 'service', objectId: id, objectName: name });
+        tx.audit(org, {
+          verb: 'delete',
+          objectKind: 'service',
+          objectId: id,
+          objectName: name,
+          before: shown(before),
+        });
       });
     },
 
@@ -170,7 +192,7 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
           org,
           service: service.id,
           device: id,
-          approval: approved ? 'approved:manual' : 'not-approved',
+          approval: approved ? 'approved:manual' : NOT_APPROVED,
           advertised: before?.advertised ?? false,
         };
         await tx.put('serviceHost', host);
@@ -180,6 +202,7 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
           objectId: service.id,
           objectName: name,
           field: 'host',
+          before: { device: device.label, approved: (before?.approval ?? NOT_APPROVED) !== NOT_APPROVED },
           after: { device: device.label, approved },
         });
         return host;
@@ -252,6 +275,8 @@ async function replace(
       await takeAddress(tx, before, ipv4, 4);
     }
   }
+  // Controllers put the same again and again: that is no change.
+  if (isSameRow({ ...before, ...columns }, before)) return before;
   return tx.update('service', org, id, { ...columns, updatedAt: tx.now });
 }
 

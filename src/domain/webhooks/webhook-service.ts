@@ -111,7 +111,7 @@ export function createWebhookService({ store, random, sealer }: WebhookServicePa
           ...byColumnsOf(actor),
         });
         tell(tx, actor, webhook, { events: [], begins: true });
-        audit(tx, webhook, 'create');
+        audit(tx, webhook, 'create', { after: shown(webhook) });
         return { webhook, secret };
       });
     },
@@ -144,10 +144,12 @@ export function createWebhookService({ store, random, sealer }: WebhookServicePa
       change(actor, id, origin, async (tx, webhook) => {
         await tx.remove('webhook', actor.org, id);
         tell(tx, actor, webhook, { events: [{ type: 'webhookDeleted' }], gone: webhook });
-        audit(tx, webhook, 'delete');
+        audit(tx, webhook, 'delete', { before: shown(webhook) });
       }),
   };
 }
+
+const shown = ({ providerType, subscriptions }: Webhook): object => ({ providerType, subscriptions });
 
 function audit(
   tx: Tx,
