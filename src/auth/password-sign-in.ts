@@ -11,7 +11,7 @@ import type { Random } from '../kernel/random.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptKey, AttemptLimiter } from './attempt-limiter.ts';
 import { takesLogin } from './login-rules.ts';
-import { asksAfterPassword } from './passkeys/passkeys.ts';
+import { asksAfterPassword } from './passkeys/passkey-rows.ts';
 import type { Passwords } from './password.ts';
 import { createSessions, type NewSession, type Session, type Verified } from './sessions.ts';
 

@@ -9,7 +9,7 @@ import { readSettings } from '../domain/settings/settings.ts';
 import { normalizeKey } from '../kernel/text.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import { takesLogin } from './login-rules.ts';
-import { asksAfterPassword, passkeysOf } from './passkeys/passkeys.ts';
+import { asksAfterPassword, passkeysOf } from './passkeys/passkey-rows.ts';
 import type { Passwords } from './password.ts';
 import {
   FAILURES_PER_ADDRESS,

@@ -16,7 +16,7 @@ import { type Clock, MINUTE } from '../kernel/clock.ts';
 import { AppError, notFound } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { takesLogin } from './login-rules.ts';
-import { asksAfterPassword, passkeysOf } from './passkeys/passkeys.ts';
+import { asksAfterPassword, passkeysOf } from './passkeys/passkey-rows.ts';
 import { factorOf } from './second-factor.ts';
 
 /** Of one member, at once; the oldest gives way to another. */
