@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { processorTime } from '../../tests/support/processor-time.ts';
 import { AppError } from './errors.ts';
 import { createPattern } from './pattern.ts';
 
@@ -88,7 +89,8 @@ test('any text is either a pattern or refused as invalid', () => {
 
 test('its time grows with the text, not with the ways to match it', () => {
   const pattern = createPattern('(a|a|aa)*(a*)*(.*a){10}$');
-  const begin = performance.now();
-  pattern.matches(`${'a'.repeat(5_000)}b`);
-  expect(performance.now() - begin).toBeLessThan(2_000);
+  const time = processorTime(() => {
+    pattern.matches(`${'a'.repeat(5_000)}b`);
+  });
+  expect(time).toBeLessThan(2_000);
 });

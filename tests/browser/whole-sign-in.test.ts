@@ -3,12 +3,12 @@
 // client that joins because somebody signed in. Then the same account in every dialect.
 import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBrowser, whyNoBrowser } from '../support/browser.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Server, serve } from '../support/holdfast.ts';
 import { ask } from '../support/installation.ts';
 import { type InteractiveClient, startInteractiveClient } from '../support/interactive-client.ts';
@@ -37,16 +37,6 @@ function codeOf(secret: string, at: number): string {
   const number = digest.readUInt32BE(digest[19]! & 15) & 0x7fffffff;
   return String(number % 1_000_000).padStart(6, '0');
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 describe('people sign in with a browser', unless(whyNoBrowser()), async () => {
   const noClients = await whyNoRealClients();

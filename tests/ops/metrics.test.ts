@@ -1,21 +1,13 @@
 // /metrics: on a listener of its own, and with labels that no caller can multiply.
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDevice } from '../client/index.ts';
+import { freePort } from '../support/free-port.ts';
 import type { Server } from '../support/holdfast.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
 
 let installation: TestInstallation;
 let server: Server;
 let metricsUrl: string;
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 /** Samples by name and labels, as they are written. */
 async function samples(): Promise<Map<string, number>> {

@@ -13,18 +13,12 @@ import {
   runTests,
   validatePolicy,
 } from '../../src/policy/index.ts';
+import { processorTime } from '../support/processor-time.ts';
 import { policyText, startChanges } from './policy-arbitraries.ts';
 
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
 /** The stated bound is 100 ms for 100 KB; a test asserts five times that, in processor time, which other work does not add to. */
 const DEADLINE = 500;
-
-function processorTime(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1_000;
-}
 
 /** Parses, checks, compiles and tests; undefined when the text is refused in the proper way. */
 function compile(text: string): PolicyEngine | undefined {

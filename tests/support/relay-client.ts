@@ -42,7 +42,7 @@ export interface TestRelayClient {
   close(): void;
 }
 
-const WAIT_MS = 5000;
+const WAIT_MS = 15_000;
 
 export function encodeFrame(type: number, payload: Uint8Array): Buffer {
   const head = Buffer.alloc(5);

@@ -1,4 +1,5 @@
 // A server that is killed in the middle of it: what was acknowledged is told after the next start.
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
@@ -6,23 +7,27 @@ import { unless } from '../support/requirements.ts';
 import { createReceiver, isSigned, type Receiver } from '../support/webhook-receiver.ts';
 import { until } from './rig.ts';
 
-/** The API takes endpoints on port 80 and 443 alone. */
-const AT = { sqlite: { host: '127.0.81.1', port: 80 }, postgres: { host: '127.0.81.2', port: 80 } } as const;
+/** The API takes endpoints on port 80 and 443 alone: so each receiver has an address of its own, which no other run has. */
+const anywhere = () => ({
+  host: ['127', ...randomBytes(3).map((byte) => 1 + (byte % 254))].join('.'),
+  port: 80,
+});
 
 /** On PostgreSQL the killed process holds the right to deliver until its lease of 15 s ends. */
 const TAKEOVER_MS = 75_000;
 
-const whyNot = await createReceiver({ host: '127.0.81.3', port: 80 }).then(
+const whyNot = await createReceiver(anywhere()).then(
   (receiver) => receiver.close().then(() => undefined),
   () => 'this user may not listen on port 80, which webhooks lead to',
 );
 
 describe.each(ENGINES)('a server on %s that is killed', unless(whyNot), (engine) => {
+  const at = anywhere();
   let installation: TestInstallation;
   let receiver: Receiver;
   beforeAll(async () => {
     installation = await createInstallation(engine);
-    receiver = await createReceiver(AT[engine]);
+    receiver = await createReceiver(at);
   });
   afterAll(async () => {
     await receiver.close();
@@ -34,7 +39,7 @@ describe.each(ENGINES)('a server on %s that is killed', unless(whyNot), (engine)
       ask(`${url}/api/v2${path}`, installation.apiKey, { method: 'POST', body: JSON.stringify(body) });
     const first = await installation.start('--webhook-allow-private');
     const made = await post(first.url, '/tailnet/-/webhooks', {
-      endpointUrl: `http://${AT[engine].host}/hook`,
+      endpointUrl: `http://${at.host}/hook`,
       subscriptions: ['policyUpdate'],
     });
     expect(made.status).toBe(200);

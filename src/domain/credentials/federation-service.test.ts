@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { processorTime } from '../../../tests/support/processor-time.ts';
 import { fitsGlob } from './federation-service.ts';
 
 test.each([
@@ -20,7 +21,8 @@ test.each([
 });
 
 test('a long pattern against a long text is answered at once', () => {
-  const begin = performance.now();
-  expect(fitsGlob('*a'.repeat(250), `${'a'.repeat(100_000)}b`)).toBe(false);
-  expect(performance.now() - begin).toBeLessThan(1_000);
+  const time = processorTime(() => {
+    expect(fitsGlob('*a'.repeat(250), `${'a'.repeat(100_000)}b`)).toBe(false);
+  });
+  expect(time).toBeLessThan(1_000);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { processorTime } from '../../../tests/support/processor-time.ts';
 import { connectorDomain, dnsSuffix, isNamed, isResolvable, nameTest } from './resource-names.ts';
 
 const named = (addressText: string) => ({ addressKind: 'dns' as const, addressText });
@@ -44,9 +45,10 @@ describe('a resource that is a name', () => {
   });
 
   test('a pattern of many stars takes no longer, whatever name a gateway makes up for it', () => {
-    const begin = performance.now();
-    expect(isNamed(named(`${'*a'.repeat(30)}*b.test`), `${'a'.repeat(248)}.test`)).toBe(false);
-    expect(performance.now() - begin).toBeLessThan(1_000);
+    const time = processorTime(() => {
+      expect(isNamed(named(`${'*a'.repeat(30)}*b.test`), `${'a'.repeat(248)}.test`)).toBe(false);
+    });
+    expect(time).toBeLessThan(1_000);
   });
 });
 
