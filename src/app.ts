@@ -133,7 +133,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
         onlyTried: true,
       }),
   });
-  cleanup.add('proposals', routes.close);
+  cleanup.add('questions about the policy', routes.close);
   await server.register(
     createLogUploads({
       ids: flowLogIds,

@@ -7,6 +7,7 @@ import { changesImpact, type DeriveChanges, type NamedImpact } from '../effectiv
 import { notFound } from '../kernel/errors.ts';
 
 export interface ImpactJob {
+  readonly kind: 'impact';
   readonly org: number;
   readonly changes: readonly Change[];
   /** The time of the question, in milliseconds. */

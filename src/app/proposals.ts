@@ -8,15 +8,13 @@ import type { Impacts, ProposedRequest } from '../api/native/impact-operations.t
 import type { Actor } from '../domain/access/actor.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { StoreLocation } from '../store/open-store.ts';
 import { createProposingStore } from '../store/proposing-store.ts';
-import { createFairQueue } from './fair-queue.ts';
-import { createImpactWorkers } from './impact-workers.ts';
+import type { Questions } from './questions.ts';
 
 export interface ProposalsParts {
-  /** The real one, and where it is. */
+  /** The real one. */
   readonly store: Store;
-  readonly location: StoreLocation;
+  readonly questions: Questions;
   readonly clock: Clock;
   /** Mounts the APIs on services over another store; called when the first proposal comes. Resolves with what ends them. */
   readonly mount: (server: FastifyInstance, store: Store) => Promise<() => Promise<void>>;
@@ -34,21 +32,8 @@ const requireGuarded = (server: FastifyInstance): void => {
   });
 };
 
-/** Of all organizations together, so that as many cores have this to do at most. */
-const RUNNING = 2;
-const PER_ORGANIZATION = 4;
-const DEADLINE_MS = 30_000;
-
-export function createProposals({ store, location, clock, mount }: ProposalsParts): Proposals {
+export function createProposals({ store, questions, clock, mount }: ProposalsParts): Proposals {
   const proposing = createProposingStore(store);
-  const workers = createImpactWorkers(location);
-  const queue = createFairQueue({
-    running: RUNNING,
-    perParty: PER_ORGANIZATION,
-    ms: DEADLINE_MS,
-    late: `the impact was not worked out within ${DEADLINE_MS / 1_000} seconds; ask again when less is asked`,
-    busy: `${PER_ORGANIZATION} questions of this organization wait for their answer already; ask again after one of them`,
-  });
   let mounted: Promise<FastifyInstance> | undefined;
 
   const server = (): Promise<FastifyInstance> => {
@@ -68,18 +53,18 @@ export function createProposals({ store, location, clock, mount }: ProposalsPart
 
   return {
     of: (actor: Actor, { method, path, headers, body }: ProposedRequest) =>
-      queue.run(actor.org, async (signal) => {
+      questions.run(actor.org, async ({ ask, signal }) => {
         const api = await server();
-        const { result: answer, changes } = await proposing.propose(() =>
-          api.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
+        const { result: answer, changes } = await proposing.propose(
+          () => api.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
+          signal,
         );
         if (changes.length === 0) return { status: answer.statusCode, answer: answer.body, impact: null };
         const own = changes.filter(({ org }) => org === actor.org);
-        const impact = await workers.ask({ org: actor.org, changes: own, now: clock.now() }, signal);
+        const impact = await ask({ kind: 'impact', org: actor.org, changes: own, now: clock.now() });
         return { status: answer.statusCode, answer: null, impact };
       }),
     close: async () => {
-      await workers.close();
       await (await mounted)?.close();
     },
   };

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { accessRequestOperations } from '../api/native/access-requests.ts';
 import { certificateOperations } from '../api/native/certificates.ts';
+import { type Explanations, explainOperations } from '../api/native/explain-operations.ts';
 import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
 import { gatewayOperations } from '../api/native/gateways/operations.ts';
@@ -33,6 +34,7 @@ import { conditionProblem } from '../policy/index.ts';
 import { dialects } from './dialects.ts';
 import type { Upgrades } from './http-server.ts';
 import { createProposals } from './proposals.ts';
+import { createQuestions } from './questions.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Services } from './services.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
@@ -59,6 +61,7 @@ function nativeApi(
   { services, config, sealer, readiness, gateways, certificateDomain, log }: RoutesParts,
   { passwordLinks, invitations }: SignIn,
   impacts: Impacts,
+  explanations: Explanations,
 ): FastifyPluginAsync {
   const { store, clock, random, follower, authenticator, firstRun } = services;
   const onError = (error: unknown): void => log.warn({ err: error }, 'telling a page of devices failed');
@@ -91,6 +94,7 @@ function nativeApi(
         createDirectory({ store }),
       ),
       ...impactOperations(impacts),
+      ...explainOperations(explanations),
     ],
     authenticate,
     onClose: () => {
@@ -146,9 +150,13 @@ function mountHeadless({ server, upgrades, services, config, log }: RoutesParts,
 /** Resolves with what is to be closed with the server. */
 export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promise<void> }> {
   const { server, services, log, config } = parts;
+  const questions = createQuestions({
+    location: config.database,
+    onLost: (err) => log.error({ err }, 'a thread that answers questions about the policy ended'),
+  });
   const proposals = createProposals({
     store: services.store,
-    location: config.database,
+    questions,
     clock: services.clock,
     mount: async (shadow, store) => {
       const tried = parts.servicesOver(store);
@@ -157,7 +165,11 @@ export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promis
     },
   });
   const signIn = signInOver(services, parts);
-  await server.register(nativeApi(parts, signIn, proposals));
+  const explanations: Explanations = {
+    of: ({ org }, question) =>
+      questions.run(org, ({ ask }) => ask({ kind: 'explain', org, question, now: services.clock.now() })),
+  };
+  await server.register(nativeApi(parts, signIn, proposals, explanations));
   await server.register(
     createSignInPages({
       services: signIn,
@@ -169,5 +181,10 @@ export async function mountRoutes(parts: RoutesParts): Promise<{ close(): Promis
   );
   await mountDialects(server, services, signIn, parts);
   mountHeadless(parts, signIn);
-  return { close: proposals.close };
+  return {
+    close: async () => {
+      await questions.close();
+      await proposals.close();
+    },
+  };
 }

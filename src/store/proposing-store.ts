@@ -18,9 +18,13 @@ export interface ProposingStore {
   readonly store: Store;
   /**
    * What the writes of `work` would change, in order. Each is tried on the state that is there: none sees another. Each write
-   * holds what a real one holds, as long as a real one, and not longer.
+   * holds what a real one holds, as long as a real one, and not longer: when `signal` comes it is taken back at once, and
+   * `work` gets the signal's reason from it and from all writes after it.
    */
-  propose<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly changes: readonly Change[] }>;
+  propose<T>(
+    work: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: T; readonly changes: readonly Change[] }>;
 }
 
 /** Carries what a write resolved with out of the transaction that it ends. */
@@ -88,24 +92,40 @@ function noting(tx: Tx, changes: Change[]): Tx {
   };
 }
 
+/** Resolves with `work`, or rejects with the signal's reason when that comes first. */
+async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const end = Promise.withResolvers<never>();
+  const onAbort = (): void => end.reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([work, end.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 export function createProposingStore(real: Store): ProposingStore {
-  const noted = new AsyncLocalStorage<Change[]>();
+  const proposals = new AsyncLocalStorage<{ readonly noted: Change[]; readonly signal: AbortSignal }>();
 
   const write: Store['write'] = async <T>(
     context: Parameters<Store['write']>[0],
     work: (tx: Tx) => Promise<T>,
   ): Promise<T> => {
-    const into = noted.getStore();
-    if (into === undefined) throw new AppError('unavailable', 'nothing is written outside of a proposal');
+    const proposal = proposals.getStore();
+    if (proposal === undefined) throw new AppError('unavailable', 'nothing is written outside of a proposal');
+    const { noted, signal } = proposal;
+    signal.throwIfAborted();
     let changes: Change[] = [];
     try {
       await real.write(context, async (tx) => {
+        // It may have waited long for its turn.
+        signal.throwIfAborted();
         changes = [];
-        throw new TakenBack(await work(noting(tx, changes)));
+        throw new TakenBack(await unless(signal, work(noting(tx, changes))));
       });
     } catch (error) {
       if (!(error instanceof TakenBack)) throw error;
-      into.push(...changes);
+      for (const change of changes) noted.push(change);
       return error.result as T;
     }
     throw new Error('a proposed write was not taken back');
@@ -113,10 +133,10 @@ export function createProposingStore(real: Store): ProposingStore {
 
   return {
     store: { ...(real as Store & Reader), write, close: async () => undefined },
-    propose: async (work) => {
+    propose: async (work, signal) => {
       const changes: Change[] = [];
       // Awaited within: what is returned may begin its work only then.
-      return { result: await noted.run(changes, async () => await work()), changes };
+      return { result: await proposals.run({ noted: changes, signal }, async () => await work()), changes };
     },
   };
 }

@@ -1,9 +1,9 @@
-/** The thread that works out impacts, on a connection to the database of its own: see impact-workers.ts. */
+/** The thread that answers questions about the policy, on a connection to the database of its own: see question-workers.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../kernel/clock.ts';
 import { openEngine, type StoreLocation } from '../store/open-store.ts';
 import { createStore } from '../store/store.ts';
-import { type ImpactJob, impactOfChanges } from './impact-job.ts';
+import { outcomeOf, type QuestionJob } from './question-job.ts';
 
 const { location } = workerData as { readonly location: StoreLocation };
 const port = parentPort;
@@ -19,11 +19,9 @@ const engine = openEngine({
   clock: systemClock,
   onError,
 });
-const store = createStore({ engine, clock: systemClock });
+const store = createStore({ engine, clock: systemClock, onError });
 
-port.on('message', (job: ImpactJob) => {
-  void impactOfChanges(store, job).then(
-    (impact) => port.postMessage({ impact }),
-    (error: unknown) => port.postMessage({ error: error instanceof Error ? error.message : String(error) }),
-  );
+port.on('message', (job: QuestionJob) => {
+  // An answer that cannot be sent ends the thread too.
+  void outcomeOf(store, job).then((outcome) => port.postMessage(outcome));
 });
