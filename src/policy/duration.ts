@@ -1,38 +1,79 @@
-/** Go's duration texts (`1h30m`, `-1m`, `1.5s`), which the language uses for checkPeriod. */
+/** Go's duration texts (`1h30m`, `-1m`, `1.5s`), which the language uses for checkPeriod. In nanoseconds, as Go has them. */
 
-const UNIT_MS: ReadonlyMap<string, number> = new Map([
-  ['ns', 1e-6],
-  ['us', 1e-3],
-  ['µs', 1e-3],
-  ['μs', 1e-3],
-  ['ms', 1],
-  ['s', 1_000],
-  ['m', 60_000],
-  ['h', 3_600_000],
+const UNITS: ReadonlyMap<string, bigint> = new Map([
+  ['ns', 1n],
+  ['us', 1_000n],
+  ['µs', 1_000n],
+  ['μs', 1_000n],
+  ['ms', 1_000_000n],
+  ['s', 1_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['h', 3_600_000_000_000n],
 ]);
+const SECOND = 1_000_000_000n;
+const MINUTE = 60n * SECOND;
+const HOUR = 60n * MINUTE;
 
-/** Milliseconds, or undefined when the text is no duration. */
-export function parseDuration(text: string): number | undefined {
-  const sign = text.startsWith('-') ? -1 : 1;
+/** What Go can hold. */
+const MAX = 2n ** 63n;
+const MAX_DIGITS = 19;
+
+/** Nanoseconds, or Go's words for what is wrong with the text. */
+export function parseDuration(text: string): bigint | string {
+  const invalid = `time: invalid duration ${quote(text)}`;
+  const negative = text.startsWith('-');
   const body = text.replace(/^[+-]/, '');
-  if (body === '0') return 0;
-  if (!/^(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return undefined;
-  let total = 0;
-  for (const [, amount = '', unit = ''] of body.matchAll(/([0-9.]+)([^0-9.]+)/g)) {
-    total += Number(amount) * (UNIT_MS.get(unit) ?? 0);
+  if (body === '0') return 0n;
+  if (body === '') return invalid;
+  const part = /([0-9]*)(\.?)([0-9]*)([^0-9.]*)/y;
+  let total = 0n;
+  while (part.lastIndex < body.length) {
+    const [, whole = '', , fraction = '', unit = ''] = part.exec(body) ?? [];
+    if (whole === '' && fraction === '') return invalid;
+    if (unit === '') return `time: missing unit in duration ${quote(text)}`;
+    const size = UNITS.get(unit);
+    if (size === undefined) return `time: unknown unit ${quote(unit)} in duration ${quote(text)}`;
+    const digits = whole.replace(/^0+/, '');
+    if (digits.length > MAX_DIGITS) return invalid;
+    const places = fraction.slice(0, MAX_DIGITS);
+    total += BigInt(digits || 0) * size + (BigInt(places || 0) * size) / 10n ** BigInt(places.length);
+    if (total > MAX) return invalid;
   }
-  return sign * total;
+  if (!negative && total === MAX) return invalid;
+  return negative ? -total : total;
 }
 
-/** The text that Go prints: hours, minutes and seconds, all smaller units present. */
-export function formatDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  const sign = ms < 0 ? '-' : '';
-  const abs = Math.abs(ms);
-  if (abs < 1_000) return abs >= 1 ? `${sign}${abs}ms` : `${sign}${abs * 1e3}µs`;
-  const hours = Math.floor(abs / 3_600_000);
-  const minutes = Math.floor((abs % 3_600_000) / 60_000);
-  const seconds = (abs % 60_000) / 1_000;
-  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}s`;
-  return minutes > 0 ? `${sign}${minutes}m${seconds}s` : `${sign}${seconds}s`;
+/** The text that Go prints: hours, minutes and seconds, all smaller units present; below a second the largest that fits. */
+export function formatDuration(duration: bigint): string {
+  if (duration === 0n) return '0s';
+  const sign = duration < 0n ? '-' : '';
+  const all = duration < 0n ? -duration : duration;
+  if (all < SECOND) {
+    const [size, unit] = all < 1_000n ? [1n, 'ns'] : all < 1_000_000n ? [1_000n, 'µs'] : [1_000_000n, 'ms'];
+    return `${sign}${decimal(all, size)}${unit}`;
+  }
+  const seconds = `${decimal(all % MINUTE, SECOND)}s`;
+  if (all < MINUTE) return sign + seconds;
+  const minutes = `${(all % HOUR) / MINUTE}m${seconds}`;
+  return sign + (all < HOUR ? minutes : `${all / HOUR}h${minutes}`);
+}
+
+/** How many units of a size, with as many places as it takes. */
+function decimal(value: bigint, size: bigint): string {
+  const places = String(size).length - 1;
+  const fraction = String(value % size)
+    .padStart(places, '0')
+    .replace(/0+$/, '');
+  return `${value / size}${places === 0 || fraction === '' ? '' : `.${fraction}`}`;
+}
+
+/** Go spells whatever is not printable ASCII by its bytes. */
+function quote(text: string): string {
+  let out = '';
+  for (const byte of Buffer.from(text)) {
+    const char = String.fromCharCode(byte);
+    if (byte < 0x20 || byte >= 0x80) out += `\\x${byte.toString(16).padStart(2, '0')}`;
+    else out += char === '"' || char === '\\' ? `\\${char}` : char;
+  }
+  return `"${out}"`;
 }

@@ -69,7 +69,7 @@ const FAULTY: readonly (readonly [section: string, message: string, file: string
   ['acls', 'dst="no"', '{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*", ¦"no:22"]}]}'],
   [
     'acls',
-    'dst="*:1": unknown protocol',
+    'proto name "no" not known',
     '{"acls": [{"action": "accept",\n "proto": ¦"no", "src": ["*"], "dst": ["*:1"]}]}',
   ],
   [
@@ -89,7 +89,7 @@ const FAULTY: readonly (readonly [section: string, message: string, file: string
     '{"grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]},\n  ¦{"src": ["*"], "dst": ["*"]}]}',
   ],
   ['grants', 'port range', '{"grants": [{"src": ["*"], "dst": ["*"], "ip": ["22", ¦"9-1"]}]}'],
-  ['grants', 'unknown protocol', '{"grants": [{"src": ["*"], "dst": ["*"], "ip": [¦"no:1"]}]}'],
+  ['grants', 'proto name "no"', '{"grants": [{"src": ["*"], "dst": ["*"], "ip": [¦"no:1"]}]}'],
   ['grants', 'b.test is not', '{"grants": [{"src": [¦"user:*@b.test"], "dst": ["*"], "ip": ["*"]}]}'],
   ['grants', '"svc:a" not valid', '{"grants": [{"src": [¦"svc:a"], "dst": ["*"], "ip": ["*"]}]}'],
   ['grants', 'dst="tag:no"', '{"grants": [{"src": ["*"], "dst": ["*", ¦"tag:no"], "ip": ["*"]}]}'],

@@ -6,7 +6,7 @@ import type { Position } from '../../kernel/hujson/index.ts';
 import type { PolicyTest } from '../ast.ts';
 import type { Core } from '../engine/core.ts';
 import { PolicyError } from '../errors.ts';
-import { portList, protocolNumber, splitHostPorts } from '../parse/ports.ts';
+import { portList, requireProtocol, splitHostPorts } from '../parse/ports.ts';
 import { parseSelector } from '../parse/selector.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Traffic } from './match.ts';
@@ -83,7 +83,8 @@ export interface TestQuestion {
 export function questionOf(endpoints: TestEndpoints, text: string, proto: string): TestQuestion | string {
   const split = splitHostPorts(text.trim());
   if (split === undefined) return 'a destination needs a port';
-  const protocols = proto === '' ? [TCP, UDP] : [protocolNumber(proto)];
+  const protocols = protocolsOf(proto);
+  if (typeof protocols === 'string') return protocols;
   const port = onePort(split.ports, protocols);
   if (typeof port === 'string') return port;
   const selector = parseSelector(split.host);
@@ -93,12 +94,21 @@ export function questionOf(endpoints: TestEndpoints, text: string, proto: string
   if (selector.kind === 'prefix' && split.host.includes('/')) return 'a destination can not be a network';
   const target = endpoints.target(split.host);
   if (typeof target === 'string') return target;
-  const known = protocols.filter((protocol) => protocol !== undefined);
-  if (known.length < protocols.length) return `unknown protocol ${JSON.stringify(proto)}`;
-  return { target, traffic: known.map((protocol) => ({ protocol, port })) };
+  return { target, traffic: protocols.map((protocol) => ({ protocol, port })) };
 }
 
-function onePort(text: string, protocols: readonly (number | undefined)[]): number | string {
+/** Those of a test's `proto`, or what is wrong with it. */
+function protocolsOf(proto: string): readonly number[] | string {
+  if (proto === '') return [TCP, UDP];
+  try {
+    return [requireProtocol(proto)];
+  } catch (error) {
+    if (error instanceof PolicyError) return error.message;
+    throw error;
+  }
+}
+
+function onePort(text: string, protocols: readonly number[]): number | string {
   if (text === '0' && protocols.includes(ICMP)) return 0;
   if (!/^[0-9]+$/.test(text)) return 'a destination needs one port number';
   try {

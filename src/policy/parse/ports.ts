@@ -26,15 +26,43 @@ const PROTOCOL_NUMBERS: ReadonlyMap<string, number> = new Map([
   ['fc', 133],
 ]);
 
-const DECIMAL = /^(?:0|[1-9][0-9]{0,2})$/;
+/** Names that grants have besides, as the vendor's clients read them. */
+const GRANT_PROTOCOL_NUMBERS: ReadonlyMap<string, number> = new Map([
+  ...PROTOCOL_NUMBERS,
+  ['dccp', 33],
+  ['icmpv4', 1],
+  ['icmpv6', 58],
+]);
+
+const MAX_PROTOCOL = 255;
+
+function decimal(text: string): number | undefined {
+  const number = /^[0-9]+$/.test(text) ? Number(text) : undefined;
+  return number !== undefined && number <= MAX_PROTOCOL ? number : undefined;
+}
+
+const unknownProtocol = (text: string): PolicyError =>
+  new PolicyError(`proto name ${JSON.stringify(text)} not known; use protocol number 0-255`);
 
 /** The number of a protocol name or decimal number without leading zeros; undefined when there is none. */
 export function protocolNumber(text: string): number | undefined {
-  const known = PROTOCOL_NUMBERS.get(text.toLowerCase());
-  if (known !== undefined) return known;
-  if (!DECIMAL.test(text)) return undefined;
-  const number = Number(text);
-  return number >= 1 && number <= 255 ? number : undefined;
+  const number = decimal(text) ?? PROTOCOL_NUMBERS.get(text.toLowerCase());
+  return text.startsWith('0') ? undefined : number;
+}
+
+/** The same for a rule, which is refused when there is none. */
+export function requireProtocol(text: string): number {
+  const number = protocolNumber(text);
+  if (number !== undefined) return number;
+  if (decimal(text) === undefined) throw unknownProtocol(text);
+  throw new PolicyError(`leading 0 not permitted in protocol number ${JSON.stringify(text)}`);
+}
+
+/** The same in a grant, where 0 is any protocol. */
+function grantProtocols(text: string): readonly number[] | undefined {
+  const number = decimal(text) ?? GRANT_PROTOCOL_NUMBERS.get(text);
+  if (number === undefined) throw unknownProtocol(text);
+  return number === 0 ? undefined : [number];
 }
 
 const uint16 = (text: string): number | undefined => {
@@ -79,14 +107,14 @@ export function protoPorts(text: string): ProtoPorts {
   const lower = text.toLowerCase();
   const colon = lower.lastIndexOf(':');
   const proto = colon < 0 ? '*' : lower.slice(0, colon);
+  if (proto.includes(',')) throw new PolicyError('host cannot contain a comma (",")');
   const range = portRange(lower.slice(colon + 1));
   // A bare protocol number is what the service takes it for: that port of any protocol.
   if (proto === '') throw new PolicyError('empty protocol');
-  if (proto === '*') return { protocols: undefined, ports: [range] };
-  const number = protocolNumber(proto);
-  if (number === undefined) throw new PolicyError(`unknown protocol ${JSON.stringify(proto)}`);
-  requirePortsAllowed(number, [range], proto);
-  return { protocols: [number], ports: [range] };
+  const protocols = proto === '*' ? undefined : grantProtocols(proto);
+  const [number] = protocols ?? [];
+  if (number !== undefined) requirePortsAllowed(number, [range], proto);
+  return { protocols, ports: [range] };
 }
 
 /** Only TCP, UDP and SCTP have ports. */

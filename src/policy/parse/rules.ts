@@ -1,7 +1,7 @@
 import type { JsonValue, Node } from '../../kernel/hujson/index.ts';
-import type { ProtoPorts, Rule, Selector, Target } from '../ast.ts';
+import type { Rule, Selector, Target } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
-import { portList, protocolNumber, protoPorts, requirePortsAllowed, splitHostPorts } from './ports.ts';
+import { portList, protoPorts, requirePortsAllowed, requireProtocol, splitHostPorts } from './ports.ts';
 import type { Reader } from './reader.ts';
 import { parseSelector } from './selector.ts';
 
@@ -17,14 +17,14 @@ export function parseAcls(read: Reader, section: Node | undefined): Rule[] {
       const place = read.place(fields.get('action') ?? node);
       throw new PolicyError(`action=${JSON.stringify(action)} is not supported`, place);
     }
-    const proto = fields.get('proto');
+    const proto = protocol(read, fields.get('proto'));
     const dst = fields.get('dst') ?? fields.get('ports');
     return {
       section: 'acls',
       index,
       line: read.line(node),
       src: selectors(read, fields.get('src') ?? fields.get('users'), 'src'),
-      targets: read.list(dst, 'dst', (text) => aclTarget(read, text.trim(), proto)),
+      targets: read.list(dst, 'dst', (text) => aclTarget(text.trim(), proto)),
       app: undefined,
       via: [],
       srcPosture: postures(read, fields),
@@ -42,36 +42,38 @@ export const postures = (read: Reader, fields: ReadonlyMap<string, Node>): reado
   return node === undefined ? undefined : read.strings(node, 'srcPosture');
 };
 
-/** `host:ports` of an acl. */
-function aclTarget(read: Reader, text: string, proto: Node | undefined): Target {
-  const split = splitHostPorts(text);
-  if (split === undefined) {
-    throw new PolicyError(`dst=${JSON.stringify(text)}: hostport must contain a colon (":")`);
-  }
-  const dst = [parseSelector(split.host)];
+/** The protocol of an acl, by its name as written. */
+interface Protocol {
+  readonly name: string;
+  readonly number: number;
+}
+
+function protocol(read: Reader, node: Node | undefined): Protocol | undefined {
+  const name = read.optionalString(node, 'proto');
+  if (node === undefined || name === '') return undefined;
   try {
-    const ports = portList(split.ports);
-    return { dst, allow: [{ protocols: protocols(read, proto, ports), ports }] };
+    return { name, number: requireProtocol(name) };
   } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    const { message, line, column } = error;
-    const place = line === undefined || column === undefined ? undefined : { line, column };
-    throw new PolicyError(`dst=${JSON.stringify(text)}: ${message}`, place);
+    if (error instanceof PolicyError) throw new PolicyError(error.message, read.place(node));
+    throw error;
   }
 }
 
-function protocols(
-  read: Reader,
-  node: Node | undefined,
-  ports: ProtoPorts['ports'],
-): readonly number[] | undefined {
-  const name = read.optionalString(node, 'proto');
-  if (name === '') return undefined;
-  const number = protocolNumber(name);
-  if (number === undefined)
-    throw new PolicyError(`unknown protocol ${JSON.stringify(name)}`, node && read.place(node));
-  requirePortsAllowed(number, ports, name);
-  return [number];
+/** `host:ports` of an acl. */
+function aclTarget(text: string, proto: Protocol | undefined): Target {
+  const refuse = (problem: string): never => {
+    throw new PolicyError(`dst=${JSON.stringify(text)}: ${problem}`);
+  };
+  const split = splitHostPorts(text) ?? refuse('hostport must contain a colon (":")');
+  const dst = [parseSelector(split.host)];
+  try {
+    const ports = portList(split.ports);
+    if (proto !== undefined) requirePortsAllowed(proto.number, ports, proto.name);
+    return { dst, allow: [{ protocols: proto && [proto.number], ports }] };
+  } catch (error) {
+    if (error instanceof PolicyError) return refuse(error.message);
+    throw error;
+  }
 }
 
 /** Parses `grants`: all destinations share the ports, so there is one target. */

@@ -61,13 +61,19 @@ export function parseHosts(read: Reader, section: Node | undefined): Map<string,
   return out;
 }
 
+/** What is wrong with how a tag's name begins; for the rest of it see `validateOwners`. */
+function tagNameProblem(name: string): string | undefined {
+  if (!name.startsWith('tag:')) return "tags must start with 'tag:'";
+  if (name === 'tag:') return 'tag names must not be empty';
+  return /^tag:[a-zA-Z]/.test(name) ? undefined : "tag names must start with a letter, after 'tag:'";
+}
+
 export function parseTagOwners(read: Reader, section: Node | undefined): Map<string, OwnersDef> {
   const out = new Map<string, OwnersDef>();
   for (const { name, key, value, line } of read.entries(section, 'tagOwners')) {
-    if (!/^tag:[a-zA-Z]/.test(name)) {
-      const problem = "tag names must start with a letter, after 'tag:'";
+    const problem = tagNameProblem(name);
+    if (problem !== undefined)
       throw new PolicyError(`tagOwners[${quote(name)}]: ${problem}`, read.place(key));
-    }
     out.set(name, { owners: selectors(read, value, `tagOwners[${quote(name)}]`), line });
   }
   return out;

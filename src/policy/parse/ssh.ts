@@ -7,7 +7,8 @@ import { postures, selectors } from './rules.ts';
 
 const HOUR = 3_600_000;
 const DEFAULT_CHECK_PERIOD = 12 * HOUR;
-const MAX_CHECK_PERIOD = 168 * HOUR;
+const NANOSECONDS_PER_MS = 1_000_000;
+const MAX_CHECK_PERIOD = BigInt(168 * HOUR * NANOSECONDS_PER_MS);
 
 const FIELDS = [
   'action',
@@ -78,14 +79,14 @@ function checkPeriod(text: string): number {
   if (text === '') return DEFAULT_CHECK_PERIOD;
   if (text === 'always') return 0;
   const period = parseDuration(text);
-  if (period === undefined) throw new PolicyError(`time: invalid duration ${JSON.stringify(text)}`);
-  if (period < 0) {
+  if (typeof period === 'string') throw new PolicyError(period);
+  if (period < 0n) {
     throw new PolicyError(`checkPeriod ${formatDuration(period)} must be a positive duration`);
   }
   if (period > MAX_CHECK_PERIOD) {
     throw new PolicyError(`checkPeriod ${formatDuration(period)} is above the max (168h)`);
   }
-  return period;
+  return Number(period) / NANOSECONDS_PER_MS;
 }
 
 const TEST_FIELDS = ['src', 'dst', 'accept', 'check', 'deny', 'srcPostureAttrs'];

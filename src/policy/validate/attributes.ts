@@ -91,8 +91,14 @@ export function validateOwners(policy: Policy, context: ValidationContext): void
         throw new PolicyError(`${what}: ${unknown}`, policy.places.value(...path, i));
     }
   };
-  for (const [tag, { owners }] of policy.tagOwners)
+  for (const [tag, { owners }] of policy.tagOwners) {
+    // Asked when a file is saved: one that was saved with such a tag stays in force.
+    if (!/^tag:[a-zA-Z0-9-]+$/.test(tag)) {
+      const problem = `tagOwners[${quote(tag)}]: tag names can only contain numbers, letters, or dashes`;
+      throw new PolicyError(problem, policy.places.key('tagOwners', tag));
+    }
     requireAll(owners, `tagOwners[${quote(tag)}]`, 'tagOwners', tag);
+  }
   const { routes, exitNode, services } = policy.autoApprovers;
   for (const { name, approvers } of routes)
     requireAll(approvers, 'autoApprovers.routes', 'autoApprovers', 'routes', name);

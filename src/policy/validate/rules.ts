@@ -2,24 +2,16 @@ import { isDefaultRoute } from '../../kernel/netip/index.ts';
 import type { Policy, Rule, Selector } from '../ast.ts';
 import { refuseAt } from '../errors.ts';
 import type { Step } from '../parse/places.ts';
-import { ROLE_AUTOGROUPS } from '../parse/selector.ts';
 import type { ValidationContext } from './context.ts';
-import { isAutogroup, namesPeople, selectorText, tagExists, unknownName } from './selectors.ts';
-
-const SRC_AUTOGROUPS = new Set([
-  'autogroup:member',
-  'autogroup:tagged',
-  'autogroup:shared',
-  'autogroup:danger-all',
-  ...ROLE_AUTOGROUPS,
-]);
-const DST_AUTOGROUPS = new Set([
-  'autogroup:member',
-  'autogroup:tagged',
-  'autogroup:internet',
-  'autogroup:self',
-  ...ROLE_AUTOGROUPS,
-]);
+import {
+  DST_AUTOGROUPS,
+  isAutogroup,
+  namesPeople,
+  SRC_AUTOGROUPS,
+  selectorText,
+  tagExists,
+  unknownName,
+} from './selectors.ts';
 
 const quote = (text: string): string => JSON.stringify(text);
 
@@ -47,12 +39,9 @@ function sourceProblem(policy: Policy, context: ValidationContext, src: Selector
   const unknown = unknownName(policy, context, src);
   if (unknown !== undefined) return src.kind === 'users-of-domain' ? unknown : `src=${unknown}`;
   if (src.kind === 'service') return `${quote(src.name)} not valid on the src side of a rule`;
-  if (src.kind === 'autogroup' && !SRC_AUTOGROUPS.has(src.name)) {
-    return DST_AUTOGROUPS.has(src.name)
-      ? `${quote(src.name)} not valid on the src side of a rule`
-      : `src=autogroup not found: ${quote(src.name)}`;
-  }
-  return undefined;
+  return src.kind === 'autogroup' && !SRC_AUTOGROUPS.has(src.name)
+    ? `${quote(src.name)} not valid on the src side of a rule`
+    : undefined;
 }
 
 function destinationProblem(
@@ -67,9 +56,7 @@ function destinationProblem(
     return dst.kind === 'users-of-domain' ? unknown : `dst=${quote(text)}: ${unknown}`;
   if (isAutogroup(dst, 'autogroup:danger-all')) return 'cannot use autogroup:danger-all as a dst';
   if (dst.kind === 'autogroup' && !DST_AUTOGROUPS.has(dst.name)) {
-    return SRC_AUTOGROUPS.has(dst.name)
-      ? `${quote(dst.name)} not valid on the dst side of a rule`
-      : `dst=${quote(text)}: autogroup not found: ${quote(dst.name)}`;
+    return `${quote(dst.name)} not valid on the dst side of a rule`;
   }
   if (dst.kind === 'prefix' && isDefaultRoute(dst.prefix)) {
     return `dst ${quote(text)}: to allow all IP addresses, use "*" or "autogroup:internet"`;

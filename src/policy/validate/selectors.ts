@@ -1,6 +1,6 @@
 import { formatAddr, formatPrefix, isSingleAddr } from '../../kernel/netip/index.ts';
 import type { Policy, Selector } from '../ast.ts';
-import { isPeopleAutogroup } from '../parse/selector.ts';
+import { isPeopleAutogroup, ROLE_AUTOGROUPS } from '../parse/selector.ts';
 import type { ValidationContext } from './context.ts';
 
 /** Tags that the system computes: files may name them, nobody may own or set them. */
@@ -22,6 +22,22 @@ export function selectorText(selector: Selector): string {
   }
 }
 
+export const SRC_AUTOGROUPS: ReadonlySet<string> = new Set([
+  'autogroup:member',
+  'autogroup:tagged',
+  'autogroup:shared',
+  'autogroup:danger-all',
+  ...ROLE_AUTOGROUPS,
+]);
+export const DST_AUTOGROUPS: ReadonlySet<string> = new Set([
+  'autogroup:member',
+  'autogroup:tagged',
+  'autogroup:internet',
+  'autogroup:self',
+  ...ROLE_AUTOGROUPS,
+]);
+const AUTOGROUPS = new Set([...SRC_AUTOGROUPS, ...DST_AUTOGROUPS, 'autogroup:nonroot']);
+
 const quote = (text: string): string => JSON.stringify(text);
 
 export const tagExists = (policy: Policy, tag: string): boolean =>
@@ -42,6 +58,8 @@ export function unknownName(
       return policy.hosts.has(selector.name) ? undefined : `${quote(selector.name)}: invalid address`;
     case 'ipset':
       return policy.ipsets.has(selector.name) ? undefined : `ipset not found: ${quote(selector.name)}`;
+    case 'autogroup':
+      return AUTOGROUPS.has(selector.name) ? undefined : `autogroup not found: ${quote(selector.name)}`;
     case 'users-of-domain':
       return unknownDomain(context, selector.domain);
     default:
