@@ -167,6 +167,13 @@ function valueAs(name: 'old' | 'new', { objectKind, field, before, after }: Audi
   return { [name]: part === undefined ? value : { [part]: value } };
 }
 
+/** Events of ephemeral devices as a whole (coming, going) say that they are. */
+function isEphemeral({ objectKind, field, before, after }: AuditEvent): boolean {
+  if (objectKind !== 'device' || field !== null) return false;
+  const value: unknown = JSON.parse(before ?? after ?? 'null');
+  return typeof value === 'object' && value !== null && 'ephemeral' in value && value.ephemeral === true;
+}
+
 /** Which thing of the tailnet it was, where the target is the tailnet, and what the author said of it. */
 function detailsOf({ objectKind, objectName, details }: AuditEvent): string {
   const name = TARGETS[objectKind] === undefined && !SINGLE_KINDS.has(objectKind) ? objectName : '';
@@ -188,6 +195,7 @@ export interface LogEntry {
     readonly id: string;
     readonly name: string;
     readonly type: string;
+    readonly isEphemeral?: boolean;
     readonly property?: string;
   };
   readonly action: string;
@@ -214,6 +222,7 @@ export function auditWire(event: AuditEvent, organization: Organization): WireEn
       id: target === undefined ? tailnetId(organization.id) : externalId(target.id, event.objectId),
       name: target === undefined ? organization.tailnetName : event.objectName,
       type: target?.type ?? 'TAILNET',
+      ...(isEphemeral(event) ? { isEphemeral: true } : {}),
       ...(property === '' ? {} : { property }),
     },
     action: actionOf(event),

@@ -71,15 +71,20 @@ export function tailnetOperations({ services }: TailscaleApiParts): Operation[] 
         };
       },
     },
-    {
-      id: 'tailscale.tailnets.delete',
-      method: 'DELETE',
-      path: TAILNET,
-      requires: 'organization:delete',
-      handle: inTailnet(organizations, async ({ actor }) => {
-        await organizationRemoval.remove(actor, ORIGIN);
-        return {};
+    // The older path is that of the vendor's first Go client.
+    ...[
+      { id: 'tailscale.tailnets.delete', path: TAILNET },
+      { id: 'tailscale.tailnets.delete.older', path: `${TAILNET}/tailnet` },
+    ].map(
+      (place): Operation => ({
+        ...place,
+        method: 'DELETE',
+        requires: 'organization:delete',
+        handle: inTailnet(organizations, async ({ actor }) => {
+          await organizationRemoval.remove(actor, ORIGIN);
+          return {};
+        }),
       }),
-    },
+    ),
   ];
 }

@@ -1,5 +1,6 @@
 /** Takes ephemeral devices away that have been gone for a while. */
 import { removeDevice } from '../../domain/devices/device-removal.ts';
+import { EPHEMERAL } from '../../domain/devices/ephemeral.ts';
 import type { EphemeralQuery } from '../../domain/ports/ephemeral-query.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { type Clock, MINUTE } from '../../kernel/clock.ts';
@@ -31,6 +32,7 @@ export function createEphemeralSweeper({ store, query, clock }: EphemeralSweeper
           objectKind: 'device',
           objectId: id,
           objectName: device.label,
+          before: EPHEMERAL,
           details: 'an ephemeral device that stayed away',
         });
       },

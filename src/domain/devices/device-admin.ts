@@ -19,6 +19,7 @@ import { addressHolder, heldAddress } from './addresses.ts';
 import { checkDeviceAddress } from './device-admin-address.ts';
 import { checkRoutes, type DeviceRoutes, routesOf } from './device-admin-routes.ts';
 import { removeDevice } from './device-removal.ts';
+import { EPHEMERAL } from './ephemeral.ts';
 import { freeLabel } from './labels.ts';
 
 export interface DeviceAdmin {
@@ -73,7 +74,7 @@ export function createDeviceAdmin({ store, clock, random, tagRules }: DeviceAdmi
     remove: (actor, id, origin) =>
       change(actor, 'devices:write', id, origin, async (tx, device) => {
         await removeDevice(tx, device);
-        audit(tx, device, 'delete');
+        audit(tx, device, 'delete', device.ephemeral ? { before: EPHEMERAL } : {});
       }),
 
     expire: (actor, id, origin) =>

@@ -7,6 +7,7 @@ import type { Device } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { allocateAddresses, insertAddresses } from './addresses.ts';
+import { EPHEMERAL } from './ephemeral.ts';
 import type { Admission, Grant, JoinOwner } from './join-admission.ts';
 import type { JoinRequest } from './join-types.ts';
 import { freeLabel } from './labels.ts';
@@ -98,7 +99,11 @@ export async function addDevice(
     objectKind: 'device',
     objectId: device.id,
     objectName: device.label,
-    after: { owner: owner.member?.email ?? owner.ownerKind, addresses: [addresses.ipv4, addresses.ipv6] },
+    after: {
+      owner: owner.member?.email ?? owner.ownerKind,
+      addresses: [addresses.ipv4, addresses.ipv6],
+      ...(device.ephemeral ? EPHEMERAL : {}),
+    },
   });
   return device;
 }

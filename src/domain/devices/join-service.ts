@@ -10,6 +10,7 @@ import { parseToken } from '../credentials/token.ts';
 import type { By } from '../model/operations.ts';
 import type { Store } from '../ports/store.ts';
 import { removeDevice } from './device-removal.ts';
+import { EPHEMERAL } from './ephemeral.ts';
 import { type Admission, type Grant, joinsDevices, keyAdmission } from './join-admission.ts';
 import { addDevice, ownerWithTags, putLive, renewDevice, returningDevice, setTags } from './join-rows.ts';
 import type { JoinOutcome, JoinPolicy, JoinRequest } from './join-types.ts';
@@ -164,6 +165,7 @@ export function createJoinService({ store, clock, random, policy }: JoinServiceP
           objectKind: 'device',
           objectId: device.id,
           objectName: device.label,
+          ...(device.ephemeral ? { before: EPHEMERAL } : {}),
         });
       });
     },

@@ -1,5 +1,5 @@
 /** Ids that a bucket's owner puts into the trust policy of a role, so that this installation alone may take the role on. */
-import { notFound } from '../../kernel/errors.ts';
+import { AppError, notFound } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
@@ -11,7 +11,10 @@ import { checkRoleArn } from './log-stream-rules.ts';
 import { openToOthers } from './organization-proof.ts';
 
 export interface AwsExternalIds {
-  /** A new id; `reusable`: the one that was made so before, if there is one. */
+  /**
+   * A new id; `reusable`: the one that was made so before, as long as no log stream writes under it.
+   * Errors: `too_large` with too many of them.
+   */
   create(actor: Actor, reusable: boolean, origin: AuditOrigin): Promise<Row<'awsExternalId'>>;
   /**
    * Whether a role can be taken on with this id, and not without it. Resolves with what is wrong, or undefined.
@@ -22,6 +25,9 @@ export interface AwsExternalIds {
 
 /** The service for roles answers alike in all regions. */
 const REGION = 'us-east-1';
+
+/** They are kept for good: a role may trust any of them. */
+const MAX_IDS = 1_000;
 
 const VERSION_4 = 0x40;
 const VARIANT = 0x80;
@@ -51,6 +57,9 @@ export function createAwsExternalIds({
         const { org } = actor;
         const [known] = reusable ? await tx.find('awsExternalId', org, { reusable: true }) : [];
         if (known !== undefined) return known;
+        if ((await tx.count('awsExternalId', org, {})) >= MAX_IDS) {
+          throw new AppError('too_large', `an organization has at most ${MAX_IDS} external ids`);
+        }
         const made = await tx.insert('awsExternalId', {
           org,
           id: tx.newId(),

@@ -132,10 +132,17 @@ export function createLogStreams({ store, sealer, queue, clock }: LogStreamParts
     });
   };
 
-  /** An id of another organization would let this one write under a role that was given to the other. */
-  const checkExternalId = async (tx: Tx, org: number, externalId: string): Promise<void> => {
-    if (externalId === '' || (await tx.find('awsExternalId', org, { externalId })).length > 0) return;
-    throw invalid('s3ExternalId: not an external id of this organization', 's3ExternalId');
+  /**
+   * An id of another organization would let this one write under a role that was given to the other. One that belongs to
+   * an account from now on is handed out for no other.
+   */
+  const takeExternalId = async (tx: Tx, org: number, externalId: string): Promise<void> => {
+    if (externalId === '') return;
+    const [known] = await tx.find('awsExternalId', org, { externalId });
+    if (known === undefined) {
+      throw invalid('s3ExternalId: not an external id of this organization', 's3ExternalId');
+    }
+    if (known.reusable) await tx.update('awsExternalId', org, known.id, { reusable: false });
   };
 
   return {
@@ -160,7 +167,7 @@ export function createLogStreams({ store, sealer, queue, clock }: LogStreamParts
       const secrets: LogStreamSecrets = { token, s3SecretAccessKey };
       return store.write(contextOf(actor, origin), async (tx) => {
         const { org } = actor;
-        await checkExternalId(tx, org, config.s3ExternalId);
+        await takeExternalId(tx, org, config.s3ExternalId);
         const before = await tx.get('logStream', org, { logType });
         const row: Row<'logStream'> = {
           org,

@@ -233,6 +233,9 @@ async function create(
   if (addresses.length > 1 || (wanted !== undefined && parseAddr(wanted)?.family !== 4)) {
     throw invalid('when creating a new service, addrs must be empty or contain 1 IPv4 address', 'addrs');
   }
+  if ((await tx.count('service', org, {})) >= MAX_SERVICES) {
+    throw new AppError('too_large', `an organization has at most ${MAX_SERVICES} services`);
+  }
   const pair =
     wanted === undefined
       ? await allocateAddresses(tx, random, org, { deviceClass: 'normal' })

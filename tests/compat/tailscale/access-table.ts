@@ -220,6 +220,7 @@ export const ACCESS: readonly AccessLine[] = [
     scopes: write('tailnets'),
   },
   { operation: `DELETE ${T}`, roles: ['owner'], scopes: ['all'], apart: true },
+  { operation: `DELETE ${T}/tailnet`, roles: ['owner'], scopes: ['all'], apart: true },
 
   // Invitations give what "write users and roles" gives. (The vendor has no scope for them; ours is that of users.)
   { operation: `GET ${T}/user-invites`, roles: READERS, scopes: read('users') },

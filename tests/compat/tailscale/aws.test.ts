@@ -49,6 +49,38 @@ test('an id is a random UUID with the account that asks; a reusable one is the s
   expect(other.externalId).not.toBe(first?.externalId);
 });
 
+test('a reusable id is given out no more once a log stream writes under it', async () => {
+  const first = (await newId(true)).externalId!;
+  const stream = { destinationType: 's3', s3Bucket: 'b', s3Region: 'r', s3AuthenticationType: 'rolearn' };
+  const put = (path: string) =>
+    api.call('PUT', path, { body: { ...stream, s3RoleArn: arn('linked'), s3ExternalId: first } });
+  expect((await put(`${T}/logging/network/stream`)).status).toBe(200);
+  const second = (await newId(true)).externalId;
+  expect(second).not.toBe(first);
+  expect((await newId(true)).externalId).toBe(second);
+  // The account behind it may have the other log as well.
+  expect((await put(`${T}/logging/configuration/stream`)).status).toBe(200);
+});
+
+test('there is an end to making ids', async () => {
+  const other = await createTailscaleServer('sqlite');
+  const org = other.organization.id;
+  const by = { kind: 'system', id: '', name: 'test' } as const;
+  await other.store.write({ orgs: [org], by, origin: 'system', ids: 1_000 }, async (tx) => {
+    for (let count = 0; count < 1_000; count += 1) {
+      const id = tx.newId();
+      await tx.insert('awsExternalId', { org, id, externalId: `id-${id}`, reusable: false, createdAt: 0 });
+    }
+    tx.audit(org, { verb: 'create', objectKind: 'awsExternalId', objectId: 0, objectName: 'many' });
+  });
+  const answer = await other.call('POST', `${T}/aws-external-id`, { body: { reusable: false } });
+  expect([answer.status, answer.json()]).toEqual([
+    413,
+    { message: 'an organization has at most 1000 external ids' },
+  ]);
+  await other.close();
+});
+
 test('a role that lets us in with the id and only with it is good', async () => {
   aws.roles.push({ arn: arn('good'), externalId });
   expect(await validate(externalId, arn('good'))).toEqual({ status: 200, message: undefined });

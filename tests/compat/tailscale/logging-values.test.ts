@@ -182,6 +182,19 @@ describe.each(ENGINES)('what the configuration log says of a change on %s', (eng
     expect([event, after]).toEqual(['NODE.EXPIRED.KEY_EXPIRY_TIME', new Date(api.clock.now()).toISOString()]);
   });
 
+  test('that a device which comes or goes is ephemeral', async () => {
+    const made = await addDevices(api, api.organization.id, [
+      { label: 'lasting', owner: api.owner.id },
+      { label: 'passing', owner: api.owner.id, ephemeral: true },
+    ]);
+    for (const { id, label } of made) {
+      await entriesOf('DELETE', `/api/v2/device/${id}`);
+      const [entry] = await logs(api.clock.now());
+      const isEphemeral = label === 'passing' ? { isEphemeral: true } : {};
+      expect(entry?.target).toEqual({ id: entry?.target.id, name: label, type: 'NODE', ...isEphemeral });
+    }
+  });
+
   test('who is invited is no user yet, by mail as by link, and an invitation goes by the name it came by', async () => {
     const invite = async (body: object) =>
       (await api.call('POST', `${T}/user-invites`, { body: [body] })).json<{ id: string }[]>()[0]?.id;

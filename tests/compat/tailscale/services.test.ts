@@ -165,3 +165,26 @@ describe.each(ENGINES)('services over the REST API on %s', (engine) => {
     expect((await api.call('GET', path(web!.id))).json()).toEqual({ approved: false, autoApproved: false });
   });
 });
+
+test('there is an end to making services', async () => {
+  const api = await createTailscaleServer('sqlite');
+  const org = api.organization.id;
+  const by = { kind: 'system', id: '', name: 'test' } as const;
+  const many = 10_000;
+  await api.store.write({ orgs: [org], by, origin: 'system', ids: many }, async (tx) => {
+    const plain = { displayName: '', ports: [], tags: [], comment: '', annotations: {} };
+    for (let count = 0; count < many; count += 1) {
+      const id = tx.newId();
+      await tx.insert('service', { org, id, name: `svc:s${id}`, ...plain, createdAt: 0, updatedAt: 0 });
+    }
+    tx.audit(org, { verb: 'create', objectKind: 'service', objectId: 0, objectName: 'many' });
+  });
+  const answer = await api.call('PUT', '/api/v2/tailnet/-/vip-services/svc:more', {
+    body: { ports: ['tcp:443'] },
+  });
+  expect([answer.status, answer.json()]).toEqual([
+    413,
+    { message: 'an organization has at most 10000 services' },
+  ]);
+  await api.close();
+});

@@ -82,6 +82,7 @@ export interface DeviceSeed {
   readonly label: string;
   readonly owner?: number;
   readonly tags?: readonly string[];
+  readonly ephemeral?: boolean;
   readonly advertised?: readonly string[];
   readonly online?: boolean;
   readonly patch?: Partial<Device>;
@@ -126,7 +127,7 @@ export async function addDevices(
         blockedAt: null,
         archivedAt: null,
         trustedAt: null,
-        ephemeral: false,
+        ephemeral: seed.ephemeral ?? false,
         serials: [],
         credential: 0,
         byKind: 'system',
