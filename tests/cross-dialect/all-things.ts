@@ -6,6 +6,7 @@ import {
   hostGateway,
   resource,
   securityPolicy,
+  servedResource,
 } from './network-things.ts';
 import {
   accessToken,
@@ -15,6 +16,7 @@ import {
   serviceKey,
   ssoConnection,
 } from './organization-things.ts';
+import { policyFile } from './policy-things.ts';
 import { deviceInvite } from './sharing-things.ts';
 import { device, group, network, person, type Thing } from './things.ts';
 
@@ -34,8 +36,10 @@ export const THINGS = [
   gateway,
   hostGateway,
   resource,
+  servedResource,
   accessEdge,
   externalClient,
   accessRequest,
   securityPolicy,
+  policyFile,
 ] as unknown as readonly Thing<unknown>[];

@@ -232,6 +232,12 @@ async function plant(world: World, name: string): Promise<AccessRef & { readonly
   };
 }
 
+async function opened(world: World, name: string): Promise<AccessRef> {
+  const ref = await plant(world, name);
+  await grant(world, ref);
+  return ref;
+}
+
 const carried = (of: AccessRef): { readonly routes: true } | typeof ABSENT => {
   const { member, gateway: device, address } = of;
   const peer = [...member.netmap().peers.values()].find(({ Key }) => Key === device.nodeKey());
@@ -240,13 +246,7 @@ const carried = (of: AccessRef): { readonly routes: true } | typeof ABSENT => {
 
 export const accessEdge: Thing<AccessRef> = {
   word: 'access edge',
-  create: {
-    twingate: async (world, name) => {
-      const ref = await plant(world, name);
-      await grant(world, ref);
-      return ref;
-    },
-  },
+  create: { twingate: opened },
   created: { twingate: { totalCount: 1 }, netmaker: { platform_role_id: 'admin' }, map: { routes: true } },
   steps: [
     {
@@ -287,6 +287,53 @@ export const accessEdge: Thing<AccessRef> = {
       const { users } = (await world.ask('GET', `/api/users/ingress/${node}`)) as { users: Rows | null };
       return users?.find((user) => user.username === username) ?? ABSENT;
     },
+    map: async (_world, ref) => carried(ref),
+  },
+};
+
+/** What the gateway of a resource carries for it, as the details of its device show it. */
+async function managedBy(world: World, { gateway: carrier, address }: AccessRef): Promise<unknown> {
+  const id = await rowOf(world, carrier);
+  const { managedRoutes = [] } = (await world.ask('GET', `/api/v2/device/${id}?fields=all`)) as {
+    managedRoutes?: readonly string[];
+  };
+  return managedRoutes.includes(`${address}/32`) ? { managed: true } : ABSENT;
+}
+
+/** A resource that somebody may reach: its gateway routes it, and people who enable routes have nothing to do with that. */
+export const servedResource: Thing<AccessRef> = {
+  word: 'resource',
+  create: { twingate: (world, name) => opened(world, `served ${name}`) },
+  created: { twingate: { isActive: true }, tailscale: { managed: true }, map: { routes: true } },
+  steps: [
+    {
+      name: 'is switched off',
+      by: {
+        twingate: async (world, { resource: id }) =>
+          void (await payload(world, `resourceUpdate(id: "${id}", isActive: false)`)),
+      },
+      shows: { twingate: { isActive: false }, tailscale: ABSENT, map: ABSENT },
+    },
+    {
+      name: 'is switched on',
+      by: {
+        twingate: async (world, { resource: id }) =>
+          void (await payload(world, `resourceUpdate(id: "${id}", isActive: true)`)),
+      },
+      shows: { twingate: { isActive: true }, tailscale: { managed: true }, map: { routes: true } },
+    },
+  ],
+  remove: {
+    twingate: async (world, { resource: id }) => void (await payload(world, `resourceDelete(id: "${id}")`)),
+    netmaker: async (world, { resource: id }) =>
+      void (await world.ask('DELETE', `/api/v1/egress?id=${nodeUuid('resource', integerOf(id))}`)),
+  },
+  read: {
+    twingate: async (world, { resource: id }) => {
+      const { it } = await world.gql('query($id: ID!) { it: resource(id: $id) { isActive } }', { id });
+      return it ?? ABSENT;
+    },
+    tailscale: managedBy,
     map: async (_world, ref) => carried(ref),
   },
 };
