@@ -110,7 +110,7 @@ describe('the first run in a browser', unless(whyNoBrowser()), () => {
     const [, key = ''] = /--auth-key (\S+)/.exec(command) ?? [];
     device = createTestDevice({ url: server.url, hostname: 'laptop', authKey: key });
     await device.join();
-    await page.getByText('laptop is connected').waitFor({ timeout: 5_000 });
+    await page.getByText('laptop is connected').waitFor();
     await page.getByRole('listitem').filter({ hasText: 'laptop' }).getByText('100.').waitFor();
     await picture('4-connected');
     await page.reload();

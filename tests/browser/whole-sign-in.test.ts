@@ -113,7 +113,8 @@ describe('people sign in with a browser', unless(whyNoBrowser()), async () => {
     await of.locator('input[name=login]').fill(login);
     await of.locator('input[name=password]').fill('anything');
     await of.locator('button[type=submit]').click();
-    await of.locator('button[type=submit]').click();
+    // The button of the next page, which looks like that of this one.
+    await of.locator('form:has(input[name=prompt][value=consent]) button[type=submit]').click();
   };
 
   beforeAll(async () => {

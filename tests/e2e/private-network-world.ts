@@ -22,7 +22,7 @@ const SUPPORT = path.resolve(import.meta.dirname, '..', 'support');
 const PROBE = path.join(SUPPORT, 'namespace-probe.ts');
 const NAMES = path.join(SUPPORT, 'namespace-names.ts');
 const PROBE_MS = '2000';
-const START_MS = 10_000;
+const START_MS = 30_000;
 
 export const PLANT = {
   machine: '10.88.0.2',

@@ -15,7 +15,7 @@ const END_MS = 5_000;
 /** How long a connector that vanished may come back before another takes its place, and then some. */
 const TAKE_OVER_MS = 60_000;
 const POLL_MS = 100;
-/** A connection over which something is sent twenty times a second is alive while its last answer is no older. */
+/** A connection that still has answers so long after its port closed goes on. */
 const BUSY_MS = 2_000;
 
 const missing = unless(await whyNoRealClients());
@@ -165,17 +165,17 @@ describe('a private network behind connectors', missing, () => {
     expect(await until(() => answers('laptop', `${PLANT.machine}:22`))).toBe(true);
     expect(await answers('laptop', `${PLANT.machine}:5432`)).toBe(false);
     // What was open goes on: clients let packets of known connections pass, whatever their filter says now.
-    await sleep(BUSY_MS);
-    expect(Date.now() - connection.lastAnswer()).toBeLessThan(BUSY_MS);
+    const closedAt = Date.now();
+    expect(await until(async () => connection.lastAnswer() > closedAt + BUSY_MS)).toBe(true);
     await terraform.changePort('machines', 5432);
     expect(await until(() => answers('laptop', `${PLANT.machine}:5432`))).toBe(true);
   });
 
   it('ends an open connection when the access goes', { timeout: TEST_MS }, async () => {
     const connection = await it_.hold('laptop', `${PLANT.machine}:5432`);
-    await sleep(1_000);
+    const heldAt = Date.now();
+    expect(await until(async () => connection.lastAnswer() > heldAt)).toBe(true);
     const closedAt = Date.now();
-    expect(closedAt - connection.lastAnswer()).toBeLessThan(BUSY_MS);
     await terraform.removeAccess('Operators', 'machines');
     await sleep(END_MS + 2_000);
     expect(connection.lastAnswer() - closedAt).toBeLessThan(END_MS);

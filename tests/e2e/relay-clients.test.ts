@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { initialise, type Server, serve } from '../support/holdfast.ts';
 import { startProgram } from '../support/program.ts';
 import { BUILD_TIMEOUT_MS, realClients, whyNoRealClients } from '../support/real-clients.ts';
@@ -15,7 +16,8 @@ import { NewKey } from './wire.ts';
 
 const execute = promisify(execFile);
 const TEST_TIMEOUT_MS = 120_000;
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
+const PING_TIMEOUT_MS = 60_000;
 /** Without UDP a client spends three seconds on finding that out; promised is a second more. */
 const UP_PROMISED_MS = 4000;
 const SLACK = 5;
@@ -40,7 +42,8 @@ describe('real clients and the embedded relay', missing, () => {
     const { api_key: token } = await initialise(data, 'acme');
     server = await serve(
       (command) => startProgram(command, path.join(directory, 'holdfast.log')),
-      ...[...data, '--listen', '127.0.0.1:0'],
+      // It is started again at the same one.
+      ...[...data, '--listen', `127.0.0.1:${await freePort()}`],
     );
     const create = { reusable: true, ephemeral: false, preauthorized: true };
     const made = await createRest({ url: server.url, token }).ask('POST', '/api/v2/tailnet/-/keys', {
@@ -105,6 +108,17 @@ describe('real clients and the embedded relay', missing, () => {
     return milliseconds;
   }
 
+  /** What the first ping that is answered says; nothing when none is in time. */
+  async function ponged(from: Client, to: Client): Promise<string> {
+    const address = await to.cli('ip', '-4');
+    const deadline = performance.now() + PING_TIMEOUT_MS;
+    let pong = '';
+    while (!pong.includes(' via ') && performance.now() < deadline) {
+      pong = await from.cli('ping', '--c=1', '--until-direct=false', '--timeout=2s', address).catch(() => '');
+    }
+    return pong;
+  }
+
   test(
     '"tailscale up" reaches Running within seconds of the first start of the server',
     async () => {
@@ -141,9 +155,8 @@ describe('real clients and the embedded relay', missing, () => {
         [a, b],
         [b, a],
       ] as const) {
-        const address = await to.cli('ip', '-4');
-        // A device that has just joined is known to the other a moment later, and one ping is sent once.
-        const pong = await from.cli('ping', '--c=3', '--until-direct=false', '--timeout=2s', address);
+        // A device that has just joined is known to the other a moment later.
+        const pong = await ponged(from, to);
         expect(pong).toMatch(/via DERP\(holdfast\)/);
         expect(pong).not.toMatch(/via [0-9[]/);
       }
@@ -161,13 +174,7 @@ describe('real clients and the embedded relay', missing, () => {
         (command) => startProgram(command, path.join(directory, 'holdfast.log')),
         ...['--data', path.join(directory, 'data'), '--listen', `127.0.0.1:${port}`],
       );
-      const address = await b.cli('ip', '-4');
-      const deadline = performance.now() + 90_000;
-      let pong = '';
-      while (!/via DERP\(holdfast\)/.test(pong) && performance.now() < deadline) {
-        pong = await a.cli('ping', '--c=1', '--until-direct=false', '--timeout=2s', address).catch(() => '');
-      }
-      expect(pong).toMatch(/via DERP\(holdfast\)/);
+      expect(await ponged(a, b)).toMatch(/via DERP\(holdfast\)/);
     },
     TEST_TIMEOUT_MS,
   );

@@ -2,13 +2,14 @@
 import { X509Certificate } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server as TcpServer } from 'node:net';
+import { createServer, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { formatKey, generatePrivateKey } from '../../src/control/noise/index.ts';
 import { createTestDevice, type TestDevice } from '../client/index.ts';
+import { freePort } from '../support/free-port.ts';
 import { initialise, type Server, serve } from '../support/holdfast.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProgram } from '../support/program.ts';
@@ -235,10 +236,8 @@ async function portBeforeTaken(): Promise<{ port: number; wanted: number }> {
       server.listen(port, '127.0.0.1', () => resolve(server));
     });
   while (true) {
-    const first = await listenOn(0);
-    const { port } = first.address() as AddressInfo;
+    const port = await freePort();
     const next = await listenOn(port + 1).catch(() => undefined);
-    await new Promise((resolve) => first.close(resolve));
     if (next === undefined) continue;
     undo.push(() => next.close());
     return { port, wanted: port + 1 };

@@ -10,6 +10,8 @@ import { BROWSER, createSsoRig, REDIRECT, type SsoRig } from './sso-support.ts';
 const DISCOVERY = '/.well-known/openid-configuration';
 const PERSON = { sub: 'una', email: 'una@acme.test', email_verified: true };
 const MEBIBYTE = 1024 * 1024;
+/** For the answers of a provider: what comes in time elsewhere does so here, whatever else the machine is doing. */
+const TIMEOUT_MS = 2_000;
 
 describe('an identity provider', () => {
   let rig: SsoRig;
@@ -17,7 +19,7 @@ describe('an identity provider', () => {
   let org: number;
   let connection: number;
   beforeAll(async () => {
-    rig = await createSsoRig('sqlite', true, 300);
+    rig = await createSsoRig('sqlite', true, TIMEOUT_MS);
     org = rig.api.organization.id;
   });
   beforeEach(async () => {
@@ -102,7 +104,7 @@ describe('an identity provider', () => {
     provider.behaviour.intercept = at(DISCOVERY, answer);
     const before = performance.now();
     await expect(begin()).rejects.toMatchObject({ code: 'unavailable' });
-    expect(performance.now() - before).toBeLessThan(5 * 2_000);
+    expect(performance.now() - before).toBeLessThan(5 * TIMEOUT_MS);
     // Not asked again at once, however many come.
     const asked = provider.asked.length;
     await expect(begin()).rejects.toMatchObject({ code: 'unavailable' });
@@ -187,7 +189,7 @@ describe('an identity provider', () => {
     const { store, clock, random } = rig.api;
     const problems: unknown[] = [];
     const strict = createSsoSignIn({
-      ...{ store, clock, random, sealer: rig.sealer, allowPrivate: false, timeoutMs: 300 },
+      ...{ store, clock, random, sealer: rig.sealer, allowPrivate: false },
       keyedTexts: createKeyedTexts(random.bytes(32)),
       onProblem: (_connection, error) => problems.push(error),
     });

@@ -59,7 +59,7 @@ export interface SsoRig {
 export async function createSsoRig(
   engine: EngineName,
   allowPrivate = true,
-  timeoutMs = 1_000,
+  timeoutMs?: number,
 ): Promise<SsoRig> {
   const api = await createApiServer(engine, () => []);
   const { store, clock, random } = api;
@@ -72,7 +72,7 @@ export async function createSsoRig(
     random,
     keyedTexts: createKeyedTexts(random.bytes(SEALING_KEY_BYTES)),
     allowPrivate,
-    timeoutMs,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
     onProblem: (_connection, error) => problems.push(error),
   });
   return {

@@ -11,7 +11,7 @@ import type { RealClients } from './real-clients.ts';
 
 const execute = promisify(execFile);
 
-const SOCKET_TIMEOUT_MS = 10_000;
+const SOCKET_TIMEOUT_MS = 30_000;
 const COMMAND_TIMEOUT_MS = 60_000;
 const UP_TIMEOUT_SECONDS = 30;
 const POLL_MS = 20;

@@ -8,7 +8,7 @@ import type { RealClients } from './real-clients.ts';
 const PORT = 3340;
 const STUN_PORT = 3478;
 const REGION_ID = 900;
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
 
 export interface Relay {
   /** A DERPMap with this relay only, as JSON has it. */
