@@ -160,6 +160,8 @@ function valueAs(name: 'old' | 'new', { objectKind, field, before, after }: Audi
   const text = name === 'old' ? before : after;
   if (isNone(text)) return {};
   const value: unknown = JSON.parse(text);
+  // All attributes have one property, so that which of them it was stands with its value.
+  if (field !== null && isAttribute(objectKind, field)) return { [name]: { [field]: value } };
   if (field !== null && MOMENTS.has(field) && typeof value === 'number') {
     return { [name]: new Date(value).toISOString() };
   }

@@ -92,10 +92,12 @@ export function createAttributeService({
     device: number,
     key: string,
     change: NewAttribute | null,
-  ): Promise<boolean> => {
-    checkKey(key);
+  ): Promise<void> => {
     const keyLower = key.toLowerCase();
-    if (change === null) return tx.remove('deviceAttribute', org, { device, keyLower });
+    if (change === null) {
+      await tx.remove('deviceAttribute', org, { device, keyLower });
+      return;
+    }
     checkValue(change.value);
     if (change.expiresAt !== null && change.expiresAt <= tx.now) {
       throw invalid('expiry: the time has passed', 'expiry');
@@ -111,7 +113,6 @@ export function createAttributeService({
       source: 'api',
       updatedAt: tx.now,
     });
-    return true;
   };
 
   return {
@@ -153,7 +154,10 @@ export function createAttributeService({
           if (device === undefined) throw notFound('device');
           for (const [key, change] of Object.entries(attributes)) {
             const before = await tx.get('deviceAttribute', org, { device: id, keyLower: key.toLowerCase() });
-            if (!(await write(tx, org, id, key, change))) continue;
+            checkKey(key);
+            // Keys differ by case, though two that differ by nothing else cannot both be there.
+            if (change === null && before?.key !== key) continue;
+            await write(tx, org, id, key, change);
             tx.audit(org, {
               verb: change === null ? 'delete' : 'update',
               objectKind: 'device',

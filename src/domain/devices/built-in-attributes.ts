@@ -22,7 +22,8 @@ export function builtInAttributes(
   put('node:osVersion', facts.OSVersion);
   put('node:tsVersion', device.clientVersion.split('-')[0]);
   put('node:tsReleaseTrack', releaseTrack(device.clientVersion));
-  put('node:tsAutoUpdate', facts.AllowsUpdate);
+  // Clients leave out what is false.
+  if (Object.keys(facts).length > 0) put('node:tsAutoUpdate', facts.AllowsUpdate ?? false);
   put('node:tsStateEncrypted', facts.StateEncrypted);
   return attributes;
 }

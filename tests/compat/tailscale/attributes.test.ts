@@ -8,6 +8,8 @@ const BUILT_IN = {
   'node:osVersion': '6.1.0',
   'node:tsVersion': '1.102.5',
   'node:tsReleaseTrack': 'stable',
+  // What a client does not say of itself is off.
+  'node:tsAutoUpdate': false,
 };
 
 describe.each(ENGINES)('posture attributes over the REST API on %s', (engine) => {
@@ -98,6 +100,14 @@ describe.each(ENGINES)('posture attributes over the REST API on %s', (engine) =>
     expect([answer.status, answer.json()]).toEqual([200, {}]);
     expect(await get(one)).toEqual({ attributes: BUILT_IN, expiries: {} });
     expect((await remove('node:os')).status).toBe(400);
+  });
+
+  test('deleting minds the case of a key, alone and in a batch', async () => {
+    await set(one, 'custom:tier', { value: 'gold' });
+    const answer = await api.call('DELETE', `/api/v2/device/${one.id}/attributes/custom:Tier`);
+    expect([answer.status, answer.json()]).toEqual([200, {}]);
+    expect(await batch({ nodes: { [String(one.id)]: { 'custom:TIER': null } } })).toEqual([200, 'null']);
+    expect(await get(one)).toMatchObject({ attributes: { 'custom:tier': 'gold' } });
   });
 
   test('a batch merges, null removes, and one mistake keeps all of it out', async () => {
