@@ -5,6 +5,8 @@ import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf } from '../access/actor.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
+import type { Settings } from '../settings/settings.ts';
+import { auditInvitation } from './audit-member.ts';
 import { memberByName } from './member-by-name.ts';
 import { insertInvitation } from './new-invitation.ts';
 import { insertAuditedAccount, insertMember } from './new-member.ts';
@@ -54,6 +56,21 @@ export async function insertInvited(
       payload: { template: 'invitation', invitation: invitation.id },
     });
   }
+  return { member, invitation };
+}
+
+/** The same with its checks of what is there already, and what the audit log says of it. Errors: `conflict`, `taken`. */
+export async function addInvited(
+  tx: Tx,
+  random: Random,
+  actor: Actor,
+  input: NewMember,
+  settings: Pick<Settings, 'invitation_days' | 'manual_users'>,
+): Promise<{ readonly member: Membership; readonly invitation: Invitation }> {
+  await requireManualUsers(tx, actor.org, settings.manual_users);
+  await requireFreeAddress(tx, actor.org, input.email);
+  const { member, invitation } = await insertInvited(tx, random, actor, input, settings.invitation_days);
+  auditInvitation(tx, member, invitation, 'create', { role: input.role });
   return { member, invitation };
 }
 

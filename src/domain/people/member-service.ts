@@ -4,7 +4,7 @@
  *
  * Errors of all: `forbidden`, `not_found`, `invalid`, `taken` (an address or name that somebody has), `conflict`.
  */
-import { AppError, invalid } from '../../kernel/errors.ts';
+import { AppError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
@@ -17,7 +17,8 @@ import { loginName } from '../organizations/names.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { auditInvitation, auditMember } from './audit-member.ts';
-import { insertInvited, type NewMember, requireFreeAddress, requireManualUsers } from './invited-member.ts';
+import { addInvited, type NewMember } from './invited-member.ts';
+import { setInvitedRole } from './invited-role.ts';
 import type { MemberAdmin } from './member-admin.ts';
 import { removeMember } from './member-removal.ts';
 import { checkEmail, checkPersonName } from './member-rules.ts';
@@ -153,20 +154,9 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       const email = checkEmail(input.email);
       const names = checkNames(input);
       const settings = await readSettings(store, actor.org);
-      return store.write(contextWithAccounts(actor, origin), async (tx) => {
-        const { org } = actor;
-        await requireManualUsers(tx, org, settings.manual_users);
-        await requireFreeAddress(tx, org, email);
-        const { member, invitation } = await insertInvited(
-          tx,
-          random,
-          actor,
-          { ...input, ...names, email },
-          settings.invitation_days,
-        );
-        auditInvitation(tx, member, invitation, 'create', { role: input.role });
-        return { member, invitation };
-      });
+      return store.write(contextWithAccounts(actor, origin), (tx) =>
+        addInvited(tx, random, actor, { ...input, ...names, email }, settings),
+      );
     },
 
     update: async (actor, id, { suspended, ...names }, origin) => {
@@ -191,18 +181,7 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
     setRole: async (actor, id, role, origin, isSame = (present) => present === role) => {
       authorize(actor, 'members:write');
       if ((await find(actor, id)).joinedAt !== null) return admin.setRole(actor, id, role, origin, isSame);
-      return store.write(contextOf(actor, origin), async (tx) => {
-        const member = await requireRow(tx, 'membership', actor.org, id);
-        // They joined in the meantime: the rules for members hold, and the caller may try again.
-        if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
-        if (isSame(member.role)) return member;
-        if (role === 'owner') throw invalid('the new owner must be active', 'role');
-        requireManages(actor, member.role);
-        requireManages(actor, role);
-        const after = await tx.update('membership', actor.org, id, { role });
-        auditMember(tx, member, 'update', { field: 'role', before: member.role, after: role });
-        return after;
-      });
+      return store.write(contextOf(actor, origin), (tx) => setInvitedRole(tx, actor, id, role, isSame));
     },
 
     remove: async (actor, id, origin) => {

@@ -8,13 +8,16 @@ import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { requireRow } from '../directory/missing.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Role } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
-import { readSettings } from '../settings/settings.ts';
+import { readSettings, type Settings } from '../settings/settings.ts';
 import { inviteLinkOf, opensByLink } from './invite-link.ts';
-import { requireManualUsers } from './invited-member.ts';
+import { addInvited, type NewMember, requireManualUsers } from './invited-member.ts';
+import { setInvitedRole } from './invited-role.ts';
+import { checkEmail } from './member-rules.ts';
 import type { MemberService } from './member-service.ts';
 import { insertInvitation } from './new-invitation.ts';
 import { manages, requireManages } from './role-rules.ts';
@@ -36,7 +39,7 @@ export interface UserInvites {
   get(actor: Actor, id: number): Promise<UserInvite>;
   /**
    * A second invitation of an address renews the first, with the new role. Without an address, whoever has the link may
-   * join, once. Only people invite. Errors: `forbidden`, `invalid`, `taken`, `too_large`.
+   * join, once. Only people invite. All are made, or none. Errors: `forbidden`, `invalid`, `taken`, `too_large`.
    */
   create(
     actor: Actor,
@@ -115,48 +118,58 @@ export function createUserInvites({
     tx.audit(org, { verb: 'resend', objectKind: 'invitation', objectId: id, objectName: email });
   };
 
-  const renew = async (actor: Actor, known: Invitation, role: Role, origin: AuditOrigin): Promise<void> => {
-    if (known.membership !== null) await members.setRole(actor, known.membership, role, origin);
-    const { invitation_days } = await readSettings(store, actor.org);
-    await store.write(contextOf(actor, origin), async (tx) => {
-      const invitation = await tx.get('invitation', actor.org, known.id);
-      if (invitation?.status !== 'pending') throw notFound('invitation');
-      await tx.update('invitation', actor.org, known.id, { expiresAt: tx.now + invitation_days * DAY });
-      await send(tx, invitation);
-    });
+  const renew = async (
+    tx: Tx,
+    actor: Actor,
+    { org, id, membership }: Invitation,
+    role: Role,
+    days: number,
+  ): Promise<Invitation> => {
+    if (membership !== null) await setInvitedRole(tx, actor, membership, role, (present) => present === role);
+    const invitation = await tx.update('invitation', org, id, { expiresAt: tx.now + days * DAY });
+    await send(tx, invitation);
+    return requireRow(tx, 'invitation', org, id);
+  };
+
+  const inviteAddress = async (
+    tx: Tx,
+    actor: Actor,
+    input: NewMember,
+    settings: Settings,
+  ): Promise<Invitation> => {
+    const [known] = await tx.find('invitation', actor.org, { openKey: normalizeKey(input.email) }, 1);
+    if (known !== undefined) return renew(tx, actor, known, input.role, settings.invitation_days);
+    return (await addInvited(tx, random, actor, input, settings)).invitation;
   };
 
   /** No member is made before somebody uses the link. */
   const createLink = async (
+    tx: Tx,
     actor: Actor,
-    role: Role,
-    madeBy: Invitation['madeBy'],
-    origin: AuditOrigin,
+    { role, madeBy }: Pick<NewMember, 'role' | 'madeBy'>,
+    { invitation_days: days, manual_users: manual }: Settings,
   ): Promise<Invitation> => {
     const { org } = actor;
-    const { invitation_days: days, manual_users: manual } = await readSettings(store, org);
-    return store.write(contextOf(actor, origin), async (tx) => {
-      await requireManualUsers(tx, org, manual);
-      const open = await tx.count('invitation', org, { where: { status: 'pending', email: null } });
-      if (open >= MAX_LINKS) {
-        throw new AppError('too_large', `an organization has at most ${MAX_LINKS} links that invite`);
-      }
-      const invitation = await insertInvitation(tx, random, actor, {
-        email: null,
-        membership: null,
-        role,
-        madeBy,
-        days,
-      });
-      tx.audit(org, {
-        verb: 'create',
-        objectKind: 'invitation',
-        objectId: invitation.id,
-        objectName: `link-${invitation.id}`,
-        after: { role },
-      });
-      return invitation;
+    await requireManualUsers(tx, org, manual);
+    const open = await tx.count('invitation', org, { where: { status: 'pending', email: null } });
+    if (open >= MAX_LINKS) {
+      throw new AppError('too_large', `an organization has at most ${MAX_LINKS} links that invite`);
+    }
+    const invitation = await insertInvitation(tx, random, actor, {
+      email: null,
+      membership: null,
+      role,
+      madeBy,
+      days,
     });
+    tx.audit(org, {
+      verb: 'create',
+      objectKind: 'invitation',
+      objectId: invitation.id,
+      objectName: `link-${invitation.id}`,
+      after: { role },
+    });
+    return invitation;
   };
 
   return {
@@ -179,23 +192,31 @@ export function createUserInvites({
       if (invites.length > MAX_AT_ONCE) {
         throw new AppError('too_large', `at most ${MAX_AT_ONCE} people can be invited at once`);
       }
+      if (invites.some(({ email }) => email !== null)) authorize(actor, 'members:write');
       for (const { role } of invites) requireManages(actor, role);
-      const made: UserInvite[] = [];
-      for (const { email, role } of invites) {
-        if (email === null) {
-          made.push(...(await withRoles(actor, [await createLink(actor, role, madeBy, origin)])));
-          continue;
+      const wanted = invites.map(({ email, role }) => ({
+        email: email === null ? null : checkEmail(email),
+        role,
+        madeBy,
+        send: true,
+      }));
+      const settings = await readSettings(store, actor.org);
+      const context = { ...contextOf(actor, origin), orgs: [INSTALLATION, actor.org] };
+      // All of them or none: whoever is told of a mistake sends the whole list again.
+      const made = await store.write(context, async (tx) => {
+        const invitations = new Map<number, Invitation>();
+        const ids: number[] = [];
+        for (const { email, ...input } of wanted) {
+          const invitation =
+            email === null
+              ? await createLink(tx, actor, input, settings)
+              : await inviteAddress(tx, actor, { ...input, email }, settings);
+          invitations.set(invitation.id, invitation);
+          ids.push(invitation.id);
         }
-        const [known] = await store.find('invitation', actor.org, { openKey: normalizeKey(email) }, 1);
-        if (known === undefined) {
-          const { invitation } = await members.invite(actor, { email, role, madeBy, send: true }, origin);
-          made.push(...(await withRoles(actor, [invitation])));
-        } else {
-          await renew(actor, known, role, origin);
-          made.push(await get(actor, known.id));
-        }
-      }
-      return made;
+        return ids.flatMap((id) => invitations.get(id) ?? []);
+      });
+      return withRoles(actor, made);
     },
     revoke: async (actor, id, origin) => {
       authorize(actor, 'invitations:write');

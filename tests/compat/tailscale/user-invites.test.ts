@@ -55,6 +55,26 @@ describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
     expect(await list()).toEqual([again]);
   });
 
+  test('of a list with a mistake nothing is made, and nothing written', async () => {
+    const [known] = (await invite([{ email: 'known@b.test' }])).json<{ id: string }[]>();
+    const written = () => api.store.auditHead(api.organization.id);
+    const before = await written();
+    for (const bad of [{ email: api.owner.email }, { email: 'no address' }]) {
+      const list = [{ email: 'one@b.test' }, {}, { email: 'known@b.test', role: 'auditor' }, bad];
+      expect((await invite(list)).status).toBe(400);
+    }
+    expect(await list()).toEqual([known]);
+    expect(await written()).toEqual(before);
+  });
+
+  test('an address that stands twice in a list is one invite, with the later role', async () => {
+    const made = await invite([{ email: 'a@b.test' }, { email: 'A@b.test', role: 'auditor' }]);
+    const [first, second] = made.json<{ id: string }[]>();
+    expect(first).toEqual(second);
+    expect(await list()).toEqual([second]);
+    expect(second).toMatchObject({ role: 'auditor' });
+  });
+
   test('a deleted invite is gone, and its address can be invited again', async () => {
     const [made] = (await invite([{ email: 'a@b.test' }])).json<{ id: string }[]>();
     const path = `/api/v2/user-invites/${made!.id}`;
