@@ -123,6 +123,35 @@ describe('a policy that is saved', () => {
     expect(router.netmap().self?.KeyExpiry).toBeUndefined();
   });
 
+  it('lets no router carry what lies among the addresses of devices, whoever approved it', async () => {
+    await save({
+      tagOwners: { 'tag:router': ['ada@acme.test'] },
+      autoApprovers: { routes: { '100.64.0.0/10': ['tag:router'], '10.0.0.0/8': ['tag:router'] } },
+      grants: [{ src: ['*'], dst: ['*'], ip: ['*'] }],
+    });
+    const laptop = await server.joined('laptop');
+    const victim = await server.joined('victim');
+    const [address = ''] = (victim.netmap().self?.Addresses ?? []).filter((text) => text.startsWith('100.'));
+    const router = await server.joined('router', {
+      authKey: await server.authKey(),
+      hostinfo: { RequestTags: ['tag:router'], RoutableIPs: [address, '100.64.0.0/12', '10.7.0.0/16'] },
+    });
+    const { org, id } = await server.row(router);
+    const routes = await server.store.find('route', org, { device: id });
+    expect(routes.filter(({ auto }) => auto).map(({ prefix }) => prefix)).toEqual(['10.7.0.0/16']);
+    await server.write(async (tx) => {
+      await tx.update('route', org, { device: id, prefix: address }, { manualAt: tx.now, manualBy: 0 });
+    });
+    await laptop.waitFor(
+      (map) => peerNamed(map, 'router')?.AllowedIPs?.includes('10.7.0.0/16') === true,
+      SOON_MS,
+    );
+    const carried = peerNamed(laptop.netmap(), 'router');
+    expect(carried?.AllowedIPs?.toSorted()).toEqual(
+      [...(carried?.Addresses ?? []), '10.7.0.0/16'].toSorted(),
+    );
+  });
+
   it('closes everything when a stored file cannot be read', async () => {
     const a = await server.joined('a');
     await server.joined('b');

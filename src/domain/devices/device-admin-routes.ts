@@ -3,6 +3,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { comparePrefix, formatPrefix, masked, type Prefix, parsePrefix } from '../../kernel/netip/index.ts';
 import { splitRoutes } from '../networks/managed-routes.ts';
 import type { ManagedRoutes } from '../ports/queries.ts';
+import { isAmongDevices } from './device-blocks.ts';
 import { EXIT_PREFIXES, isExitPrefix } from './routes.ts';
 
 const MAX_ROUTES = 1_000;
@@ -23,6 +24,9 @@ const parsed = (text: string): Prefix => {
       `routes: "${text}" has address bits beyond its length; use ${formatPrefix(masked(prefix))}`,
       'routes',
     );
+  }
+  if (isAmongDevices(prefix)) {
+    throw invalid(`routes: "${text}" lies where devices have their own addresses`, 'routes');
   }
   return prefix;
 };

@@ -21,6 +21,7 @@ import { checkRoutes, type DeviceRoutes, routesOf } from './device-admin-routes.
 import { removeDevice } from './device-removal.ts';
 import { EPHEMERAL } from './ephemeral.ts';
 import { freeLabel } from './labels.ts';
+import { type IsSuspended, isEnabled } from './routes.ts';
 
 export interface DeviceAdmin {
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
@@ -190,12 +191,26 @@ async function currentRoutes(reader: Reader, device: Device, now: number): Promi
   );
 }
 
+/** Which of these memberships are suspended; 0 stands for nobody. */
+async function suspendedAmong(tx: Tx, org: number, ids: readonly number[]): Promise<IsSuspended> {
+  const wanted = [...new Set(ids)].filter((id) => id !== 0);
+  const members = wanted.length === 0 ? [] : await tx.find('membership', org, { id: wanted });
+  const suspended = new Set(members.filter(({ suspendedAt }) => suspendedAt !== null).map(({ id }) => id));
+  return (id) => suspended.has(id);
+}
+
 async function writeRoutes(tx: Tx, device: Device, wanted: ReadonlySet<string>, by: number): Promise<void> {
   const { org, id } = device;
   const known = new Map((await tx.find('route', org, { device: id })).map((row) => [row.prefix, row]));
+  const isSuspended = await suspendedAmong(
+    tx,
+    org,
+    [...known.values()].map(({ manualBy }) => manualBy),
+  );
   for (const prefix of wanted) {
     const row = known.get(prefix);
-    if (row !== undefined && (row.manualAt !== null || row.auto)) continue;
+    // What rests with somebody who is suspended is enabled anew, by whoever asks for it now.
+    if (row !== undefined && isEnabled(row, isSuspended)) continue;
     await tx.put('route', {
       org,
       device: id,

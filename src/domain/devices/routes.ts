@@ -1,6 +1,8 @@
 /** What a device advertises, against what is stored of it. */
+import { parsePrefix } from '../../kernel/netip/index.ts';
 import type { Route } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
+import { isAmongDevices } from './device-blocks.ts';
 
 export const EXIT_PREFIXES: readonly string[] = ['0.0.0.0/0', '::/0'];
 export const isExitPrefix = (prefix: string): boolean => EXIT_PREFIXES.includes(prefix);
@@ -8,18 +10,24 @@ export const isExitPrefix = (prefix: string): boolean => EXIT_PREFIXES.includes(
 /** Whether a membership (by id) is suspended. */
 export type IsSuspended = (membership: number) => boolean;
 
+const leadsToDevices = (text: string): boolean => {
+  const prefix = parsePrefix(text);
+  return prefix !== undefined && isAmongDevices(prefix);
+};
+
 /**
  * Whether somebody, or the policy, enabled a route. What a person enabled rests while that person is suspended (the service
  * that devices are administered through has it so).
  */
 export const isEnabled = (
-  route: Pick<Route, 'manualAt' | 'manualBy' | 'auto'>,
+  route: Pick<Route, 'prefix' | 'manualAt' | 'manualBy' | 'auto'>,
   isSuspended: IsSuspended,
-): boolean => route.auto || (route.manualAt !== null && !isSuspended(route.manualBy));
+): boolean =>
+  (route.auto || (route.manualAt !== null && !isSuspended(route.manualBy))) && !leadsToDevices(route.prefix);
 
 /** A route carries traffic when the device offers it and it is enabled. */
 export const isEffective = (
-  route: Pick<Route, 'advertised' | 'manualAt' | 'manualBy' | 'auto'>,
+  route: Pick<Route, 'prefix' | 'advertised' | 'manualAt' | 'manualBy' | 'auto'>,
   isSuspended: IsSuspended,
 ): boolean => route.advertised && isEnabled(route, isSuspended);
 
@@ -51,7 +59,7 @@ export async function syncAdvertised(
       advertised: true,
       manualAt: before?.manualAt ?? null,
       manualBy: before?.manualBy ?? 0,
-      auto: (before?.auto ?? false) || approved.has(prefix),
+      auto: (before?.auto ?? false) || (approved.has(prefix) && !leadsToDevices(prefix)),
     });
     changed = true;
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Device } from '../../../src/domain/model/devices.ts';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
+import { seed } from '../../support/seeds.ts';
 import { addDevices, createTailscaleServer, ipv4Of, ipv6Of } from './support.ts';
 
 const TAGS_POLICY = JSON.stringify({
@@ -191,6 +192,40 @@ describe.each(ENGINES)('devices over the REST API on %s', (engine) => {
   test('either prefix of an exit node enables both', async () => {
     const set = await post(router, 'routes', { routes: ['::/0'] });
     expect(set.json<{ enabledRoutes: string[] }>().enabledRoutes).toEqual(['0.0.0.0/0', '::/0']);
+  });
+
+  test('a route that rests with its approver is enabled anew by whoever asks for it', async () => {
+    const routeOf = () =>
+      api.store.find('route', api.organization.id, { device: router.id, prefix: '2.0.0.0/24' });
+    const { member } = await api.createMember(
+      { organization: api.organization, owner: api.owner, token: api.token },
+      'network-admin',
+    );
+    await seed(api.store, api.organization.id, (tx) =>
+      tx.put('route', {
+        ...{ org: api.organization.id, device: router.id, prefix: '2.0.0.0/24', advertised: true },
+        ...{ manualAt: tx.now, manualBy: member.id, auto: false },
+      }),
+    );
+    await post(router, 'routes', { routes: ['2.0.0.0/24'] });
+    expect(await routeOf()).toMatchObject([{ manualBy: member.id }]);
+    await api.call('POST', `/api/v2/users/${member.id}/suspend`);
+    await post(router, 'routes', { routes: ['2.0.0.0/24'] });
+    expect(await routeOf()).toMatchObject([{ advertised: true, manualBy: api.owner.id }]);
+  });
+
+  test('addresses of devices are no routes, but for those that stand for IPv4 networks of sites', async () => {
+    const own = ['100.79.1.2/32', '100.100.100.100/32', '100.64.0.0/10', 'fd7a:115c:a1e0::/48'];
+    for (const route of own) {
+      const answer = await post(router, 'routes', { routes: [route] });
+      expect([answer.status, answer.json<{ message: string }>().message]).toEqual([
+        400,
+        `routes: "${route}" lies where devices have their own addresses`,
+      ]);
+    }
+    const site = 'fd7a:115c:a1e0:b1a:0:7:a01:100/120';
+    const set = await post(router, 'routes', { routes: ['100.0.0.0/8', site] });
+    expect(set.json<{ enabledRoutes: string[] }>().enabledRoutes).toEqual(['100.0.0.0/8', site]);
   });
 
   test.each(['10.0.0.1/16', '10.0.0.0', 'x', '10.0.0.0/33', ''])(
