@@ -4,7 +4,7 @@
  * changed, in whatever process that happened.
  */
 import { type Actor, type ActorCredential, memberPermissions } from '../domain/access/actor.ts';
-import { permissionsOfScopes } from '../domain/access/scopes.ts';
+import { commonScopes, permissionsOfScopes } from '../domain/access/scopes.ts';
 import { parseToken } from '../domain/credentials/token.ts';
 import type { Credential, CredentialKind } from '../domain/model/credentials.ts';
 import type { EntityKind } from '../domain/model/entities.ts';
@@ -192,7 +192,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
 
 /** The actor that a valid credential stands for, or undefined when its owner may not act. */
 function actorOf(
-  { credential, member, serviceAccount }: CredentialStanding,
+  { credential, parent, member, serviceAccount }: CredentialStanding,
   kind: CredentialKind,
 ): Actor | undefined {
   const { org, id, scopes, tags } = credential;
@@ -215,14 +215,16 @@ function actorOf(
         permissions: memberPermissions(member.role, scopes),
       };
     }
-    case 'organization':
+    case 'organization': {
+      const present = parent === undefined ? scopes : commonScopes(scopes, parent.scopes);
       return {
         kind: 'client',
         org,
         name: credential.description || credential.name,
-        credential: held,
-        permissions: permissionsOfScopes(scopes),
+        credential: { ...held, scopes: present },
+        permissions: permissionsOfScopes(present),
       };
+    }
     case 'service_account':
       if (serviceAccount === undefined) return undefined;
       return {

@@ -165,6 +165,9 @@ export function keyOperations({ services, clock }: TailscaleApiParts): Operation
           const { keyType: present } = keyWire(await keys.get(actor, keyId(call)), clock.now()) as {
             keyType: string;
           };
+          if (!keyType && (present === 'client' || present === 'federated')) {
+            throw invalid(`keyType must be "${present}" to update this key`, 'keyType');
+          }
           throw invalid(`keys of type "${keyType || present}" can not be updated`, 'keyType');
         }
         return keyWire(replaced, clock.now());

@@ -34,15 +34,22 @@ function basicSecret(request: FastifyRequest): string {
 
 const words = (text: string | null): readonly string[] => (text ?? '').split(/\s+/u).filter(Boolean);
 
-const OAUTH_ERRORS: Readonly<Record<number, string>> = {
-  400: 'invalid_request',
-  401: 'invalid_client',
-  403: 'invalid_scope',
-};
+/** RFC 6749, 5.2. What is forbidden is a scope, or, where a token is shown, that token. */
+type OauthRefusal = 'invalid_scope' | 'invalid_grant';
+const GRANT_TYPE = 'grant_type';
 
-function sendOAuthError(reply: FastifyReply, thrown: unknown): FastifyReply {
+function oauthErrorOf(thrown: unknown, status: number, forbidden: OauthRefusal): string {
+  if (status === 401) return 'invalid_client';
+  if (status === 403) return forbidden;
+  if (status >= 500) return 'server_error';
+  return thrown instanceof AppError && thrown.field === GRANT_TYPE
+    ? 'unsupported_grant_type'
+    : 'invalid_request';
+}
+
+function sendOAuthError(reply: FastifyReply, thrown: unknown, forbidden: OauthRefusal): FastifyReply {
   const { status, body } = toWireError(thrown);
-  const name = OAUTH_ERRORS[status] ?? (status >= 500 ? 'server_error' : 'invalid_request');
+  const name = oauthErrorOf(thrown, status, forbidden);
   return reply
     .code(status)
     .header('cache-control', 'no-store')
@@ -58,7 +65,7 @@ const tokenWire = ({ token, expiresInSeconds, scopes }: AccessToken) => ({
 
 export function oauthOperations({ services, onError }: TailscaleApiParts): Operation[] {
   const guarded =
-    (work: (request: FastifyRequest) => Promise<AccessToken>) =>
+    (forbidden: OauthRefusal, work: (request: FastifyRequest) => Promise<AccessToken>) =>
     async ({ request, reply }: { request: FastifyRequest; reply: FastifyReply }): Promise<unknown> => {
       try {
         const token = await work(request);
@@ -66,7 +73,7 @@ export function oauthOperations({ services, onError }: TailscaleApiParts): Opera
         return tokenWire(token);
       } catch (error) {
         if (toWireError(error).status === 500) onError?.(error, request);
-        return sendOAuthError(reply, error);
+        return sendOAuthError(reply, error, forbidden);
       }
     };
 
@@ -76,11 +83,11 @@ export function oauthOperations({ services, onError }: TailscaleApiParts): Opera
       method: 'POST',
       path: `${BASE}/oauth/token`,
       requires: 'public',
-      handle: guarded((request) => {
+      handle: guarded('invalid_scope', (request) => {
         const form = formOf(request);
-        const grant = form.get('grant_type');
+        const grant = form.get(GRANT_TYPE);
         if (grant !== null && grant !== '' && grant !== 'client_credentials') {
-          throw invalid('grant_type must be client_credentials', 'grant_type');
+          throw invalid(`${GRANT_TYPE} must be client_credentials`, GRANT_TYPE);
         }
         // The secret holds the client's id: `client_id` may be anything, and `tailscale up` does send a made-up one.
         const secret = form.get('client_secret') || basicSecret(request);
@@ -94,7 +101,7 @@ export function oauthOperations({ services, onError }: TailscaleApiParts): Opera
       path: `${BASE}/oauth/token-exchange`,
       requires: 'public',
       // Clients send a grant type, an empty code and an empty Basic header as well: none of them means anything here.
-      handle: guarded((request) => {
+      handle: guarded('invalid_grant', (request) => {
         const form = formOf(request);
         const clientId = form.get('client_id') ?? '';
         const token = form.get('jwt') ?? '';

@@ -47,7 +47,7 @@ type ScopeName = keyof typeof SCOPE_TABLE;
 
 /** Names from before scopes were split, still valid on old clients. */
 const LEGACY: Readonly<Record<string, readonly ScopeName[]>> = {
-  acl: ['policy_file'],
+  acl: ['policy_file', 'devices:posture_attributes'],
   devices: ['devices:core', 'devices:posture_attributes'],
   routes: ['devices:routes'],
   logs: ['logs:configuration'],
@@ -82,3 +82,11 @@ export function scopesCover(held: readonly string[], wanted: readonly string[]):
   const own = permissionsOfScopes(held);
   return [...permissionsOfScopes(wanted)].every((permission) => own.has(permission));
 }
+
+/** What both lists allow, in words of either: where a client was given less, its tokens of before hold what it has still. */
+export const commonScopes = (a: readonly string[], b: readonly string[]): readonly string[] => [
+  ...new Set([
+    ...a.filter((scope) => scopesCover(b, [scope])),
+    ...b.filter((scope) => scopesCover(a, [scope])),
+  ]),
+];

@@ -96,6 +96,24 @@ export interface KeyServiceParts {
 type Draft = Pick<Credential, 'description' | 'scopes' | 'tags'> &
   Partial<Pick<Credential, 'reusable' | 'ephemeral' | 'preauthorized' | 'expirySeconds'>>;
 
+/** Fewer scopes narrow what was minted by themselves; a tag, or who may come for a token, is in the token for good. */
+function holdsStill(before: Credential, after: Credential): boolean {
+  const rulesOf = ({ federation }: Credential): string =>
+    federation === null
+      ? ''
+      : JSON.stringify([
+          ...[federation.issuer, federation.subject, federation.audience],
+          Object.entries(federation.claims).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+        ]);
+  return before.tags.every((tag) => after.tags.includes(tag)) && rulesOf(before) === rulesOf(after);
+}
+
+async function endMinted(tx: Tx, { org, id }: Credential): Promise<void> {
+  for (const minted of await tx.find('credential', org, { parent: id, kind: 'access' })) {
+    if (minted.revokedAt === null) await tx.update('credential', org, minted.id, { revokedAt: tx.now });
+  }
+}
+
 export function createKeyService({ store, random, tagRules }: KeyServiceParts): KeyService {
   const find = async (reader: Pick<Store, 'get'>, actor: Actor, publicId: string): Promise<Credential> => {
     const id = decodeExternalId('credential', publicId);
@@ -189,6 +207,7 @@ export function createKeyService({ store, random, tagRules }: KeyServiceParts): 
         federation: federation?.(before) ?? null,
         updatedAt: tx.now,
       });
+      if (!holdsStill(before, after)) await endMinted(tx, after);
       auditOf(tx, after, 'update', { before, after });
       return after;
     });

@@ -191,7 +191,7 @@ export interface CredentialStanding {
   >;
   readonly organizationNano: string;
   /** What it was minted from; undefined where it is gone, or never was. */
-  readonly parent: Pick<Credential, 'id' | 'publicId' | 'expiresAt' | 'revokedAt'> | undefined;
+  readonly parent: Pick<Credential, 'id' | 'publicId' | 'scopes' | 'expiresAt' | 'revokedAt'> | undefined;
   /** The owner, where it is a member. */
   readonly member:
     | Pick<

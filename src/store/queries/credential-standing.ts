@@ -9,7 +9,7 @@ const COLUMNS = {
     ...['tags', 'expiresAt', 'revokedAt', 'parent'],
   ],
   o: ['nano'],
-  p: ['id', 'publicId', 'expiresAt', 'revokedAt'],
+  p: ['id', 'publicId', 'scopes', 'expiresAt', 'revokedAt'],
   m: ['id', 'nano', 'email', 'username', 'role', 'joinedAt', 'approvedAt', 'suspendedAt'],
   s: ['id', 'nano', 'name', 'role'],
 } as const;
@@ -65,6 +65,7 @@ const standingOf = (row: StoredRow): CredentialStanding => ({
       : {
           id: Number(row.p_id),
           publicId: String(row.p_publicId),
+          scopes: texts(row.p_scopes),
           expiresAt: numberOrNull(row.p_expiresAt),
           revokedAt: numberOrNull(row.p_revokedAt),
         },

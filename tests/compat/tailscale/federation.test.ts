@@ -56,7 +56,10 @@ async function exchange(jwt: string, clientId = identity.id) {
     body: form.toString(),
     headers: { authorization: 'Basic Og==', 'content-type': 'application/x-www-form-urlencoded' },
   });
-  return { status: answer.status, body: answer.json<{ access_token?: string; message?: string }>() };
+  return {
+    status: answer.status,
+    body: answer.json<{ access_token?: string; message?: string; error?: string }>(),
+  };
 }
 
 beforeEach(async () => {
@@ -94,6 +97,23 @@ test.each([RS256, ES256, EDDSA])(
   },
 );
 
+test('tokens end with the rules that they were given under', async () => {
+  const { body } = await exchange(token({}, RS256));
+  const read = async () =>
+    (await api.call('GET', '/api/v2/tailnet/-/dns/nameservers', { token: body.access_token! })).status;
+  const replace = (subject: string, description: string) =>
+    api.call('PUT', `/api/v2/tailnet/-/keys/${identity.id}`, {
+      body: {
+        ...{ keyType: 'federated', scopes: ['dns:read'], issuer: ISSUER, subject, description },
+        customClaimRules: { branch: 'ma*' },
+      },
+    });
+  expect((await replace('repo:acme/*:ref:main', 'another name')).status).toBe(200);
+  expect(await read()).toBe(200);
+  expect((await replace('repo:acme/api:ref:main', 'another name')).status).toBe(200);
+  await expect.poll(read, { timeout: 5_000 }).toBe(401);
+});
+
 test.each([
   ['another audience', { aud: 'api.test/other' }],
   ['another subject', { sub: 'repo:evil/web:ref:main' }],
@@ -105,7 +125,7 @@ test.each([
   ['a beginning to come', { nbf: 4_000_000_000 }],
 ])('a token with %s is refused', async (_name, claims) => {
   const { status, body } = await exchange(token(claims));
-  expect([status, typeof body.message]).toEqual([403, 'string']);
+  expect([status, typeof body.message, body.error]).toEqual([403, 'string', 'invalid_grant']);
 });
 
 test('a list of audiences is taken when ours is in it', async () => {

@@ -179,6 +179,11 @@ describe.each(ENGINES)('keys over the REST API on %s', (engine) => {
     expect(put.json()).toHaveProperty('updated');
     expect(put.json()).not.toHaveProperty('tags');
     expect(put.json()).not.toHaveProperty('key');
+    const untyped = await api.call('PUT', `${KEYS}/${client.id}`, { body: { scopes: ['dns'] } });
+    expect([untyped.status, untyped.json()]).toEqual([
+      400,
+      { message: 'keyType must be "client" to update this key' },
+    ]);
     const auth = (await authKey()).json<WireKey>();
     for (const keyType of ['auth', 'client']) {
       const refused = await api.call('PUT', `${KEYS}/${auth.id}`, { body: { keyType, scopes: ['dns'] } });

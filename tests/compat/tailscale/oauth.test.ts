@@ -158,7 +158,49 @@ describe.each(ENGINES)('OAuth clients on %s', (engine) => {
   test('another grant type is refused', async () => {
     const answer = await token({ client_secret: secret, grant_type: 'password' });
     expect(answer.status).toBe(400);
-    expect(answer.json<{ error: string }>().error).toBe('invalid_request');
+    expect(answer.json<{ error: string }>().error).toBe('unsupported_grant_type');
+  });
+
+  test('a client that may do less leaves its tokens no more than that, and one with more gives them nothing', async () => {
+    const access = await accessToken();
+    const narrow = await accessToken({ scope: 'devices:core:read' });
+    const status = async (token: string, path: string) =>
+      (await api.call('GET', `/api/v2/tailnet/-/${path}`, { token })).status;
+    const replace = (scopes: readonly string[], tags: readonly string[]) =>
+      api.call('PUT', `${KEYS}/${clientId}`, { body: { keyType: 'client', scopes, tags } });
+    expect(await status(access, 'devices')).toBe(200);
+    await replace(['all'], ['tag:k8s']);
+    await expect.poll(() => status(narrow, 'users')).toBe(403);
+    expect(await status(narrow, 'devices')).toBe(200);
+    await replace(['auth_keys:read', 'dns'], ['tag:k8s']);
+    await expect.poll(() => status(access, 'devices'), { timeout: 5_000 }).toBe(403);
+    expect(await status(access, 'keys')).toBe(200);
+    expect(await status(access, 'dns/nameservers')).toBe(403);
+    const make = await api.call('POST', KEYS, {
+      token: access,
+      body: { capabilities: { devices: { create: { tags: ['tag:k8s'] } } } },
+    });
+    expect(make.status).toBe(403);
+  });
+
+  test('a client that loses a tag loses the tokens that bear it', async () => {
+    const access = await accessToken();
+    const reads = async () => (await api.call('GET', '/api/v2/tailnet/-/devices', { token: access })).status;
+    expect(await reads()).toBe(200);
+    const body = { keyType: 'client', scopes: ['devices:core:read'] };
+    await api.call('PUT', `${KEYS}/${clientId}`, { body });
+    await expect.poll(reads, { timeout: 5_000 }).toBe(401);
+    expect(await accessToken()).toMatch(/^tskey-/u);
+  });
+
+  test('the scope acl of old clients opens the policy file and attributes', async () => {
+    const made = await api.call('POST', KEYS, { body: { keyType: 'client', scopes: ['acl:read'] } });
+    const { access_token: access } = (await token({ client_secret: made.json<{ key: string }>().key })).json<{
+      access_token: string;
+    }>();
+    expect((await api.call('GET', '/api/v2/tailnet/-/acl', { token: access })).status).toBe(200);
+    expect((await api.call('GET', '/api/v2/device/1/attributes', { token: access })).status).toBe(404);
+    expect((await api.call('GET', '/api/v2/device/1', { token: access })).status).toBe(403);
   });
 
   test('a token reads itself, whatever its scopes, and is no key to anybody else', async () => {
