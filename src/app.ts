@@ -121,6 +121,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
       gateways: control.gateways,
       log,
     },
+    regionName: (region) => derp.map().Regions?.[region]?.RegionName || String(region),
     servicesOver: (store) =>
       createServices({
         installation: { ...installation, store },

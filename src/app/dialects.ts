@@ -28,6 +28,8 @@ export interface DialectParts {
   readonly organizationCreators: OrganizationCreators;
   /** Providers of people and of workloads may be at private addresses. */
   readonly ssoAllowPrivate: boolean;
+  /** The name of a relay region, as devices are told it. */
+  readonly regionName: (region: number) => string;
   readonly log: Logger;
   /** Browser sign-in by an organization's own provider; auth/sso/sso-sign-in.ts says how it is used. */
   readonly sso: SsoSignIn;
@@ -44,6 +46,7 @@ const tailscale: Dialect = (parts) => {
     keyedTexts,
     organizationCreators,
     ssoAllowPrivate,
+    regionName,
     log,
   } = parts;
   const { store, clock, random, authenticator } = services;
@@ -67,6 +70,7 @@ const tailscale: Dialect = (parts) => {
     clock,
     random,
     publicUrl,
+    regionName,
     ...(services.aws === undefined ? {} : { awsAccountId: services.aws.accountId }),
     onError: defectLog(log),
   });

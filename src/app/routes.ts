@@ -52,6 +52,8 @@ export interface RoutesParts {
   readonly readiness: ReadinessProbe;
   /** The domain for whose names devices can get certificates. */
   readonly certificateDomain: string | undefined;
+  /** The name of a relay region, as devices are told it. */
+  readonly regionName: (region: number) => string;
   /** The services over another store, for requests that are only tried. */
   readonly servicesOver: (store: Store) => Services;
   readonly log: Logger;
@@ -123,11 +125,11 @@ async function mountDialects(
   server: FastifyInstance,
   services: Services,
   signIn: SignIn,
-  { sealer, keyedTexts, shareSecrets, log, config }: RoutesParts,
+  { sealer, keyedTexts, shareSecrets, regionName, log, config }: RoutesParts,
 ): Promise<void> {
   const { publicUrl, organizationCreators, ssoAllowPrivate, netmakerDashboardUrl: dashboardUrl } = config;
   const secrets = { sealer, keyedTexts, shareSecrets };
-  const edge = { publicUrl, organizationCreators, ssoAllowPrivate, dashboardUrl };
+  const edge = { publicUrl, organizationCreators, ssoAllowPrivate, dashboardUrl, regionName };
   for (const dialect of dialects)
     await server.register(dialect({ services, ...secrets, ...edge, log, sso: signIn.sso }));
 }

@@ -147,17 +147,45 @@ describe.each(ENGINES)('a server on %s', (engine) => {
     expect(answer).toContain('tskey-auth-');
   });
 
-  test('ends the streams of devices when it stops, in time', async () => {
-    const own = await installation.start();
-    const created = await ask(`${own.url}/api/v2/tailnet/-/keys`, installation.apiKey, {
+  const joined = async (url: string) => {
+    const created = await ask(`${url}/api/v2/tailnet/-/keys`, installation.apiKey, {
       method: 'POST',
       body: JSON.stringify({
         capabilities: { devices: { create: { reusable: true, preauthorized: true } } },
       }),
     });
     const { key } = JSON.parse(created.text) as { key: string };
-    const device = createTestDevice({ url: own.url, hostname: 'laptop', authKey: key });
+    const device = createTestDevice({ url, hostname: 'laptop', authKey: key });
     await device.join();
+    return device;
+  };
+
+  test('calls its relay as devices are told to', async () => {
+    const own = await installation.start('--derp');
+    const device = await joined(own.url);
+    const relay = Object.values(device.netmap().derpMap?.Regions ?? {})[0];
+    expect(relay?.RegionName).toMatch(/\D/u);
+    await device.update({
+      hostinfo: {
+        NetInfo: { PreferredDERP: relay!.RegionID, DERPLatency: { [`${relay!.RegionID}-v4`]: 0.01 } },
+      },
+    });
+    const connectivity = async (): Promise<unknown> => {
+      const { text } = await ask(`${own.url}/api/v2/tailnet/-/devices?fields=all`, installation.apiKey);
+      const { devices } = JSON.parse(text) as { devices: { clientConnectivity: object }[] };
+      return devices[0]?.clientConnectivity;
+    };
+    await expect.poll(connectivity, { timeout: 5_000 }).toMatchObject({
+      derp: relay!.RegionName,
+      latency: { [relay!.RegionName]: { preferred: true, latencyMs: 10 } },
+    });
+    device.close();
+    expect(await own.stop()).toBe(0);
+  });
+
+  test('ends the streams of devices when it stops, in time', async () => {
+    const own = await installation.start();
+    const device = await joined(own.url);
     const begin = performance.now();
     expect(await own.stop()).toBe(0);
     expect(performance.now() - begin).toBeLessThan(10_000);

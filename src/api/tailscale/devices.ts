@@ -37,7 +37,7 @@ export function deviceOperations({ services, regionName }: TailscaleApiParts): O
       : undefined;
     return {
       suffix: magicDnsSuffix(organization),
-      regionName: regionName ?? String,
+      regionName,
       postureIdentity: posture?.value === true,
     };
   };

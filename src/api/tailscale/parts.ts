@@ -83,8 +83,8 @@ export interface TailscaleApiParts {
   readonly random: Random;
   /** The origin in links; undefined: the one that the caller used. */
   readonly publicUrl?: string | undefined;
-  /** Names of relay regions; their numbers where absent. */
-  readonly regionName?: RegionName;
+  /** The name of a relay region; its number where it has none. */
+  readonly regionName: RegionName;
   /** The AWS account from which this installation takes on roles of others. */
   readonly awsAccountId?: string;
   /** Told of failures that are defects of this program. */

@@ -39,10 +39,13 @@ const TYPES: ReadonlySet<string> = new Set(['member', 'shared', 'all']);
 /** Not seen for longer than this: idle. */
 const IDLE_MS = 28 * DAY;
 
+/** Rows of members are as old as their invitation. */
+const joinedAt = (member: MemberRow): number => member.joinedAt ?? member.createdAt;
+
 function statusOf(member: MemberRow, now: number): string {
   const state = memberState(member);
   if (state === 'suspended' || state === 'needs-approval') return state;
-  const seen = member.lastSeen ?? member.createdAt;
+  const seen = member.lastSeen ?? joinedAt(member);
   return !member.online && now - seen > IDLE_MS ? 'idle' : 'active';
 }
 
@@ -53,12 +56,12 @@ function userWire(member: MemberRow, org: number, now: number): object {
     loginName: loginName(member),
     profilePicUrl: member.avatarUrl ?? '',
     tailnetId: tailnetId(org),
-    created: wireTime(member.createdAt),
+    created: wireTime(joinedAt(member)),
     type: 'member',
     role: wireRole(member.role),
     status: statusOf(member, now),
     deviceCount: member.devices,
-    lastSeen: wireTime(member.lastSeen ?? member.createdAt),
+    lastSeen: wireTime(member.lastSeen ?? joinedAt(member)),
     currentlyConnected: member.online,
   };
 }

@@ -28,6 +28,10 @@ const within =
   (value: number): boolean =>
     Number.isSafeInteger(value) && value >= low && value <= high;
 
+const WEB_PROTOCOLS: ReadonlySet<string> = new Set(['http:', 'https:']);
+const isWebAddress = (text: string): boolean =>
+  URL.canParse(text) && WEB_PROTOCOLS.has(new URL(text).protocol);
+
 export const SETTING_RULES: Readonly<Record<SettingName, SettingRule>> = {
   device_approval: feature,
   user_approval: feature,
@@ -62,8 +66,9 @@ export const SETTING_RULES: Readonly<Record<SettingName, SettingRule>> = {
   policy_externally_managed: policy,
   policy_external_link: {
     ...policy,
-    allows: (value: string) => value === '' || (value.length <= MAX_LINK && URL.canParse(value)),
-    hint: 'a URL',
+    // People follow it.
+    allows: (value: string) => value === '' || (value.length <= MAX_LINK && isWebAddress(value)),
+    hint: 'an http or https URL',
   },
   devices_auto_update: feature,
   users_role_joins_external: {

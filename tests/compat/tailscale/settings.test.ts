@@ -68,6 +68,7 @@ describe.each(ENGINES)('settings and contacts over the REST API on %s', (engine)
     [{ devicesKeyDurationDays: '5' }, /^devicesKeyDurationDays: /u],
     [{ usersRoleAllowedToJoinExternalTailnets: 'owner' }, /^usersRole/u],
     [{ aclsExternalLink: 'not a url' }, /^aclsExternalLink: /u],
+    [{ aclsExternalLink: 'javascript:alert(1)' }, /^aclsExternalLink: expected an http or https URL$/u],
     [{ routeSelection: 'magicroute' }, /^routeSelection: must be one of/u],
     [{ routeSelection: 'regional-routing', regionalRoutingOn: true }, /^routeSelection: cannot be given/u],
     [{ devicesApprovalOn: 'yes', httpsEnabled: true }, /^devicesApprovalOn: /u],

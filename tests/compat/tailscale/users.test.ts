@@ -69,6 +69,14 @@ describe.each(ENGINES)('users over the REST API on %s', (engine) => {
     }
   });
 
+  test('a user begins when they join, not when they were invited', async () => {
+    const { member } = await api.createMember(acme, 'member');
+    const joinedAt = member.createdAt + 3 * 86_400_000;
+    await patch(member, { joinedAt, approvedAt: joinedAt });
+    const joined = new Date(joinedAt).toISOString().replace(/\.\d+Z$/u, 'Z');
+    expect(await user(member.id)).toMatchObject({ created: joined, lastSeen: joined });
+  });
+
   test('somebody not seen for more than 28 days is idle', async () => {
     const { member } = await api.createMember(acme, 'member');
     expect((await user(member.id)).status).toBe('active');
