@@ -7,7 +7,6 @@ import {
   isEmptySet,
   rangesOf,
   setOfPrefix,
-  unionSets,
 } from '../../kernel/netip/index.ts';
 import type { Policy, Selector } from '../ast.ts';
 import type { DstSpec, Piece, PostureSpec, SourceSpec } from './unit.ts';
@@ -160,6 +159,7 @@ export function dstKey(dst: DstSpec): string {
 export function sourceAsDst(source: SourceSpec): DstSpec[] {
   const out: DstSpec[] = source.atoms.map((atom) => ({ kind: 'atom', atom }));
   if (source.any || source.danger) out.push({ kind: 'any' });
-  if (source.literals.length > 0) out.push(literalDst(unionSets(source.literals)));
+  // One by one: what a set is to a device behind which the internet is does not depend on what else the rule names.
+  out.push(...source.literals.map(literalDst));
   return out;
 }
