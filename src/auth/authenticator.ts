@@ -220,7 +220,8 @@ function actorOf(
       return {
         kind: 'client',
         org,
-        name: credential.description || credential.name,
+        name: credential.description || credential.name || (parent ?? credential).publicId,
+        client: (parent ?? credential).id,
         credential: { ...held, scopes: present },
         permissions: permissionsOfScopes(present),
       };

@@ -36,6 +36,8 @@ export type Actor =
       readonly kind: 'client';
       readonly org: number;
       readonly name: string;
+      /** What it does is remembered by its own id: a token of it lasts an hour, and the next has another. */
+      readonly client: number;
       readonly credential: ActorCredential;
       readonly permissions: ReadonlySet<Permission>;
     }
@@ -62,7 +64,7 @@ export function byOf(actor: Actor): By {
     case 'service-account':
       return { kind: 'service_account', id: String(actor.serviceAccount), name: actor.name };
     case 'client':
-      return { kind: 'credential', id: String(actor.credential.id), name: actor.name };
+      return { kind: 'credential', id: String(actor.client), name: actor.name };
     case 'system':
       return { kind: 'system', id: '', name: actor.name };
   }

@@ -56,6 +56,7 @@ const clientActor = (client: Credential): Actor => ({
   kind: 'client',
   org: client.org,
   name: client.description || client.publicId,
+  client: client.id,
   credential: { id: client.id, kind: client.kind, scopes: client.scopes, tags: client.tags },
   permissions: permissionsOfScopes(client.scopes),
 });

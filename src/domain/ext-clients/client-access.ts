@@ -1,6 +1,6 @@
 /** Who may do what with external clients: whoever writes networks with all of them, a member with the own ones. */
 import { AppError } from '../../kernel/errors.ts';
-import type { Actor } from '../access/actor.ts';
+import { type Actor, byOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import type { ExtClient } from '../model/networks.ts';
 
@@ -15,22 +15,9 @@ export const ownerOfNew = (actor: Actor): ClientOwner =>
 const isOwnClient = (actor: Actor, client: ClientOwner): boolean =>
   actor.kind === 'member' && client.ownerKind === 'membership' && client.owner === actor.membership;
 
-const maker = (actor: Actor): readonly [string, string] => {
-  switch (actor.kind) {
-    case 'member':
-      return ['membership', String(actor.membership)];
-    case 'service-account':
-      return ['service_account', String(actor.serviceAccount)];
-    case 'client':
-      return ['credential', String(actor.credential.id)];
-    case 'system':
-      return ['system', ''];
-  }
-};
-
 /** The secrets of a client are shown to whom it belongs and to whoever made it. */
 export function maySeeSecrets(actor: Actor, client: ExtClient): boolean {
-  const [kind, id] = maker(actor);
+  const { kind, id } = byOf(actor);
   return isOwnClient(actor, client) || (kind !== 'system' && client.byKind === kind && client.byId === id);
 }
 

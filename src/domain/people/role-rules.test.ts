@@ -17,6 +17,7 @@ const client = (scopes: readonly string[]): Actor => ({
   kind: 'client',
   org: 1,
   name: 'client',
+  client: 1,
   credential: { id: 1, kind: 'oauth-client', scopes, tags: [] },
   permissions: permissionsOfScopes(scopes),
 });

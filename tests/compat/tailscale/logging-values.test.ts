@@ -4,6 +4,7 @@ import { addDevices, createTailscaleServer } from './support.ts';
 
 interface Entry {
   readonly action: string;
+  readonly actor: object;
   readonly target: { readonly id: string; readonly type: string; readonly property?: string };
   readonly actionDetails?: string;
   readonly old?: unknown;
@@ -180,6 +181,24 @@ describe.each(ENGINES)('what the configuration log says of a change on %s', (eng
     ]);
     const [[event, , , after] = []] = await entriesOf('POST', `${path}/expire`);
     expect([event, after]).toEqual(['NODE.EXPIRED.KEY_EXPIRY_TIME', new Date(api.clock.now()).toISOString()]);
+  });
+
+  test('which OAuth client it was, whichever of its tokens it used', async () => {
+    const body = { keyType: 'client', scopes: ['dns'] };
+    const { id, key } = (await api.call('POST', `${T}/keys`, { body })).json<{ id: string; key: string }>();
+    const from = api.clock.now();
+    for (const domain of ['one.test', 'two.test']) {
+      const grant = await api.call('POST', '/api/v2/oauth/token', {
+        body: `client_id=${id}&client_secret=${key}`,
+        token: null,
+      });
+      const { access_token: token } = grant.json<{ access_token: string }>();
+      const searchPaths = { body: { searchPaths: [domain] }, token };
+      expect((await api.call('POST', `${T}/dns/searchpaths`, searchPaths)).status).toBe(200);
+    }
+    const made = await logs(from, `&actor=${id}&event=TAILNET.UPDATE.DNS_CONFIG`);
+    const actor = { id, type: 'OAUTH_CLIENT', loginName: id, displayName: id };
+    expect(made.map((entry) => entry.actor)).toEqual([actor, actor]);
   });
 
   test('that a device which comes or goes is ephemeral', async () => {
