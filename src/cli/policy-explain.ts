@@ -17,14 +17,21 @@ import { printable } from './printable.ts';
 
 const LACKS = {
   source: 'does not name the source',
+  'source-wildcard': 'says *, which stands for ordinary devices and approved routes, and not for the source',
   posture: 'asks for a posture that the source does not have',
   destination: 'does not name the destination',
+  'destination-wildcard':
+    'says *, which covers no resources of networks, no plain clients, and no devices of connectors and service keys',
   'protocol-or-port': 'does not open this protocol and port',
   carrier: 'names the destination, which is reached through another device',
 } as const;
 
+const closed = (login: string): string => `is closed to ${login} now, until access is asked for and given`;
+
 function ruleLine(rule: NamedRule): string {
-  const why = rule.lacks.map((lack) => LACKS[lack]).join(', and ');
+  const why = rule.lacks
+    .map((lack) => (lack === 'source' && rule.closedTo !== null ? closed(rule.closedTo) : LACKS[lack]))
+    .join(', and ');
   // What fails, where something does: else what it depends on.
   const isLacking = rule.lacks.includes('posture');
   const posture = rule.posture

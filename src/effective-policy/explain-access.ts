@@ -1,5 +1,6 @@
 /** Explains with names what the policy engine says of a question. */
-import { magicDnsSuffix } from '../domain/organizations/names.ts';
+import { isEveryone } from '../domain/groups/group-reads.ts';
+import { loginName, magicDnsSuffix } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import { AppError } from '../kernel/errors.ts';
 import {
@@ -24,6 +25,8 @@ export interface NamedRule {
   /** Protocols and ports that it opens; empty when that is all of them. */
   readonly ports: string;
   readonly lacks: readonly Lack[];
+  /** The source's person, where it is locked or not opened to them, and open to others of their group. */
+  readonly closedTo: string | null;
   readonly posture: readonly {
     readonly condition: string;
     readonly actual: string | null;
@@ -77,7 +80,28 @@ export interface AccessExplanation {
   readonly verdicts: readonly NamedVerdict[];
 }
 
-function namedRule(loaded: OrganizationPolicy, rule: RuleReport): NamedRule {
+/** Whose an edge is by their group, though it is not open to them now. */
+function closedTo(
+  snapshot: Snapshot,
+  { origin, lacks }: RuleReport,
+  source: number | undefined,
+): string | null {
+  if (origin.kind !== 'edge' || !lacks.includes('source') || source === undefined) return null;
+  const edge = snapshot.table('accessEdge').get(String(origin.edge));
+  const device = snapshot.devices.get(source)?.device ?? snapshot.table('extClient').get(String(source));
+  if (edge?.principalKind !== 'group' || device?.ownerKind !== 'membership') return null;
+  const person = snapshot.memberships.get(device.owner);
+  const group = snapshot.table('group').get(String(edge.principal));
+  if (person === undefined || group === undefined) return null;
+  const isTheirs =
+    isEveryone(group) || snapshot.membersOf(group.id).some(({ membership }) => membership === person.id);
+  return isTheirs && !isTagged(snapshot, source) ? loginName(person) : null;
+}
+
+const isTagged = (snapshot: Snapshot, device: number): boolean =>
+  (snapshot.devices.get(device)?.tags.size ?? 0) > 0;
+
+function namedRule(loaded: OrganizationPolicy, source: number | undefined, rule: RuleReport): NamedRule {
   const { snapshot } = loaded;
   return {
     rule: originText(loaded, rule.origin),
@@ -85,6 +109,7 @@ function namedRule(loaded: OrganizationPolicy, rule: RuleReport): NamedRule {
     destinations: rule.destination,
     ports: rule.ports,
     lacks: rule.lacks,
+    closedTo: closedTo(snapshot, rule, source),
     posture: rule.posture.map(({ condition, actual, holds }) => ({
       ...{ condition, actual: actual ?? null, holds },
     })),
@@ -171,8 +196,8 @@ export function explainAccess(loaded: OrganizationPolicy, question: AccessQuesti
       source: sideName(verdict.sourceDevice, verdict.source),
       target: sideName(verdict.targetDevice, verdict.target),
       allowed: verdict.allowed,
-      by: verdict.by.map((rule) => namedRule(loaded, rule)),
-      closest: verdict.closest.map((rule) => namedRule(loaded, rule)),
+      by: verdict.by.map((rule) => namedRule(loaded, verdict.sourceDevice, rule)),
+      closest: verdict.closest.map((rule) => namedRule(loaded, verdict.sourceDevice, rule)),
       more: verdict.more,
       problems: verdict.problems,
       itself: verdict.itself,

@@ -2,8 +2,9 @@
 import { decodeDecimalId, decodeExternalId } from '../domain/ids/external-id.ts';
 import { isBound } from '../domain/networks/gateway-binding.ts';
 import { isNamed, isPatternName, normalName } from '../domain/networks/resource-names.ts';
-import { deviceFqdn } from '../domain/organizations/names.ts';
+import { deviceFqdn, loginName } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
+import { normalizeKey } from '../kernel/text.ts';
 import { NOT_RESOLVED, type Place, type Problem, parseSelector } from '../policy/index.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
@@ -12,7 +13,7 @@ type Loaded = Pick<OrganizationPolicy, 'snapshot' | 'policy'>;
 /**
  * What a person means by a word: a device by its label, full name or id; a plain client by its name; a resource by `resource:`
  * and its name or id, or by its name in DNS; a group or service account of the organization by `group:` or `service-account:` and
- * its name; else a selector of the policy language (user, group of the file, tag, host, address, …). Last comes what devices
+ * its name; a person by user name; else a selector of the policy language (user, group of the file, tag, host, address, …). Last comes what devices
  * say of themselves, their host names: none may pass for something else by it.
  */
 export function placeOf(loaded: Loaded, text: string): Place {
@@ -21,6 +22,7 @@ export function placeOf(loaded: Loaded, text: string): Place {
     prefixedPlace(loaded, word) ??
     devicePlace(loaded, word) ??
     resourcePlace(loaded, word) ??
+    personPlace(loaded, word) ??
     hostNamePlace(loaded, word) ?? { kind: 'selector', text: word }
   );
 }
@@ -128,6 +130,14 @@ const addressesOf = (snapshot: Snapshot, network: number, name: string): readonl
     .flatMap(({ device }) => snapshot.resolvedBy(device ?? 0))
     .filter((resolved) => normalName(resolved.name) === name)
     .flatMap(({ addresses }) => addresses);
+
+/** A person by user name, whom the policy knows by an e-mail address or as `name@local`. */
+function personPlace({ snapshot, policy }: Loaded, word: string): Place | undefined {
+  if (parseSelector(word).kind !== 'host' || policy.engine.policy().hosts.has(word)) return undefined;
+  const key = normalizeKey(word);
+  const person = [...snapshot.memberships.values()].find(({ usernameKey }) => usernameKey === key);
+  return person === undefined ? undefined : { kind: 'selector', text: loginName(person) };
+}
 
 /** Several devices may say that they are called the same. */
 function hostNamePlace({ snapshot, policy }: Loaded, word: string): Place | undefined {

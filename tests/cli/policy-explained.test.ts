@@ -9,6 +9,7 @@ import {
   insertEdge,
   insertGateway,
   insertGroup,
+  insertMember,
   insertNetwork,
   insertPolicy,
   insertResource,
@@ -31,6 +32,8 @@ const POLICY = {
     { src: ['ipset:some'], dst: ['tag:web'], ip: ['udp:161'] },
     { src: ['autogroup:member'], dst: ['tag:router'], ip: ['tcp:22'], srcPosture: ['posture:linux'] },
     { src: ['autogroup:member'], dst: ['tag:exit'], ip: ['tcp:22'], srcPosture: ['posture:macos'] },
+    { src: ['tag:other'], dst: ['*'], ip: ['tcp:9'] },
+    { src: ['*'], dst: ['tag:router'], ip: ['tcp:9'] },
     // So many that not all are told.
     ...Array.from({ length: 12 }, (_, i) => ({
       ...{ src: ['autogroup:member'], dst: ['tag:many'], ip: [`tcp:20-${22 + i}`] },
@@ -127,6 +130,8 @@ describe('what explain says', () => {
         ['twin-b', '100.64.0.10'],
       ] as const)
         await insertDevice(tx, org, label, 'tag:other', ada, ip, { osHostname: 'twins' });
+      const eve = await insertMember(tx, org, { username: 'eve', email: null });
+      await insertDevice(tx, org, 'pad', null, eve.id, '100.64.0.17');
       // What a device says of itself makes it nothing else.
       for (const [label, osHostname, ip] of [
         ['fake-a', 'tag:web', '100.64.0.11'],
@@ -135,6 +140,7 @@ describe('what explain says', () => {
         ['fake-d', '', '100.64.0.14'],
         ['fake-e', 'db.plant.test', '100.64.0.15'],
         ['fake-f', 'web', '100.64.0.16'],
+        ['fake-g', 'eve', '100.64.0.18'],
       ] as const)
         await insertDevice(tx, org, label, 'tag:other', ada, ip, { osHostname });
       await insertService(tx, org, 'svc:api', '100.80.0.1', web);
@@ -257,9 +263,31 @@ describe('what explain says', () => {
       'laptop',
       'tag:many:22',
       'tcp',
-      ['laptop may reach many', 'by grants[8]', 'by grants[17]', 'and by 2 more'],
+      ['laptop may reach many', 'by grants[10]', 'by grants[19]', 'and by 2 more'],
     ],
     ['laptop', '100.64.0.99:80', 'tcp', ['may NOT reach']],
+    ['eve', 'web:443', 'tcp', ['pad may reach web on port 443']],
+    ['laptop', 'resource:press:22', 'tcp', ['it is closed to ada@acme.test now, until access is asked for']],
+    ['pad', 'resource:press:22', 'tcp', ['nobody to 10.88.0.4; it does not name the source']],
+    ['laptop', 'resource:lathe:9', 'tcp', ['may reach resource:lathe']],
+    [
+      'fake-a',
+      'resource:lathe:9',
+      'tcp',
+      ['tag:other to * over tcp 9; it says *, which covers no resources of networks'],
+    ],
+    [
+      'fake-a',
+      'box:9',
+      'tcp',
+      ['tag:other to * over tcp 9; it says *, which covers no resources of networks'],
+    ],
+    [
+      'box',
+      'router:9',
+      'tcp',
+      ['it says *, which stands for ordinary devices and approved routes, and not for the source'],
+    ],
     ['laptop', '[100.64.0.2]:443', 'tcp', ['may reach web on port 443']],
     ['laptop', '[fd7a:115c:a1e0::99]:443', 'tcp', ['may NOT reach fd7a:115c:a1e0::99']],
     ['laptop', 'fd7a:115c:a1e0::99', 'icmp', ['may NOT reach fd7a:115c:a1e0::99 by icmp']],
@@ -357,11 +385,11 @@ describe('what explain says', () => {
     const next = { ...POLICY, grants: [...POLICY.grants, ...more], ssh: POLICY.ssh.slice(0, 1) };
     writeFileSync(file, JSON.stringify(next));
     const { out } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
-    expect(out).toContain('laptop to web\n  + tcp 25 at its own address, 100.80.0.1\n');
-    expect(out).toContain('laptop to mute\n  + tcp 25\n');
-    expect(out).toContain('laptop to exit\n  + tcp any port at autogroup:internet over IPv4\n');
+    expect(out).toContain('laptop, pad to web\n  + tcp 25 at its own address, 100.80.0.1\n');
+    expect(out).toContain('laptop, pad to mute\n  + tcp 25\n');
+    expect(out).toContain('laptop, pad to exit\n  + tcp any port at autogroup:internet over IPv4\n');
     expect(out).toContain('  + icmp at autogroup:internet over IPv4\n');
-    expect(out).toContain('SSH to web, mute\n  - laptop as root (check)\n');
-    expect(out).toContain('routes of exit for laptop\n  + 0.0.0.0/0\n');
+    expect(out).toContain('SSH to web, mute\n  - laptop, pad as root (check)\n');
+    expect(out).toContain('routes of exit for laptop, pad\n  + 0.0.0.0/0\n');
   });
 });

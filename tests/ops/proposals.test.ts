@@ -166,6 +166,8 @@ describe.each(ENGINES)('a request that is only asked about, on %s', (engine) => 
     ['pages and sign-in', { method: 'POST', path: '/login' }, 400],
     ['itself', { method: 'POST', path: '/app/api/impact' }, 400],
     ['a method that changes nothing', { method: 'GET', path: '/api/v2/tailnet/-/devices' }, 400],
+    ['what is no path', { method: 'POST', path: '/\\' }, 400],
+    ['another server', { method: 'POST', path: '//elsewhere/api/v2/x' }, 400],
     ['more than the question', { method: 'POST', path: '/api/v2/x', extra: 1 }, 400],
   ])('not of %s', async (_, body, status) => {
     expect((await call('POST', '/app/api/impact', body)).status).toBe(status);

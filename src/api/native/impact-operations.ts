@@ -41,6 +41,10 @@ const question = z.strictObject({
 
 /** The prefixes under which nothing is an admin API. */
 const OWN_PATHS = ['/app/', '/login', '/machine', '/key', '/ts2021', '/derp'];
+const ORIGIN = 'http://localhost';
+/** Of a request to this server, and none that leads elsewhere: `//host`, or `/\` in the place of a slash. */
+const isPath = (path: string): boolean =>
+  URL.canParse(path, ORIGIN) && new URL(path, ORIGIN).origin === ORIGIN;
 /** The request is made with the credentials of whoever asks. */
 const CREDENTIALS = [
   'authorization',
@@ -68,6 +72,8 @@ export const impactOperations = (impacts: Impacts): readonly Operation[] => [
       if (OWN_PATHS.some((own) => path.startsWith(own))) {
         throw invalid('path: only requests to an admin API can be asked about', 'path');
       }
+      if (!isPath(path))
+        throw invalid('path: it must be the path of a request, such as /api/v2/tailnet/-/acl', 'path');
       const headers: Record<string, string> = body === undefined ? {} : { 'content-type': contentType };
       for (const name of CREDENTIALS) {
         const value = request.headers[name];

@@ -29,7 +29,7 @@ import {
 import { conditionHolds, lookUp } from '../posture.ts';
 import type { ResourceInput, UserInput } from '../world.ts';
 import { isForeign, lacksTowardsSharedIn, problemAcross } from './across.ts';
-import { distance, type Lack } from './lack.ts';
+import { distance, type Lack, lacksSource } from './lack.ts';
 import { type Path, type Place, type Resolution, resolvePlace } from './places.ts';
 import { ruleText } from './rule-text.ts';
 import { addressOf, isCarried, ofFamily, wayOf, whyNotCarried } from './way.ts';
@@ -144,8 +144,9 @@ function verdict(asked: Asked, from: Endpoint, to: Endpoint): Verdict {
   if (path !== undefined && path.receiver === from.device) {
     return { ...sides, allowed: true, by: [], more: 0, closest: [], problems: [], itself: true };
   }
-  const reports = reportsOf(asked, from, to, addr, path);
-  const by = reports.filter(({ lacks }) => lacks.length === 0);
+  const held = heldRules(asked, from, to, addr, path);
+  const by = held.filter(({ lacks }) => lacks.length === 0);
+  const reported = (some: readonly Held[]): RuleReport[] => some.map((one) => report(core, one));
   const problems = problemsOf(core, from, to, addr, path, resource);
   const isOpen = by.length > 0 && problems.length === 0;
   const isClient = from.device?.input.behind !== undefined;
@@ -155,30 +156,38 @@ function verdict(asked: Asked, from: Endpoint, to: Endpoint): Verdict {
   return {
     ...sides,
     allowed: by.length > 0 && problems.length === 0,
-    by: by.slice(0, MAX_BY),
+    by: reported(by.slice(0, MAX_BY)),
     more: Math.max(0, by.length - MAX_BY),
-    closest: by.length > 0 ? [] : closestOf(reports, problems.length > 0),
+    closest: by.length > 0 ? [] : reported(closestOf(held, problems.length > 0)),
     problems,
     itself: false,
   };
 }
 
-/** What every rule has to say, in policy order, and of one that stands in several parts the part that comes closest. */
-function reportsOf(
+/** A rule held against the question. It is put into words only where it is told of: rules are many. */
+interface Held {
+  readonly unit: Unit;
+  readonly lacks: readonly Lack[];
+  /** The source, with the addresses that are asked about. */
+  readonly from: Endpoint;
+}
+
+/** Every rule, in policy order, and of one that stands in several parts the part that comes closest. */
+function heldRules(
   { engine: { core }, units, traffic }: Asked,
   from: Endpoint,
   to: Endpoint,
   addr: Addr | undefined,
   path: Path | undefined,
-): RuleReport[] {
+): Held[] {
   const source = addr === undefined ? from : ofFamily(from, addr.family);
   const sharedIn = path !== undefined && isForeign(path.receiver) && !isForeign(from.device);
-  const best = new Map<string, RuleReport>();
+  const best = new Map<string, Held>();
   for (const unit of units) {
-    const one = sharedIn
-      ? report(core, unit, from, lacksTowardsSharedIn(unit, from, path))
-      : report(core, unit, source, lacksOf(core, unit, source, to, addr, path, traffic));
-    const key = JSON.stringify(one.origin);
+    const one: Held = sharedIn
+      ? { unit, from, lacks: lacksTowardsSharedIn(unit, from, path) }
+      : { unit, from: source, lacks: lacksOf(core, unit, source, to, addr, path, traffic) };
+    const key = JSON.stringify(unit.spec.origin);
     const known = best.get(key);
     if (known === undefined || distance(one.lacks) < distance(known.lacks)) best.set(key, one);
   }
@@ -186,8 +195,8 @@ function reportsOf(
 }
 
 /** Rules that at least lead to the destination; where none does and nothing else keeps packets off, others of the source. */
-function closestOf(reports: readonly RuleReport[], isKeptOff: boolean): RuleReport[] {
-  const lacking = reports.filter(({ lacks }) => lacks.length > 0 && lacks.length < 3);
+function closestOf(held: readonly Held[], isKeptOff: boolean): Held[] {
+  const lacking = held.filter(({ lacks }) => lacks.length > 0 && lacks.length < 3);
   const near = lacking.filter(({ lacks }) => !lacks.includes('destination'));
   const rest = isKeptOff ? [] : lacking.filter(({ lacks }) => lacks.length === 1);
   return (near.length > 0 ? near : rest)
@@ -246,9 +255,8 @@ function whyCut(device: DeviceState, owner: UserInput | undefined): string {
   return owner?.suspended ? 'its owner is suspended' : 'it has no owner';
 }
 
-function report(core: Core, unit: Unit, from: Endpoint, lacks: readonly Lack[]): RuleReport {
-  const { spec } = unit;
-  const isAsked = !lacks.includes('source') && guestOf(from) === undefined;
+function report(core: Core, { unit: { spec }, lacks, from }: Held): RuleReport {
+  const isAsked = !lacksSource(lacks) && guestOf(from) === undefined;
   const conditions = isAsked ? closestConditions(spec.source.posture, from) : [];
   return {
     origin: spec.origin,
@@ -273,7 +281,7 @@ function lacksOf(
 ): Lack[] {
   const { spec } = unit;
   const lacks: Lack[] = [];
-  if (!namesSource(spec.source, from)) lacks.push('source');
+  if (!namesSource(spec.source, from)) lacks.push(spec.source.any ? 'source-wildcard' : 'source');
   // Conditions are not asked of devices of other organizations (contract: "not applied to shared sources").
   else if (guestOf(from) === undefined && !postureHolds(spec.source, from)) lacks.push('posture');
   const fitting = spec.targets.filter(({ dst }) =>
@@ -284,10 +292,12 @@ function lacksOf(
     }),
   );
   if (fitting.length === 0) {
-    const elsewhere = spec.targets.some(({ dst }) =>
-      dst.some((one) => namesDestination(one, spec.reach, from, to)),
-    );
-    lacks.push(elsewhere ? 'carrier' : 'destination');
+    const all = spec.targets.flatMap(({ dst }) => dst);
+    const isWild = spec.reach.kind === 'anywhere' && all.some((one) => one.kind === 'any');
+    const isNamed = all.some((one) => namesDestination(one, spec.reach, from, to));
+    // What lies behind a network's gateways is an address like others, and covered by no wildcard.
+    const isOutside = !isNamed || (path !== undefined && path.network !== 0);
+    lacks.push(isWild && isOutside ? 'destination-wildcard' : isNamed ? 'carrier' : 'destination');
   } else if (!fitting.some(({ allow }) => allows(allow, traffic))) lacks.push('protocol-or-port');
   return lacks;
 }
