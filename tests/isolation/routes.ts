@@ -5,6 +5,7 @@ export const PUBLIC: readonly string[] = [
   'native.health.live',
   'native.health.ready',
   'native.page.home',
+  'native.page.approval',
   'native.page.first-run-script',
   'native.page.first-device',
   'native.page.first-device-script',

@@ -64,6 +64,13 @@ describe.each(ENGINES)('a server on %s', (engine) => {
     expect(JSON.parse(ready.text)).toEqual({ status: 'ready', checks: { database: 'ok', server: 'ok' } });
   });
 
+  test('has the page to which clients send whoever waits for approval', async () => {
+    const { status, text } = await ask(`${server.url}/admin`);
+    expect(status).toBe(200);
+    expect(text).toContain('A device waits for approval.');
+    expect(text).toContain('/authorized');
+  });
+
   test('answers the organization that init made while it ran', async () => {
     const { api_key: key } = await initialise(installation.flags, 'late');
     expect(await ask(`${server.url}/api/v2/tailnet/-/devices`, key)).toEqual({

@@ -47,6 +47,7 @@ export function firstRunOperations(parts: FirstRunPageParts): readonly Operation
   const files = {
     firstRun: staticPage(PAGES, 'first-run.html', { title: 'Set up Holdfast', script: '/app/first-run.js' }),
     home: staticPage(PAGES, 'home.html', { title: 'Holdfast' }),
+    approval: staticPage(PAGES, 'approval.html', { title: 'A device waits' }),
     firstRunScript: staticFile(PAGES, 'first-run.js'),
     firstDevice: staticPage(PAGES, 'first-device.html', {
       title: 'Connect the first device',
@@ -66,6 +67,8 @@ export function firstRunOperations(parts: FirstRunPageParts): readonly Operation
 
   return [
     page('home', '/', async () => ((await firstRun.isOffered()) ? files.firstRun : files.home)),
+    // Where clients send whoever waits for an administrator.
+    page('approval', '/admin', async () => files.approval),
     page('first-run-script', '/app/first-run.js', async () => files.firstRunScript),
     page('first-device', '/app/first-device', async () => files.firstDevice),
     page('first-device-script', '/app/first-device.js', async () => files.firstDeviceScript),
