@@ -1,34 +1,17 @@
 /** `holdfast policy impact`: what saving a file would open and close, on the devices that there are. */
 import { readFile } from 'node:fs/promises';
 import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
-import { type NamedFlow, type NamedImpact, policyImpact } from '../effective-policy/policy-impact.ts';
+import { type NamedImpact, policyImpact } from '../effective-policy/policy-impact.ts';
 import { PolicyError, placedMessage } from '../policy/index.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ParsedOptions, textOption, wantsJson } from './command-options.ts';
 import { CommandError } from './exit.ts';
+import { flowTexts } from './flow-texts.ts';
 import { organizationByLabel, withInstallation } from './installation-command.ts';
 import { printable } from './printable.ts';
 
-const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  6: 'tcp',
-  17: 'udp',
-  58: 'icmpv6',
-  132: 'sctp',
-};
-const ANY_LAST = 65_535;
 /** Names of a group that are written out; the rest is counted. */
 const MAX_NAMES = 6;
-
-function flowText({ protocol, first, last, own, behind }: NamedFlow): string {
-  const isAny = first === 0 && last === ANY_LAST;
-  const ports = first === last ? String(first) : `${first}-${last}`;
-  const name = PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`;
-  // ICMP has no ports.
-  const traffic = isAny ? `${name}${name.startsWith('icmp') ? '' : ' any port'}` : `${name} ${ports}`;
-  if (behind.length === 0) return traffic;
-  return `${traffic} at ${own ? 'its own address, ' : ''}${behind.join(', ')}`;
-}
 
 const listed = (names: readonly string[]): string =>
   names.length <= MAX_NAMES
@@ -72,7 +55,7 @@ function lines(impact: NamedImpact): string[] {
     for (const text of closes) out.push(`  - ${text}`);
   };
   for (const { sources, targets, opens, closes } of impact.traffic) {
-    both(`${listed(sources)} to ${listed(targets)}`, opens.map(flowText), closes.map(flowText));
+    both(`${listed(sources)} to ${listed(targets)}`, flowTexts(opens), flowTexts(closes));
   }
   for (const { viewers, carrier, opens, closes } of impact.routes) {
     both(`routes of ${carrier} for ${listed(viewers)}`, opens, closes);

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { flowTexts } from './flow-texts.ts';
+
+const ALL = { first: 0, last: 65_535 };
+const flow = (
+  protocol: number,
+  ports: { first: number; last: number },
+  own: boolean,
+  ...behind: string[]
+) => ({
+  ...{ protocol, ...ports, own, behind },
+});
+const port = (number: number) => ({ first: number, last: number });
+
+describe('traffic in lines', () => {
+  it('says what is at the destination itself by itself', () => {
+    expect(flowTexts([flow(6, port(22), true), flow(1, ALL, true)])).toEqual(['tcp 22', 'icmp']);
+  });
+
+  it('names the places of equal traffic in one line', () => {
+    expect(flowTexts([flow(6, port(25), true, '100.80.0.1')])).toEqual([
+      'tcp 25 at its own address, 100.80.0.1',
+    ]);
+  });
+
+  it('joins what other places cut, and calls everything so', () => {
+    const rest = ['10.88.0.4', '10.88.0.6'];
+    const flows = [
+      flow(6, { first: 0, last: 79 }, false, ...rest),
+      flow(6, port(80), false, '10.88.0.2', ...rest),
+      flow(6, { first: 81, last: 65_535 }, false, ...rest),
+      ...[17, 1, 58].map((protocol) => flow(protocol, ALL, false, ...rest)),
+    ];
+    expect(flowTexts(flows)).toEqual(['everything at 10.88.0.4, 10.88.0.6', 'tcp 80 at 10.88.0.2']);
+  });
+
+  it('leaves apart what is not everything', () => {
+    const flows = [6, 17, 1, 47].map((protocol) => flow(protocol, ALL, true));
+    expect(flowTexts(flows)).toEqual(['tcp any port', 'udp any port', 'icmp', 'protocol 47 any port']);
+  });
+});
