@@ -22,7 +22,7 @@ export interface Policy {
   readonly attrConfig: ReadonlyMap<string, AttrConfig>;
   readonly tests: readonly PolicyTest[];
   readonly sshTests: readonly SshTest[];
-  /** As written; the control plane merges it into the map it serves. */
+  /** As written; `relaysOf` reads it, and the control plane merges it into the map it serves. */
   readonly derpMap: JsonValue | undefined;
   readonly randomizeClientPort: boolean;
   readonly disableIPv4: boolean;

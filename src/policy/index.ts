@@ -83,6 +83,7 @@ export { protocolNumber } from './parse/ports.ts';
 export { parseSelector } from './parse/selector.ts';
 export { conditionProblem } from './posture.ts';
 export { INTERNET_RANGES } from './ranges.ts';
+export { type Relays, relaysOf, withRelays } from './relays.ts';
 export {
   EMPTY_CONTEXT,
   policyWarnings,

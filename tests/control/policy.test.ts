@@ -68,6 +68,22 @@ describe('a policy that is saved', () => {
     expect(a.counters.messages - count).toBeLessThanOrEqual(2);
   });
 
+  it('brings relays to whoever is connected, and takes them away again', async () => {
+    const device = await server.joined('laptop');
+    const relays = (map: Netmap): string => Object.keys(map.derpMap?.Regions ?? {}).join();
+    const nodes = [{ name: '900a', regionID: 900, hostName: 'relay.acme.test' }];
+    const region = { regionID: 900, regionCode: 'a', regionName: 'A', nodes };
+    expect(relays(device.netmap())).toBe('');
+    await save({ derpMap: { regions: { 900: region } } });
+    await device.waitFor((map) => relays(map) === '900', SOON_MS);
+    expect(device.netmap().derpMap?.Regions?.['900']?.Nodes[0]?.HostName).toBe('relay.acme.test');
+    const later = await server.joined('later');
+    expect(relays(later.netmap())).toBe('900');
+    await save({});
+    await device.waitFor((map) => relays(map) === '', SOON_MS);
+    await later.waitFor((map) => relays(map) === '', SOON_MS);
+  });
+
   it('shows a new device at once to those the policy says, and to no others', async () => {
     await save({
       tagOwners: { 'tag:web': [], 'tag:db': [] },

@@ -20,12 +20,15 @@ import type { MapStream } from './map-stream.ts';
 import type { NetworkView } from './network-view.ts';
 import { renderExpiredNode, renderOwnNode } from './own-node.ts';
 import type { PendingChanges } from './pending-changes.ts';
+import { relayMember } from './relay-map.ts';
 import type { StreamRegistry } from './stream-registry.ts';
 
 export interface BroadcastParts {
   readonly snapshot: Snapshot;
   readonly network: NetworkView;
   readonly dns: Pick<DnsView, 'text'>;
+  /** The map of relays for a stream. */
+  readonly relays: (stream: MapStream) => string;
   readonly registry: StreamRegistry;
   /** Devices as they are now, and as the streams were last told. */
   readonly renders: ReadonlyMap<number, DeviceRender>;
@@ -45,7 +48,7 @@ export interface Broadcast {
 }
 
 export function createBroadcast(parts: BroadcastParts): Broadcast {
-  const { snapshot, network, dns, registry, renders, told, clock, flowLogIds } = parts;
+  const { snapshot, network, dns, relays, registry, renders, told, clock, flowLogIds } = parts;
 
   const profiles = (users: Iterable<number>): string =>
     [...users].map((user) => renderProfile(snapshot, user)).join(',');
@@ -58,7 +61,7 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
     if (members !== '') send(stream, encodeMessage(`{${members}}`, stream.compression));
   };
 
-  /** Own node, filter and SSH policy, where they differ from what the client has. */
+  /** Own node, filter, SSH policy and map of relays, where they differ from what the client has. */
   const tellOwn = (stream: MapStream): void => {
     const facts = snapshot.devices.get(stream.device);
     if (facts === undefined) return;
@@ -72,6 +75,9 @@ export function createBroadcast(parts: BroadcastParts): Broadcast {
     if (node.text !== stream.ownText) members.push(`"Node":${node.json}`);
     if (own.filter !== stream.own?.filter) members.push(filterMember(own));
     if (own.ssh !== stream.own?.ssh) members.push(`"SSHPolicy":${JSON.stringify(own.ssh)}`);
+    const relaysText = relays(stream);
+    if (relaysText !== stream.relaysText) members.push(relayMember(stream.relaysText, relaysText));
+    stream.relaysText = relaysText;
     stream.ownText = node.text;
     stream.own = own;
     sendMembers(stream, members.join(','));

@@ -1,6 +1,6 @@
 /** The first message of a stream: everything its client needs to know. */
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
-import { type DerpMap, encodePart, type FilterRule, joinMessage } from '../wire/index.ts';
+import { encodePart, type FilterRule, joinMessage } from '../wire/index.ts';
 import type { ClassState } from './class-state.ts';
 import { type DeviceRender, renderProfile } from './device-render.ts';
 import type { MapStream } from './map-stream.ts';
@@ -13,10 +13,9 @@ export interface FirstMapParts {
   readonly own: OwnView;
   readonly state: ClassState;
   readonly renders: ReadonlyMap<number, DeviceRender>;
-  readonly stream: Pick<MapStream, 'device' | 'compression' | 'dnsText'>;
+  readonly stream: Pick<MapStream, 'device' | 'compression' | 'dnsText' | 'relaysText'>;
   /** The viewer's own user, which may own none of its peers. */
   readonly user: number;
-  readonly derpMap: DerpMap;
   readonly flowLogId: string;
   /** The client is to send its logs nowhere. */
   readonly keepLogs: boolean;
@@ -34,7 +33,7 @@ export function buildFirstMap(parts: FirstMapParts): Buffer {
   const head = [
     `"ControlTime":${JSON.stringify(new Date(parts.now).toISOString())}`,
     `"Node":${parts.node.json}`,
-    `"DERPMap":${JSON.stringify(parts.derpMap)}`,
+    `"DERPMap":${stream.relaysText}`,
     `"DNSConfig":${stream.dnsText}`,
     `"Domain":${JSON.stringify(snapshot.organization.tailnetName)}`,
     '"CollectServices":false',

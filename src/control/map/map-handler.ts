@@ -111,6 +111,7 @@ export function createMapHandler({
         ownText: '',
         own: undefined,
         dnsText: '',
+        relaysText: '',
         backlog: undefined,
         openedAt: clock.now(),
         lastWrite: clock.now(),

@@ -27,6 +27,8 @@ export interface MapStream {
   own: OwnView | undefined;
   /** Its DNS settings as last sent. */
   dnsText: string;
+  /** The map of relays that the client has. */
+  relaysText: string;
   /** What changed while the client was slow; undefined while it keeps up. */
   backlog: Backlog | undefined;
   readonly openedAt: number;

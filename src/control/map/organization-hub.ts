@@ -126,7 +126,19 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     opened: network.opened,
     certificateDomain: parts.certificateDomain,
   });
-  const broadcast = createBroadcast({ snapshot, network, dns, registry, renders, told, clock, flowLogIds });
+  const relays = ({ localAddress }: MapStream): string =>
+    JSON.stringify(network.relays(derpMap(localAddress)));
+  const broadcast = createBroadcast({
+    snapshot,
+    network,
+    dns,
+    relays,
+    registry,
+    renders,
+    told,
+    clock,
+    flowLogIds,
+  });
   const lost = new Map<number, DeviceFacts>();
   const watchers = new Set<HubWatcher>();
   let pending = noPendingChanges();
@@ -163,6 +175,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     const keepLogs = !snapshot.settings().network_flow_logging && facts.live?.flowLogs !== true;
     if (keepLogs) parts.told.add(stream.discoKey);
     stream.dnsText = dns.text(stream.device);
+    stream.relaysText = relays(stream);
     return buildFirstMap({
       snapshot,
       node,
@@ -171,7 +184,6 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       renders,
       stream,
       user: ownerUser(facts),
-      derpMap: derpMap(stream.localAddress),
       flowLogId: flowLogIds.ofOrganization(snapshot.organization.id),
       keepLogs,
       now: clock.now(),
@@ -193,7 +205,10 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
       else renders.set(id, made);
       for (const state of registry.classes()) state.list.touch(id);
     }
+    const saidOfRelays = network.saidOfRelays();
     const effects = network.update(changes, touched);
+    if (network.saidOfRelays() !== saidOfRelays)
+      for (const { device } of registry.streams()) pending.own.add(device);
     addEffects(pending, effects);
     if (dns.update(changes, touched, effects.standing.size > 0)) pending.dns = true;
     onApplied(changes, touched);

@@ -6,8 +6,15 @@ import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { type ClientAccess, createClientAccess } from '../../effective-policy/client-access.ts';
 import { createEffectivePolicy } from '../../effective-policy/effective-policy.ts';
 import { DAY } from '../../kernel/clock.ts';
-import type { ChangeSet, SshPolicy as PolicySsh, SshRuleOutput } from '../../policy/index.ts';
-import type { CapMap, FilterRule, SshPolicy } from '../wire/index.ts';
+import {
+  type ChangeSet,
+  type SshPolicy as PolicySsh,
+  type Relays,
+  relaysOf,
+  type SshRuleOutput,
+  withRelays,
+} from '../../policy/index.ts';
+import type { CapMap, DerpMap, FilterRule, SshPolicy } from '../wire/index.ts';
 import { hasCertificates } from './certificates.ts';
 import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
@@ -60,6 +67,10 @@ export interface PolicyView extends NetworkView {
   sshRule(source: number, target: number, user: string): SshRuleOutput | undefined;
   /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
   update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
+  /** The relays of a map with what the policy says of them. */
+  relays(map: DerpMap): DerpMap;
+  /** What the policy says of relays: another object where it says something else. */
+  saidOfRelays(): Relays | undefined;
   /** Ids of the resources that are open to a device. */
   opened(device: number): readonly number[];
   /** Lets time pass; undefined when nothing ended. */
@@ -78,6 +89,7 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
   const { snapshot, now, certificateDomain, onError } = parts;
   const policy = createEffectivePolicy({ snapshot, now, onError });
   const { engine } = policy;
+  const saidOfRelays = (): Relays | undefined => relaysOf(engine.core.world.policy);
   const sshOnWire = new WeakMap<PolicySsh, SshPolicy>();
 
   /** Equal policies are one object, also when the engine made them anew. */
@@ -176,6 +188,8 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
       };
     },
     opened: engine.opened,
+    relays: (map) => ({ ...map, Regions: withRelays(map.Regions ?? {}, saidOfRelays()) }),
+    saidOfRelays,
     update: (changes, touched) => {
       servicesOfClass.clear();
       const effects = withServices(gather(policy.apply(changes, touched)), changes);

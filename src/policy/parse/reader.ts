@@ -23,7 +23,7 @@ export interface Reader {
   place(node: Node): Position;
   /** Refuses a value with a text that has its place in front, as those of the syntax have. */
   fail(node: Node, problem: string): never;
-  /** Members by lower-cased name; names outside of `known` (and duplicates that differ in case) are refused. */
+  /** Members by lower-cased name, the last of several with one; names outside of `known` are refused. */
   fields(node: Node, what: string, known: readonly string[]): ReadonlyMap<string, Node>;
   entries(node: Node | undefined, what: string): Entry[];
   items(node: Node | undefined, what: string): readonly Node[];

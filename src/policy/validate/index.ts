@@ -1,4 +1,6 @@
 import type { Policy, Selector } from '../ast.ts';
+import { PolicyError } from '../errors.ts';
+import { readRelays } from '../relays.ts';
 import { validateNodeAttrs, validateOwners } from './attributes.ts';
 import type { ValidationContext } from './context.ts';
 import { validatePostures, validateRules } from './rules.ts';
@@ -22,6 +24,11 @@ export function validatePolicy(policy: Policy, context: ValidationContext): void
   validateSsh(policy, context);
   validatePostures(policy, policy.defaultSrcPosture, 'defaultSrcPosture');
   validateSshTests(policy);
+  if (policy.derpMap !== undefined) {
+    readRelays(policy.derpMap, (problem, path) => {
+      throw new PolicyError(`derpMap: ${problem}`, policy.places.value('derpMap', ...path));
+    });
+  }
 }
 
 /** What may be saved but probably does not mean what its author thinks. */
