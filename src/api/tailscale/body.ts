@@ -29,9 +29,13 @@ export function jsonBody<T extends z.ZodType>(request: FastifyRequest, schema: T
   return parsed.data;
 }
 
+/** Checks of shapes leave this member out, so that what is asked under it would be answered with yes and not be done. */
+const UNUSABLE_MEMBER = /"__proto__"\s*:/u;
+
 function parseJson(text: string): unknown {
   if (text.length > MAX_JSON_CHARACTERS) throw new AppError('too_large', 'request body is too large');
   if (text.trim() === '') throw invalid('request body is empty; a JSON object is needed');
+  if (UNUSABLE_MEMBER.test(text)) throw invalid('__proto__: is no name of anything');
   try {
     return JSON.parse(text);
   } catch {

@@ -125,6 +125,12 @@ describe.each(ENGINES)('posture attributes over the REST API on %s', (engine) =>
     expect(await get(one)).toMatchObject({ attributes: { 'custom:b': true } });
   });
 
+  test('a batch for a device that cannot be is refused, whatever its name', async () => {
+    const body = JSON.parse('{"nodes":{"__proto__":{"custom:a":{"value":1}}}}');
+    expect(await batch(body)).toEqual([400, '{"message":"__proto__: is no name of anything"}']);
+    expect(await set(one, 'custom:a', { value: '__proto__' })).toMatchObject([200, {}]);
+  });
+
   test('a comment is kept in the audit log', async () => {
     const org = api.organization.id;
     const { auditSeq } = await api.store.auditHead(org);
