@@ -13,6 +13,7 @@ import { netmakerDialect } from '../compat/netmaker/support.ts';
 import { tailscaleDialect } from '../compat/tailscale/support.ts';
 import { type GraphqlAnswer, gqlOf, twingateDialect } from '../compat/twingate/support.ts';
 import { type Answer, type ApiServer, createApiServer, type EngineName } from '../support/api-server.ts';
+import { PATIENT } from '../support/patient.ts';
 
 export interface World {
   readonly api: ApiServer;
@@ -58,7 +59,7 @@ export async function createWorld(engine: EngineName): Promise<World> {
     onError,
     graceMs: SHORT_GRACE_MS,
   });
-  const server = createServer((request, response) => {
+  const server = createServer(PATIENT, (request, response) => {
     const version = new URL(request.url ?? '/', 'http://x').searchParams.get('v') ?? undefined;
     const answer = control.keyResponse(version);
     response.writeHead(answer.status, answer.headers).end(answer.body);

@@ -128,6 +128,7 @@ describe('flow logs of real clients', missing, () => {
     // Its next process is asked.
     await before.kill();
     await before.start();
+    await expect.poll(() => state(before), { timeout: LOGGED_WITHIN_MS, interval: POLL_MS }).toBe('Running');
     await untilLogged(before, after, ECHO_PORT);
     expect(await state(before)).toBe('Running');
 

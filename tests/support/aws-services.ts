@@ -2,6 +2,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { signatureProblem } from './aws-signature.ts';
+import { PATIENT } from './patient.ts';
 
 export interface FakeRole {
   readonly arn: string;
@@ -84,7 +85,7 @@ export async function createFakeAws(): Promise<FakeAws> {
     };
   };
 
-  const server = http.createServer((request, response) => {
+  const server = http.createServer(PATIENT, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {

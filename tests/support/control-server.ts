@@ -17,6 +17,7 @@ import { systemRandom } from '../../src/kernel/random.ts';
 import { createFollower } from '../../src/store/follower.ts';
 import { createTestDevice, type TestDevice, type TestDeviceOptions } from '../client/index.ts';
 import { type EngineName, openTestStore } from './engines.ts';
+import { PATIENT } from './patient.ts';
 import { STAMP } from './seeds.ts';
 
 const BY_TEST = { kind: 'system', id: '', name: 'test' } as const;
@@ -105,7 +106,7 @@ export async function startControlServer(
     onError,
     graceMs: options.graceMs ?? SHORT_GRACE_MS,
   });
-  const server = createServer((request, response) => {
+  const server = createServer(PATIENT, (request, response) => {
     const answer = control.keyResponse(
       new URL(request.url ?? '/', 'http://x').searchParams.get('v') ?? undefined,
     );

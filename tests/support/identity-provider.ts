@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { PATIENT } from './patient.ts';
 
 export interface Person {
   readonly sub: string;
@@ -118,7 +119,7 @@ export async function createIdentityProvider(clientId = 'holdfast'): Promise<Ide
     send(response, 200, { access_token: access, token_type: 'Bearer', expires_in: 300, id_token: idToken });
   };
 
-  const server = createServer((request, response) => {
+  const server = createServer(PATIENT, (request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
     asked.push(path);
     if (behaviour.intercept?.(request, response) === true) return;

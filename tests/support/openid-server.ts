@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 // The package has no types of its own.
 // @ts-expect-error
 import Provider from 'oidc-provider';
+import { PATIENT } from './patient.ts';
 
 export interface OpenIdServer {
   readonly issuer: string;
@@ -23,7 +24,7 @@ export async function createOpenIdServer(
 ): Promise<OpenIdServer> {
   const clientId = 'holdfast';
   const clientSecret = 'the secret of a provider in a test';
-  const server = createServer();
+  const server = createServer(PATIENT);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
   const provider = new Provider(issuer, {

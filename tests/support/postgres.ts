@@ -19,7 +19,7 @@ export async function createTestDatabase({ overSocket = false }: DatabaseOptions
 
 function ask(socketPath: string, path: string): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, method: 'POST', path }, (response) => {
+    const asking = request({ socketPath, method: 'POST', path, agent: false }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (text: string) => {

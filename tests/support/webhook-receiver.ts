@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { PATIENT } from './patient.ts';
 
 export interface WireEvent {
   readonly timestamp: string;
@@ -39,7 +40,7 @@ export async function createReceiver(at = { host: '127.0.0.1', port: 0 }): Promi
   const requests: Received[] = [];
   const answers = new Map<string, number>();
   const texts = new Map<string, string>();
-  const server = http.createServer((request, response) => {
+  const server = http.createServer(PATIENT, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
