@@ -141,9 +141,9 @@ function addPolicyCommands(program: Command, context: CommandContext): void {
     LOCATION,
   )
     .requiredOption('--org <LABEL>', 'label of the organization')
-    .requiredOption('--src <WHO>', 'device, user, group, tag or address')
-    .requiredOption('--dst <WHAT:PORT>', 'device, user, tag, address or resource:NAME, and a port')
-    .option('--proto <NAME>', 'tcp, udp, icmp or sctp; default tcp')
+    .requiredOption('--src <WHO>', 'device, user, group, tag, address or service-account:NAME')
+    .requiredOption('--dst <WHAT:PORT>', 'device, user, tag, address, svc:NAME or resource:NAME, and a port')
+    .option('--proto <NAME>', 'tcp, udp, icmp, sctp, or another that rules can name; default tcp')
     .action(async (options: ParsedOptions) =>
       (await import('./policy-explain.ts')).policyExplain(context, options),
     );
