@@ -1,8 +1,9 @@
-/** The five forms in which this API shows one DNS configuration. */
+/** The forms in which this API shows one DNS configuration: four parts, the whole, and the whole as it used to be. */
 import { z } from 'zod';
 import type { DnsConfig, Nameserver } from '../../domain/model/configuration.ts';
 import type { Operation } from '../shared/operation.ts';
 import { jsonBody } from './body.ts';
+import { olderDnsBody, olderDnsSettings, olderDnsWire } from './dns-older-form.ts';
 import { inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 
 const texts = z.array(z.string()).nullish();
@@ -147,6 +148,15 @@ export function dnsOperations({ services }: TailscaleApiParts): Operation[] {
           ORIGIN,
         ),
       configurationWire,
+    ),
+    read('config', 'config', olderDnsWire),
+    write(
+      'config.set',
+      'POST',
+      'config',
+      olderDnsBody,
+      (body, actor) => dns.replace(actor, olderDnsSettings(body), ORIGIN),
+      olderDnsWire,
     ),
   ];
 }

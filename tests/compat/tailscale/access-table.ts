@@ -71,10 +71,12 @@ export const ACCESS: readonly AccessLine[] = [
   { operation: `POST ${T}/acl/validate`, roles: READERS, scopes: read('policy_file') },
   { operation: `POST ${T}/acl/preview`, roles: READERS, scopes: read('policy_file') },
 
-  ...['nameservers', 'preferences', 'searchpaths', 'configuration'].flatMap((name): AccessLine[] => [
-    { operation: `GET ${T}/dns/${name}`, roles: READERS, scopes: read('dns') },
-    { operation: `POST ${T}/dns/${name}`, roles: NETWORK, scopes: write('dns') },
-  ]),
+  ...['nameservers', 'preferences', 'searchpaths', 'configuration', 'config'].flatMap(
+    (name): AccessLine[] => [
+      { operation: `GET ${T}/dns/${name}`, roles: READERS, scopes: read('dns') },
+      { operation: `POST ${T}/dns/${name}`, roles: NETWORK, scopes: write('dns') },
+    ],
+  ),
   { operation: `GET ${T}/dns/split-dns`, roles: READERS, scopes: read('dns') },
   { operation: `PATCH ${T}/dns/split-dns`, roles: NETWORK, scopes: write('dns') },
   { operation: `PUT ${T}/dns/split-dns`, roles: NETWORK, scopes: write('dns') },

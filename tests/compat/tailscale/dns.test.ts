@@ -101,6 +101,39 @@ describe.each(ENGINES)('DNS over the REST API on %s', (engine) => {
     ]);
   });
 
+  test('the form of the first Go client is the same configuration', async () => {
+    const older = {
+      resolvers: [{ addr: '9.9.9.9', useWithExitNode: true }, { addr: '1.1.1.1' }],
+      fallbackResolvers: [],
+      routes: { 'corp.test': [{ addr: '10.0.0.53' }] },
+      domains: ['corp.test'],
+      nameservers: ['9.9.9.9', '1.1.1.1'],
+      proxied: true,
+    };
+    expect(await post('config', older)).toEqual([200, older]);
+    expect(await get('configuration')).toEqual({
+      nameservers: [{ address: '9.9.9.9', useWithExitNode: true }, { address: '1.1.1.1' }],
+      splitDNS: { 'corp.test': [{ address: '10.0.0.53' }] },
+      searchPaths: ['corp.test'],
+      preferences: { overrideLocalDNS: true, magicDNS: true },
+    });
+    await post('configuration', { nameservers: [{ address: '8.8.8.8' }] });
+    const empty = { resolvers: [], fallbackResolvers: [], routes: {}, domains: [], nameservers: [] };
+    expect(await get('config')).toEqual({
+      ...empty,
+      fallbackResolvers: [{ addr: '8.8.8.8' }],
+      proxied: false,
+    });
+    expect(await post('config', { nameservers: ['1.1.1.1'] })).toEqual([
+      200,
+      { ...empty, resolvers: [{ addr: '1.1.1.1' }], nameservers: ['1.1.1.1'], proxied: false },
+    ]);
+    expect(await post('config', { resolvers: null, routes: null })).toEqual([
+      200,
+      { ...empty, proxied: false },
+    ]);
+  });
+
   test.each([
     ['POST', 'nameservers', { dns: ['8.8.8'] }, /^dns: "8\.8\.8"/u],
     ['POST', 'nameservers', { dns: ['http://x.test'] }, /^dns: /u],
@@ -110,6 +143,19 @@ describe.each(ENGINES)('DNS over the REST API on %s', (engine) => {
     ['PUT', 'split-dns', { '': ['1.1.1.1'] }, /^splitDNS: /u],
     ['POST', 'preferences', {}, /^magicDNS: is required/u],
     ['POST', 'configuration', { nameservers: [{}] }, /^nameservers/u],
+    ['POST', 'config', { resolvers: [{ addr: 'x' }] }, /^nameservers: "x"/u],
+    [
+      'POST',
+      'config',
+      { resolvers: [{ addr: '1.1.1.1' }], fallbackResolvers: [{ addr: '8.8.8.8' }] },
+      /^either resolvers or fallbackResolvers/u,
+    ],
+    [
+      'POST',
+      'config',
+      { resolvers: [{ addr: 'https://d.test', bootstrapResolution: ['1.1.1.1'] }] },
+      /^bootstrapResolution/u,
+    ],
   ])('%s %s with %j is refused, naming the part', async (method, what, body, message) => {
     const before = await get('configuration');
     expect(await send(method, what, body)).toEqual([400, { message: expect.stringMatching(message) }]);

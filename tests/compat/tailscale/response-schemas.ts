@@ -54,6 +54,16 @@ const dnsConfiguration = z.strictObject({
     .strictObject({ overrideLocalDNS: z.boolean().optional(), magicDNS: z.boolean().optional() })
     .nullish(),
 });
+const resolvers = z.array(z.strictObject({ addr: text, useWithExitNode: z.boolean().optional() }));
+/** Nothing is left out of it: the vendor's first Go client has no words for absent parts. */
+const olderDns = z.strictObject({
+  resolvers,
+  fallbackResolvers: resolvers,
+  routes: z.record(text, resolvers),
+  domains: texts,
+  nameservers: texts,
+  proxied: z.boolean(),
+});
 
 const services = ['vip-services', 'services'].flatMap((base) => {
   const one = `${T}/${base}/:serviceName`;
@@ -118,6 +128,8 @@ export const RESPONSES: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodTy
   [`POST ${T}/dns/searchpaths`, searchPaths],
   [`GET ${T}/dns/configuration`, dnsConfiguration],
   [`POST ${T}/dns/configuration`, dnsConfiguration],
+  [`GET ${T}/dns/config`, olderDns],
+  [`POST ${T}/dns/config`, olderDns],
   ...['GET', 'PATCH', 'PUT'].map((method) => [`${method} ${T}/dns/split-dns`, splitDns] as const),
 
   [`GET ${T}/users`, z.strictObject({ users: z.array(object.user) })],
@@ -170,4 +182,5 @@ export const RESPONSES: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodTy
   ['GET /api/v2/organizations/:organization/tailnets', object.tailnets],
   ['POST /api/v2/organizations/:organization/tailnets', object.madeTailnet],
   [`DELETE ${T}`, nothing],
+  [`DELETE ${T}/tailnet`, nothing],
 ]);

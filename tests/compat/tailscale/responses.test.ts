@@ -64,6 +64,8 @@ const call = async (
 const made = async <V>(operation: string, body?: unknown, more = {}): Promise<V> =>
   (await call(operation, body, more)).json<V>();
 
+const DNS_FORMS = ['nameservers', 'preferences', 'searchpaths', 'split-dns', 'configuration', 'config'];
+
 test('the schemas are those of the operations, one each', () => {
   expect([...RESPONSES.keys()].toSorted()).toEqual(ACCESS.map(({ operation }) => operation).toSorted());
 });
@@ -168,11 +170,12 @@ test('DNS in all its forms, full and empty', async () => {
   await call(`POST ${T}/dns/searchpaths`, { searchPaths: ['acme.test'] });
   await call(`PATCH ${T}/dns/split-dns`, { 'a.test': ['1.1.1.1'] });
   await call(`PUT ${T}/dns/split-dns`, { 'b.test': ['1.1.1.1'] });
-  for (const name of ['nameservers', 'preferences', 'searchpaths', 'split-dns', 'configuration']) {
+  for (const name of DNS_FORMS) {
     await call(`GET ${T}/dns/${name}`);
   }
   await call(`POST ${T}/dns/configuration`, {});
-  for (const name of ['nameservers', 'preferences', 'searchpaths', 'split-dns', 'configuration']) {
+  await call(`POST ${T}/dns/config`, { proxied: true });
+  for (const name of DNS_FORMS) {
     await call(`GET ${T}/dns/${name}`);
   }
 });
@@ -262,18 +265,23 @@ test('OAuth apps and further tailnets', async () => {
   await call(`GET ${T}/oauth-apps/${id}`);
   await call(`PUT ${T}/oauth-apps/${id}`, { ...body, description: 'an app' });
   await call(`DELETE ${T}/oauth-apps/${id}`);
-  const child = await made<{ id: string; oauthClient: { id: string; secret: string } }>(
-    'POST /api/v2/organizations/-/tailnets',
-    { displayName: 'Child' },
-  );
-  await call('GET /api/v2/organizations/-/tailnets');
-  const { id: client_id, secret: client_secret } = child.oauthClient;
-  const form = new URLSearchParams({ client_id, client_secret });
-  const { access_token: token } = await made<{ access_token: string }>(
-    'POST /api/v2/oauth/token',
-    form.toString(),
-  );
-  await call(`DELETE ${T}`, undefined, { token });
+  for (const [displayName, path] of [
+    ['Child', T],
+    ['Other child', `${T}/tailnet`],
+  ] as const) {
+    const child = await made<{ id: string; oauthClient: { id: string; secret: string } }>(
+      'POST /api/v2/organizations/-/tailnets',
+      { displayName },
+    );
+    await call('GET /api/v2/organizations/-/tailnets');
+    const { id: client_id, secret: client_secret } = child.oauthClient;
+    const form = new URLSearchParams({ client_id, client_secret });
+    const { access_token: token } = await made<{ access_token: string }>(
+      'POST /api/v2/oauth/token',
+      form.toString(),
+    );
+    await call(`DELETE ${path}`, undefined, { token });
+  }
 });
 
 test('every operation was among them', () => {
