@@ -144,25 +144,27 @@ describe.each(ENGINES)('webhooks on %s that is slow', (engine) => {
     const { webhook: leaving } = await rig.hook('/leaving', ['nodeCreated']);
     rig.receiver.answers.set('/holding', 500);
     await rig.addDevice('before');
-    let changes: 'none' | 'wanted' | 'made' = 'none';
+    const changed = createGate();
+    let wanted = false;
     rig.dispatch({
       queue: (queue) => ({
         ...queue,
         addressed: async (...parts) => {
-          if (changes !== 'wanted') return queue.addressed(...parts);
-          changes = 'made';
+          if (!wanted) return queue.addressed(...parts);
+          wanted = false;
           await rig.hook('/early', ['nodeCreated']);
           const rows = await queue.addressed(...parts);
           await rig.hook('/late', ['nodeCreated']);
           await rig.service.remove(rig.actor, leaving.id, 'tailscale-api');
+          changed.open();
           return rows;
         },
       }),
     });
     await until(() => said('/leaving').length === 1, 'what was before');
     await until(async () => (await rig.rows('webhookCursor')).length === 2, 'the notes of it');
-    changes = 'wanted';
-    await until(() => changes === 'made', 'the changes');
+    wanted = true;
+    await changed.passed;
     await rig.addDevice('after');
     const lastOf = (path: string) => rig.receiver.events(path).at(-1)?.type;
     await until(() => lastOf('/leaving') === 'webhookDeleted', 'the end of the one that left');
