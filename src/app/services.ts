@@ -9,6 +9,7 @@ import { createSigningKeys, type SigningKeys } from '../auth/signing-keys.ts';
 import { createUsageRecorder, type UsageRecorder } from '../auth/usage-recorder.ts';
 import type { AwsConfig } from '../config/config.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
+import type { AttributeRules } from '../domain/devices/own-attributes.ts';
 import { createFirstRun, type FirstRun } from '../domain/first-run/first-run-service.ts';
 import { createFlowLogService, type FlowLogService } from '../domain/flow-logs/flow-log-service.ts';
 import {
@@ -47,7 +48,7 @@ export interface Services {
   readonly onUse: UsageRecorder['record'];
   readonly organizations: OrganizationService;
   /** What the policy file says of devices that join, and of who may give tags. */
-  readonly joinPolicy: JoinPolicy;
+  readonly joinPolicy: JoinPolicy & AttributeRules;
   readonly tagRules: TagRules;
   readonly passwordSignIn: PasswordSignIn;
   readonly passwords: Passwords;

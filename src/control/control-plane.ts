@@ -8,6 +8,7 @@ import { createDeviceLogins, type LoginDecision } from '../domain/device-logins/
 import { createDisconnectReports } from '../domain/devices/disconnect-reports.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
+import { type AttributeRules, createOwnAttributes } from '../domain/devices/own-attributes.ts';
 import { createPostureIdentity } from '../domain/devices/posture-identity.ts';
 import { createReportService } from '../domain/devices/report-service.ts';
 import { createToldClients } from '../domain/flow-logs/flow-log-consent.ts';
@@ -76,7 +77,7 @@ export interface ControlPlaneParts {
   };
   /** `localAddress`: the server's address as the device reached it. */
   readonly derpMap: (localAddress: string) => DerpMap;
-  readonly policy: JoinPolicy;
+  readonly policy: JoinPolicy & AttributeRules;
   readonly flowLogIds: FlowLogIds;
   /** What devices publish to get certificates; without it they get none. */
   readonly challenges?: Challenges | undefined;
@@ -172,6 +173,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ...machineRoutes({
       ...{ register, map, hubs, calls, challenges },
       disconnects: createDisconnectReports({ store }),
+      attributes: createOwnAttributes({ store, policy }),
     }),
     sshActionRoute({
       ...{ hubs, waiters: sshWaiters, publicUrl: parts.publicUrl },

@@ -1,5 +1,9 @@
-/** What the policy file says of devices that join or offer routes: whose tags they may carry, which routes need no approval. */
+/**
+ * What the policy file says of devices that join, offer routes or tell of themselves: whose tags they may carry, which routes
+ * need no approval, which attributes they may set.
+ */
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
+import type { AttributeRules } from '../domain/devices/own-attributes.ts';
 import { loginName } from '../domain/organizations/names.ts';
 import type { TagOwnership } from '../domain/policy-file/tag-rules.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
@@ -16,7 +20,11 @@ import {
 /** Parsed files kept; an organization has one. */
 const MAX_CACHED = 200;
 
-export function createJoinPolicy({ store }: { readonly store: Store }): JoinPolicy & TagOwnership {
+export function createJoinPolicy({
+  store,
+}: {
+  readonly store: Store;
+}): JoinPolicy & TagOwnership & AttributeRules {
   const parsed = new Map<number, { readonly version: number; readonly policy: Policy }>();
 
   const currentPolicy = async (org: number): Promise<Policy | undefined> => {
@@ -80,6 +88,14 @@ export function createJoinPolicy({ store }: { readonly store: Store }): JoinPoli
       const policy = await currentPolicy(org);
       if (policy === undefined || policy.nodeAttrs.every(({ ipPool }) => ipPool.length === 0)) return [];
       return addressPools(policy, { ...(await personOf(org, device.membership)), tags: device.tags });
+    },
+    settableByDevices: async (org) => {
+      const policy = await currentPolicy(org);
+      return new Map(
+        [...(policy?.attrConfig ?? [])].flatMap(([name, { type, allowSetByNode }]) =>
+          allowSetByNode ? [[name, type === 'bool' ? 'boolean' : type] as const] : [],
+        ),
+      );
     },
     autoApprovedServices: async (org, device, services) => {
       if (services.length === 0) return new Set();

@@ -1,9 +1,6 @@
 import { z } from 'zod';
-import type {
-  AttributeChanges,
-  DeviceAttributes,
-  NewAttribute,
-} from '../../domain/devices/attribute-service.ts';
+import type { AttributeChanges, NewAttribute } from '../../domain/devices/attribute-rows.ts';
+import type { DeviceAttributes } from '../../domain/devices/attribute-service.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { pathText } from '../shared/parameters.ts';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type CertificateLack, LACK_SENTENCES } from '../../domain/certificates/certificate-names.ts';
 import type { Challenges } from '../../domain/certificates/challenge-service.ts';
 import type { DisconnectReports } from '../../domain/devices/disconnect-reports.ts';
+import type { OwnAttributes } from '../../domain/devices/own-attributes.ts';
 import { CLIENT_ANSWER_PATH, type ClientCalls } from '../c2n/client-calls.ts';
 import { wireText } from '../hostinfo-schema.ts';
 import type { Found, Hubs } from '../hubs.ts';
@@ -20,6 +21,7 @@ export interface MachineRoutesParts {
   readonly hubs: Pick<Hubs, 'find'>;
   readonly calls: Pick<ClientCalls, 'answer'>;
   readonly disconnects: DisconnectReports;
+  readonly attributes: OwnAttributes;
   readonly challenges: Challenges;
 }
 
@@ -39,6 +41,18 @@ const setDnsRequest = z.object({
   Value: wireText(MAX_DNS_TEXT),
 });
 
+const MAX_ATTRIBUTES = 50;
+const MAX_ATTRIBUTE_TEXT = 255;
+const setAttributesRequest = z.object({
+  NodeKey: nodeKey,
+  Update: z
+    .record(
+      z.string().max(MAX_ATTRIBUTE_TEXT),
+      z.union([z.string().max(MAX_ATTRIBUTE_TEXT), z.number(), z.boolean(), z.null()]),
+    )
+    .refine((update) => Object.keys(update).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} at once`),
+});
+
 /** What `tailscale serve` and `tailscale funnel` say when somebody asks for what is not to be had (shown as it is). */
 const NO_FUNNEL =
   'Publishing to the internet is not offered by this control server. Serve inside the network instead: tailscale serve.\n';
@@ -53,7 +67,7 @@ function featureAnswer(feature: string, lack: CertificateLack | undefined): obje
 }
 
 export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[] {
-  const { register, map, hubs, calls, disconnects, challenges } = parts;
+  const { register, map, hubs, calls, disconnects, attributes, challenges } = parts;
 
   /** The node of a request, if it belongs to the machine at the other end; one answer for all that is not so. */
   const ownNode = async ({ context, stream }: MachineCall, key: string): Promise<Found | undefined> => {
@@ -113,6 +127,18 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
         if (found === undefined) return;
         await disconnects.report(found.facts.device, request.Details ?? '');
         answerText(call.stream, constants.HTTP_STATUS_OK, '');
+      },
+    },
+    {
+      // Posture attributes that the device has of itself (the client's local API offers it as an experiment). Null removes.
+      method: 'PATCH',
+      path: '/machine/set-device-attr',
+      handle: async (call) => {
+        const request = parseJson(setAttributesRequest, await call.body());
+        const found = await ownNode(call, request.NodeKey);
+        if (found === undefined) return;
+        await attributes.set(found.facts.device, request.Update);
+        answerJson(call.stream, {});
       },
     },
     {
