@@ -72,8 +72,13 @@ const TEXTS: readonly (readonly [string, boolean, string])[] = [
   ['members of one name', true, `{"hosts":{${repeat('"a":"1.2.3.4",')}}}`],
   ['sections of one name', true, `{${repeat('"hosts":{},')}}`],
   ['unknown sections', false, `{${repeat('"x":1,')}}`],
-  ['numbers', true, `{"derpMap":[${repeat('1e308,')}]}`],
-  ['a long number', true, `{"derpMap":${'1'.repeat(WHOLE)}}`],
+  [
+    'numbers',
+    true,
+    `{"grants":[{"src":["*"],"dst":["*"],"app":{"example.com/cap/x":[${repeat('1e308,')}]}}]}`,
+  ],
+  ['numbers where none fit', false, `{"derpMap":[${repeat('1e308,')}]}`],
+  ['a long number', false, `{"derpMap":${'1'.repeat(WHOLE)}}`],
   ['blanks', true, `{"acls":[${' '.repeat(WHOLE)}]}`],
 ];
 
