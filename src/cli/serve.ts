@@ -23,6 +23,11 @@ export async function serve(context: CommandContext, options: ParsedOptions): Pr
   });
   const version = programVersion(context.programDirectory);
   const app = await startApp({ config, clock, random, log, version });
+  // Whoever reads the next line may send a signal at once.
+  process.on('SIGHUP', app.reload);
+  const stopped = new Promise<string>((resolve) => {
+    for (const name of STOP_SIGNALS) process.once(name, () => resolve(name));
+  });
   context.print(
     wantsJson(options) ? JSON.stringify({ listening: app.origin }) : `listening on ${app.origin}`,
   );
@@ -31,11 +36,8 @@ export async function serve(context: CommandContext, options: ParsedOptions): Pr
       `\nThis installation is new. Set it up in a browser, within a day:\n\n  ${app.firstRunLink}\n`,
     );
   }
-  process.on('SIGHUP', app.reload);
 
-  const signal = await new Promise<string>((resolve) => {
-    for (const name of STOP_SIGNALS) process.once(name, () => resolve(name));
-  });
+  const signal = await stopped;
   log.info({ signal }, 'stopping');
   // Asked twice: whoever does is in a hurry.
   for (const name of STOP_SIGNALS) process.once(name, () => process.exit(EXIT_FAILED));
