@@ -1,4 +1,4 @@
-import type { JsonValue, Position } from '../kernel/hujson/index.ts';
+import type { ExactValue, JsonValue, Position } from '../kernel/hujson/index.ts';
 import type { IpSet, Prefix, Range } from '../kernel/netip/index.ts';
 import type { Places } from './parse/places.ts';
 import type { Condition } from './posture.ts';
@@ -88,7 +88,7 @@ export interface Rule {
   readonly src: readonly Selector[];
   readonly targets: readonly Target[];
   /** Capabilities granted to the sources at the destinations. */
-  readonly app: ReadonlyMap<string, JsonValue> | undefined;
+  readonly app: ReadonlyMap<string, ExactValue> | undefined;
   readonly via: readonly string[];
   /** Any of these postures must hold; undefined means defaultSrcPosture. */
   readonly srcPosture: readonly string[] | undefined;
@@ -119,7 +119,7 @@ export interface NodeAttr {
   readonly line: number;
   readonly target: readonly Selector[];
   readonly attr: readonly string[];
-  readonly app: ReadonlyMap<string, JsonValue>;
+  readonly app: ReadonlyMap<string, ExactValue>;
   readonly ipPool: readonly Prefix[];
 }
 

@@ -68,6 +68,24 @@ describe('a policy that is saved', () => {
     expect(a.counters.messages - count).toBeLessThanOrEqual(2);
   });
 
+  it('passes the numbers of capabilities on as they are written', async () => {
+    const a = await tagged('a', 'tag:a');
+    // A number that JavaScript reads and can't write.
+    const app = { 'a.test/cap/x': [{ limit: JSON.rawJSON('1e400') }] };
+    await save({
+      tagOwners: { 'tag:a': [] },
+      grants: [{ src: ['*'], dst: ['tag:a'], app }],
+      nodeAttrs: [{ target: ['*'], app }],
+    });
+    const read = [{ limit: Number.POSITIVE_INFINITY }];
+    await a.waitFor((map) => map.self?.CapMap?.['a.test/cap/x'] !== undefined, SOON_MS);
+    expect(a.netmap().self?.CapMap?.['a.test/cap/x']).toEqual(read);
+    const granted = packetFilter(a.netmap())?.flatMap(({ CapGrant = [] }) => CapGrant);
+    expect(granted?.map(({ CapMap }) => CapMap)).toEqual([{ 'a.test/cap/x': read }]);
+    const later = await tagged('later', 'tag:a');
+    expect(later.netmap().self?.CapMap?.['a.test/cap/x']).toEqual(read);
+  });
+
   it('brings relays to whoever is connected, and takes them away again', async () => {
     const device = await server.joined('laptop');
     const relays = (map: Netmap): string => Object.keys(map.derpMap?.Regions ?? {}).join();

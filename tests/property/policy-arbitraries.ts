@@ -85,7 +85,13 @@ const viaGrant = fc.record({
 const appGrant = fc.record({
   src: some(SRC),
   dst: some(DST.filter((name) => name !== 'autogroup:internet')),
-  app: fc.constantFrom({ 'a.test/cap/x': [{ level: 1 }] }, { 'tailscale.com/cap/drive': [{ access: 'rw' }] }),
+  app: fc.constantFrom(
+    { 'a.test/cap/x': [{ level: 1 }] },
+    // These two are one number to JavaScript.
+    { 'a.test/cap/x': [{ level: JSON.rawJSON('9007199254740992') }] },
+    { 'a.test/cap/x': [{ level: JSON.rawJSON('9007199254740993') }] },
+    { 'tailscale.com/cap/drive': [{ access: 'rw' }] },
+  ),
 });
 const acl = fc.record(
   {

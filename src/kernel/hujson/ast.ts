@@ -6,6 +6,8 @@
  * the text hold anything; what stands between the last value (or its trailing comma) and the closing bracket is the
  * container's `inner`.
  */
+import { exactNumber, type WrittenNumber } from './exact-number.ts';
+
 interface Surroundings {
   /** Whitespace and comments before the value. */
   before: string;
@@ -45,7 +47,12 @@ export interface ObjectNode extends Surroundings {
 export type Container = ArrayNode | ObjectNode;
 export type Node = LiteralNode | Container;
 
-export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+type ValueOf<N> = null | boolean | string | N | ValueOf<N>[] | { [key: string]: ValueOf<N> };
+
+export type JsonValue = ValueOf<number>;
+
+/** A value that keeps its numbers as they are written. */
+export type ExactValue = ValueOf<number | WrittenNumber>;
 
 export const isContainer = (node: Node): node is Container => node.kind === 'array' || node.kind === 'object';
 
@@ -58,18 +65,24 @@ export function stringValue(node: LiteralNode): string {
 }
 
 /**
- * The plain JSON value of a tree. Of members with equal names the last one wins, as in Go's and JavaScript's decoders.
+ * The plain JSON value of a tree, with its numbers as JavaScript has them. Of members with equal names the last one wins,
+ * as in Go's and JavaScript's decoders.
  */
-export function toValue(node: Node): JsonValue {
+export const toValue = (node: Node): JsonValue => readValue<number>(node, Number);
+
+/** The same with numbers as they are written. */
+export const toExactValue = (node: Node): ExactValue => readValue(node, exactNumber);
+
+function readValue<N>(node: Node, numberOf: (raw: string) => N): ValueOf<N> {
   switch (node.kind) {
     case 'array':
-      return node.items.map(toValue);
+      return node.items.map((item) => readValue(item, numberOf));
     case 'object': {
-      const out: { [key: string]: JsonValue } = {};
+      const out: { [key: string]: ValueOf<N> } = {};
       for (const { name, value } of node.members) {
         // A plain assignment would call the setter that objects inherit for "__proto__".
         Object.defineProperty(out, stringValue(name), {
-          value: toValue(value),
+          value: readValue(value, numberOf),
           enumerable: true,
           configurable: true,
           writable: true,
@@ -80,7 +93,7 @@ export function toValue(node: Node): JsonValue {
     case 'string':
       return stringValue(node);
     case 'number':
-      return Number(node.raw);
+      return numberOf(node.raw);
     case 'boolean':
       return node.raw === 'true';
     case 'null':

@@ -15,12 +15,14 @@ import { minifyNode, print } from './print.ts';
 
 export {
   type ArrayNode,
+  type ExactValue,
   type JsonValue,
   type LiteralNode,
   type Member,
   type Node,
   type ObjectNode,
   stringValue,
+  toExactValue,
   toValue,
 } from './ast.ts';
 export { byteLength, HujsonError, type Position, parse } from './parse.ts';

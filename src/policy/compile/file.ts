@@ -1,5 +1,5 @@
 import { sha256Hex } from '../../kernel/hash.ts';
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { ExactValue } from '../../kernel/hujson/index.ts';
 import type { ProtoPorts, Rule, Selector } from '../ast.ts';
 import { ANY_PORT } from '../parse/ports.ts';
 import { postureSpec } from './postures.ts';
@@ -130,7 +130,7 @@ function companions(
     const companion = COMPANIONS.get(name);
     if (companion === undefined) continue;
     const dst: DstSpec[] = reach.kind === 'self' ? [{ kind: 'any' }] : sourceAsDst(source);
-    const caps = new Map<string, JsonValue>([[companion, null]]);
+    const caps = new Map<string, ExactValue>([[companion, null]]);
     out.push(
       unit({
         origin,
@@ -200,7 +200,7 @@ function attrUnit(
   line: number,
   source: SourceSpec,
   attr: readonly string[],
-  app: ReadonlyMap<string, JsonValue>,
+  app: ReadonlyMap<string, ExactValue>,
 ): AttrUnitSpec {
   return { key: JSON.stringify([index, source.key, attr, [...app]]), line, source, attr, app };
 }

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { ExactValue } from '../../kernel/hujson/index.ts';
 import type { IpSet, Range } from '../../kernel/netip/index.ts';
 import type { ProtoPorts } from '../ast.ts';
 import type { Condition } from '../posture.ts';
@@ -86,7 +86,7 @@ export interface Piece {
 export interface GrantSpec {
   /** One grant names all of these; its destinations are what a device matches among them. */
   readonly dst: readonly DstSpec[];
-  readonly caps: ReadonlyMap<string, JsonValue>;
+  readonly caps: ReadonlyMap<string, ExactValue>;
 }
 
 export interface SshUnitSpec {
@@ -108,5 +108,5 @@ export interface AttrUnitSpec {
   readonly line: number;
   readonly source: SourceSpec;
   readonly attr: readonly string[];
-  readonly app: ReadonlyMap<string, JsonValue>;
+  readonly app: ReadonlyMap<string, ExactValue>;
 }

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { ExactValue } from '../../kernel/hujson/index.ts';
 import { type Bits, slotsOf } from './bits.ts';
 import type { CapMap } from './output.ts';
 import type { Program } from './program.ts';
@@ -15,7 +15,7 @@ const NO_CAPS: CapMap = Object.freeze({});
 
 /** Node attributes as the capabilities that a device's own map carries. */
 export function capsOf(program: Program, attrs: Bits, httpsEnabled: boolean): CapMap {
-  const out: Record<string, JsonValue> = {};
+  const out: Record<string, ExactValue> = {};
   let some = false;
   for (const index of slotsOf(attrs)) {
     const unit = program.attrUnits[index];

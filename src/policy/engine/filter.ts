@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { ExactValue } from '../../kernel/hujson/index.ts';
 import {
   type IpSet,
   type Range,
@@ -317,7 +317,7 @@ function capGrant(
   device: DeviceState,
   dst: readonly DstSpec[],
   reach: Reach,
-  caps: ReadonlyMap<string, JsonValue>,
+  caps: ReadonlyMap<string, ExactValue>,
 ): CapGrant | undefined {
   const out = new Set<string>();
   const own = (): void => {

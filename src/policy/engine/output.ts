@@ -1,5 +1,5 @@
 /** What a device receives. The names are those of the clients' protocol (contracts: FilterRule, SSHPolicy, Node). */
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { ExactValue } from '../../kernel/hujson/index.ts';
 
 export interface DstPort {
   readonly IP: string;
@@ -8,7 +8,7 @@ export interface DstPort {
 
 export interface CapGrant {
   readonly Dsts: readonly string[];
-  readonly CapMap: Readonly<Record<string, JsonValue>>;
+  readonly CapMap: Readonly<Record<string, ExactValue>>;
 }
 
 export interface FilterRule {
@@ -48,7 +48,7 @@ export interface SshPolicy {
   readonly rules: readonly SshRuleOutput[];
 }
 
-export type CapMap = Readonly<Record<string, JsonValue>>;
+export type CapMap = Readonly<Record<string, ExactValue>>;
 
 export interface SelfView {
   readonly allowedIPs: readonly string[];

@@ -1,9 +1,11 @@
 import {
+  type ExactValue,
   type JsonValue,
   type LiteralNode,
   type Node,
   type Position,
   stringValue,
+  toExactValue,
   toValue,
 } from '../../kernel/hujson/index.ts';
 import { PolicyError } from '../errors.ts';
@@ -34,6 +36,8 @@ export interface Reader {
   boolean(node: Node | undefined, what: string): boolean;
   optionalString(node: Node | undefined, what: string): string;
   json(node: Node): JsonValue;
+  /** What is passed on to devices: with its numbers as they are written. */
+  exactJson(node: Node): ExactValue;
 }
 
 export function createReader(places: Places): Reader {
@@ -111,5 +115,6 @@ export function createReader(places: Places): Reader {
     },
     optionalString: (node, what) => (present(node) ? string(node, what) : ''),
     json: toValue,
+    exactJson: toExactValue,
   };
 }

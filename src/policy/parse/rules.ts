@@ -1,4 +1,4 @@
-import type { JsonValue, Node } from '../../kernel/hujson/index.ts';
+import type { ExactValue, Node } from '../../kernel/hujson/index.ts';
 import type { Rule, Selector, Target } from '../ast.ts';
 import { PolicyError } from '../errors.ts';
 import { portList, protoPorts, requirePortsAllowed, requireProtocol, splitHostPorts } from './ports.ts';
@@ -108,9 +108,9 @@ const GRANTABLE_VENDOR_CAPABILITIES = new Set(
   ),
 );
 
-function capabilities(read: Reader, node: Node | undefined): ReadonlyMap<string, JsonValue> | undefined {
+function capabilities(read: Reader, node: Node | undefined): ReadonlyMap<string, ExactValue> | undefined {
   if (node === undefined) return undefined;
-  const out = new Map<string, JsonValue>();
+  const out = new Map<string, ExactValue>();
   for (const { name, key, value } of read.entries(node, 'app')) {
     if (name.includes('://') || !CAPABILITY.test(name)) {
       throw new PolicyError('capability name must have the form {domain}/{path}', read.place(key));
@@ -119,7 +119,7 @@ function capabilities(read: Reader, node: Node | undefined): ReadonlyMap<string,
       throw new PolicyError('capability name must not be in the tailscale.com domain', read.place(key));
     }
     read.items(value, `app[${JSON.stringify(name)}]`);
-    out.set(name, read.json(value));
+    out.set(name, read.exactJson(value));
   }
   return out;
 }

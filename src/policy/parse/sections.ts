@@ -101,7 +101,7 @@ export function parseNodeAttrs(read: Reader, section: Node | undefined): NodeAtt
   return read.items(section, 'nodeAttrs').map((node, index) => {
     const fields = read.fields(node, 'a node attribute', ['target', 'attr', 'app', 'ipPool']);
     const app = new Map(
-      read.entries(fields.get('app'), 'app').map(({ name, value }) => [name, read.json(value)]),
+      read.entries(fields.get('app'), 'app').map(({ name, value }) => [name, read.exactJson(value)]),
     );
     const ipPool = read.list(fields.get('ippool'), 'ipPool', (text) => {
       const prefix = parsePrefix(text.trim());

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../kernel/hujson/index.ts';
+import type { ExactValue, JsonValue } from '../../kernel/hujson/index.ts';
 import {
   formatPrefix,
   type Prefix,
@@ -46,11 +46,15 @@ function poolProblem(pool: Prefix): string | undefined {
     : undefined;
 }
 
+/** With numbers as JavaScript has them, which is enough to look at. */
+const plain = (value: ExactValue): JsonValue => JSON.parse(JSON.stringify(value));
+
 type Refuse = (problem: string, ...path: readonly Step[]) => never;
 
 function validateApp(policy: Policy, attr: NodeAttr): void {
-  const connectors = attr.app.get(APP_CONNECTORS);
-  if (connectors === undefined) return;
+  const written = attr.app.get(APP_CONNECTORS);
+  if (written === undefined) return;
+  const connectors = plain(written);
   const at = ['nodeAttrs', attr.index, 'app', APP_CONNECTORS] as const;
   const refuse: Refuse = (problem, ...path) => {
     throw new PolicyError(problem, policy.places.value(...at, ...path));
