@@ -67,6 +67,7 @@ export function createProgramLogins(parts: {
         const old = await tx.list('programLogin', org, {
           filters: [{ column: 'expiresAt', operator: '<=', value: tx.now }],
           limit: SWEPT,
+          few: true,
         });
         for (const { ref } of old) await tx.remove('programLogin', org, { ref });
         const waiting = await tx.count('programLogin', org);

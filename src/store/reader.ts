@@ -16,6 +16,7 @@ const DEFAULT_FIND_LIMIT = 10_000;
 
 export function createReader(connection: Connection, statements: Statements, builder: Builder): Reader {
   const conditions = createConditionCompiler(statements);
+  const isSqlite = statements.engine === 'sqlite';
   const filtered = <K extends EntityKind>(
     kind: K,
     org: number,
@@ -68,8 +69,12 @@ export function createReader(connection: Connection, statements: Statements, bui
       const orders = totalOrder(kind, options.orderBy ?? []);
       let query = filtered(kind, org, options).select([...columnsOf(kind)]);
       if (options.after !== undefined) query = query.where(afterPosition(kind, orders, options.after));
+      const { few = false } = options;
       for (const order of orders)
-        query = query.orderBy(orderKey(kind, order.column), order.descending ? 'desc' : 'asc');
+        query = query.orderBy(
+          orderKey(kind, order.column, few && isSqlite),
+          order.descending ? 'desc' : 'asc',
+        );
       const rows = await runBuilt(connection, query.limit(options.limit));
       return rows.map((row) => decodeRow(kind, row));
     },

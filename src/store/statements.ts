@@ -103,6 +103,8 @@ export function createStatements(parts: {
   const keyNames = (kind: EntityKind): readonly string[] => ['org', ...entities[kind].key];
   const conditions = (names: readonly string[], from: number): string =>
     names.map((name, index) => `${quote(name)} = ${placeholder(from + index)}`).join(' AND ');
+  // As in `orderKey`.
+  const sorted = (name: string): string => (parts.name === 'sqlite' ? `+${quote(name)}` : quote(name));
   const columnList = (kind: EntityKind): string => columnsOf(kind).map(quote).join(', ');
   const insertRows = (kind: EntityKind, rows: number): string =>
     insertText(placeholder, kind, columnsOf(kind), rows);
@@ -128,7 +130,7 @@ export function createStatements(parts: {
           return comparison === 'list' ? oneOf : `(${oneOf} OR ${isNull})`;
         });
         const where = [`${quote('org')} = ${placeholder(1)}`, ...parts].join(' AND ');
-        const order = entities[kind].key.map(quote).join(', ');
+        const order = entities[kind].key.map(columns.length === 0 ? quote : sorted).join(', ');
         return `SELECT ${columnList(kind)} FROM ${quote(kind)} WHERE ${where} ORDER BY ${order} LIMIT ${placeholder(position)}`;
       }),
     selectGlobal: (kind, column) =>

@@ -59,6 +59,7 @@ async function endEdges(tx: Tx, org: number): Promise<number> {
       { column: 'expiresAt', operator: '<=', value: tx.now },
     ],
     limit: BATCH,
+    few: true,
   });
   for (const edge of ended) await expireEdge(tx, edge);
   return ended.length;
@@ -72,6 +73,7 @@ async function endOpenings(tx: Tx, org: number): Promise<number> {
       { column: 'openUntil', operator: '<=', value: tx.now },
     ],
     limit: BATCH,
+    few: true,
   });
   for (const lock of ended) {
     const edge = await tx.get('accessEdge', org, lock.edge);
@@ -88,6 +90,7 @@ async function endOpenings(tx: Tx, org: number): Promise<number> {
       { column: 'accessUntil', operator: '<=', value: tx.now },
     ],
     limit: BATCH,
+    few: true,
   });
   for (const request of approved) await expireRequest(tx, org, request.id);
   return ended.length + approved.length;
@@ -98,6 +101,7 @@ async function endRequests(tx: Tx, org: number): Promise<number> {
     where: { status: 'pending' },
     filters: [{ column: 'requestedAt', operator: '<=', value: tx.now - PENDING_MS }],
     limit: BATCH,
+    few: true,
   });
   for (const request of waiting) await expireRequest(tx, org, request.id, tx.now);
   return waiting.length;

@@ -162,7 +162,7 @@ async function makeRoom(
     for (const { ref } of rows) await tx.remove('deviceLogin', INSTALLATION, { ref });
   };
   const filters = [{ column: 'expiresAt', operator: '<=', value: tx.now }] as const;
-  await removeAll(await tx.list('deviceLogin', INSTALLATION, { filters, limit: SWEPT }));
+  await removeAll(await tx.list('deviceLogin', INSTALLATION, { filters, limit: SWEPT, few: true }));
   const bounds = [
     [{ machineKey }, limits.perMachine],
     [{ address }, limits.perAddress],

@@ -116,6 +116,11 @@ export interface ListOptions<K extends EntityKind> {
   readonly after?: readonly Scalar[];
   /** At most this many rows; every list has a bound. */
   readonly limit: number;
+  /**
+   * Hardly any of the rows match: they are looked up by an index of what is compared, then put in order. Without it rows
+   * may be gone through in the order asked for until there are enough.
+   */
+  readonly few?: boolean;
 }
 
 /** How rows of `K` hang on their parents: by a column of their own, or through rows of a link. */

@@ -61,6 +61,7 @@ export function createNamedRequests({ store }: { readonly store: Store }): Named
         const old = await tx.list('namedRequest', org, {
           filters: [{ column: 'at', operator: '<=', value: tx.now - KEPT_FOR }],
           limit: SWEPT,
+          few: true,
         });
         for (const row of old) await tx.remove('namedRequest', org, { ref: row.ref });
         return { kind: 'new', name: { org, ref } };

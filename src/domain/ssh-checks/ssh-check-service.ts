@@ -142,7 +142,7 @@ export function createSshChecks(parts: {
 async function makeRoom(tx: Tx, org: number, source: number): Promise<void> {
   const ended = [{ column: 'expiresAt', operator: '<=', value: tx.now }] as const;
   const oldest = [{ column: 'createdAt' }] as const;
-  const rows = await tx.list('sshCheck', org, { filters: ended, limit: SWEPT });
+  const rows = await tx.list('sshCheck', org, { filters: ended, limit: SWEPT, few: true });
   const surplus = (await tx.count('sshCheck', org, { where: { source } })) - MAX_WAITING_PER_SOURCE + 1;
   if (surplus > 0)
     rows.push(...(await tx.list('sshCheck', org, { where: { source }, orderBy: oldest, limit: surplus })));
