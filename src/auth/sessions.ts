@@ -3,8 +3,10 @@
  * opened. A session belongs to one membership. One that was opened by an identity of one organization stays there; one that
  * was opened by an identity that is good everywhere may be exchanged for one in another of the account's organizations.
  */
+
 import { type Actor, columnsOfBy } from '../domain/access/actor.ts';
 import { isRecentSignIn, requireRecentSignIn } from '../domain/access/recent-sign-in.ts';
+import { sweepEnded } from '../domain/credentials/credential-removal.ts';
 import { insertToken } from '../domain/credentials/insert-token.ts';
 import type { Credential } from '../domain/model/credentials.ts';
 import type { AuditOrigin, By } from '../domain/model/operations.ts';
@@ -22,7 +24,6 @@ import { factorOf } from './second-factor.ts';
 /** Of one member, at once; the oldest gives way to another. */
 const MAX_SESSIONS = 100;
 const MAX_AGENT = 200;
-const SWEPT = 20;
 
 export interface Session {
   readonly token: string;
@@ -136,19 +137,12 @@ const liveSessions = (reader: Pick<Tx, 'list'>, org: number, member: number, now
       ],
     },
     limit: MAX_SESSIONS * 2,
+    few: true,
   });
 
-/** Sessions that ended by themselves are of no use to anybody; a few go with each that is opened. */
 async function sweep(tx: Tx, { org, id }: Membership): Promise<void> {
-  const ended = await tx.list('credential', org, {
-    where: { kind: 'session', ownerKind: 'membership', owner: id },
-    filters: [{ column: 'expiresAt', operator: '<=', value: tx.now }],
-    limit: SWEPT,
-  });
-  for (const { id: credential } of ended) {
-    await tx.remove('credential', org, credential);
-    await tx.remove('session', org, { credential });
-  }
+  const ended = await sweepEnded(tx, org, { kind: 'session', ownerKind: 'membership', owner: id });
+  for (const { id: credential } of ended) await tx.remove('session', org, { credential });
 }
 
 /** Whether a session that was opened with this second factor (0: none), good everywhere, has what a member needs. */

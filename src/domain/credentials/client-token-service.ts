@@ -1,4 +1,5 @@
 /** Short-lived access tokens for OAuth clients. They carry no power of their own: the client is checked at every use. */
+
 import type { Clock } from '../../kernel/clock.ts';
 import { HOUR, SECOND } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -10,6 +11,7 @@ import type { Credential } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { TagRules } from '../policy-file/tag-rules.ts';
 import type { Store } from '../ports/store.ts';
+import { sweepEnded } from './credential-removal.ts';
 import { insertToken } from './insert-token.ts';
 import { parseToken } from './token.ts';
 
@@ -76,6 +78,7 @@ export function createClientTokenService(parts: ClientTokenParts): ClientTokenSe
     const tagged = wanted.tags.length > 0 && scopes.some((scope) => TAGGING_SCOPES.has(scope));
     const tags = tagged ? await tagRules.permitted(actor, wanted.tags) : parent.tags;
     return store.write(contextOf(actor, origin, 1), async (tx) => {
+      await sweepEnded(tx, parent.org, { kind: 'access', parent: parent.id });
       const { credential, token } = await insertToken(tx, random, {
         org: parent.org,
         kind: 'access',

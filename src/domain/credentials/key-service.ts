@@ -2,11 +2,13 @@
  * Keys that administrators make, see and revoke: device auth keys, OAuth clients, federated identities, and the API tokens
  * of people. A secret is returned by the call that makes it and by no other.
  */
+
 import { SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { eachRow } from '../directory/each-row.ts';
 import { decodeExternalId } from '../ids/external-id.ts';
 import type { Credential, CredentialKind, FederationRules } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -109,8 +111,9 @@ function holdsStill(before: Credential, after: Credential): boolean {
 }
 
 async function endMinted(tx: Tx, { org, id }: Credential): Promise<void> {
-  for (const minted of await tx.find('credential', org, { parent: id, kind: 'access' })) {
-    if (minted.revokedAt === null) await tx.update('credential', org, minted.id, { revokedAt: tx.now });
+  const where = { parent: id, kind: 'access', revokedAt: null } as const;
+  for await (const minted of eachRow(tx, 'credential', org, where)) {
+    await tx.update('credential', org, minted.id, { revokedAt: tx.now });
   }
 }
 

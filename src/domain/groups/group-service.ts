@@ -8,6 +8,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { checkName } from '../../kernel/names.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { revokePersonalTokens } from '../credentials/held-credentials.ts';
 import { changesOf, type ListChange, requireRow, requireRows } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import { removeLostClients } from '../ext-clients/lost-clients.ts';
@@ -16,7 +17,6 @@ import type { Group } from '../model/people.ts';
 import { findEdges, insertEdge, PLAIN_TERMS, policedEdges, removeEdge } from '../networks/edges.ts';
 import type { Store, Tx } from '../ports/store.ts';
 import { freeGroupKey } from './group-key.ts';
-import { revokePersonalTokens } from './group-members.ts';
 import {
   type GroupLook,
   type GroupNetworkRole,

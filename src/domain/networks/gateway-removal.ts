@@ -1,4 +1,5 @@
 /** Taking a gateway out of its network, with everything that is its own. The audit event is the caller's. */
+import { removeCredentials } from '../credentials/credential-removal.ts';
 import { removeDevice } from '../devices/device-removal.ts';
 import { removeExtClient } from '../ext-clients/client-removal.ts';
 import type { Gateway } from '../model/networks.ts';
@@ -11,9 +12,7 @@ export async function removeGateway(tx: Tx, gateway: Gateway): Promise<void> {
   for (const device of await tx.find('device', org, { ownerKind: 'gateway', owner: id })) {
     await removeDevice(tx, device);
   }
-  for (const credential of await tx.find('credential', org, { ownerKind: 'gateway', owner: id })) {
-    await tx.remove('credential', org, credential.id);
-  }
+  await removeCredentials(tx, org, { ownerKind: 'gateway', owner: id });
   for (const client of await tx.find('extClient', org, { gateway: id })) {
     await removeExtClient(tx, client);
   }

@@ -10,9 +10,9 @@ import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
+import { revokePersonalTokens } from '../credentials/held-credentials.ts';
 import { requireRow } from '../directory/missing.ts';
 import { removeExtClient } from '../ext-clients/client-removal.ts';
-import { revokePersonalTokens } from '../groups/group-members.ts';
 import {
   ALL_NETWORKS,
   ensureNetworkGroup,

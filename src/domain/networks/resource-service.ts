@@ -3,10 +3,12 @@
  *
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`.
  */
+
 import { invalid } from '../../kernel/errors.ts';
 import { checkName } from '../../kernel/names.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { eachRow } from '../directory/each-row.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Resource, ResourceProtocols } from '../model/networks.ts';
@@ -194,7 +196,7 @@ export function createResourceService({ store }: { readonly store: Store }): Res
         for (const { group } of await tx.find('resourceApprover', org, { resource: id })) {
           await tx.remove('resourceApprover', org, { resource: id, group });
         }
-        for (const request of await tx.find('accessRequest', org, { resource: id })) {
+        for await (const request of eachRow(tx, 'accessRequest', org, { resource: id })) {
           await tx.remove('accessRequest', org, request.id);
         }
         await tx.remove('resourceTwingate', org, { resource: id });

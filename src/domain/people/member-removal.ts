@@ -1,5 +1,8 @@
 /** Taking a person out of an organization, with everything that is theirs alone. */
+
+import { removeCredentials } from '../credentials/credential-removal.ts';
 import { removeDevice } from '../devices/device-removal.ts';
+import { eachRow } from '../directory/each-row.ts';
 import { releaseClients } from '../ext-clients/client-removal.ts';
 import type { Membership } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
@@ -20,23 +23,22 @@ export async function removeMember(
   for (const { homeOrg, device } of await tx.find('sharedDevice', org, { membership: id })) {
     await tx.remove('sharedDevice', org, { homeOrg, device, membership: id });
   }
-  for (const device of await tx.find('device', org, { ownerKind: 'membership', owner: id })) {
+  const owned = { ownerKind: 'membership', owner: id } as const;
+  for await (const device of eachRow(tx, 'device', org, owned)) {
     await removeDevice(tx, device);
   }
-  for (const credential of await tx.find('credential', org, { ownerKind: 'membership', owner: id })) {
-    await tx.remove('credential', org, credential.id);
-  }
-  for (const { credential } of await tx.find('session', org, { membership: id })) {
+  await removeCredentials(tx, org, owned);
+  for await (const { credential } of eachRow(tx, 'session', org, { membership: id })) {
     await tx.remove('session', org, { credential });
   }
   await endPasswordLinks(tx, member);
   for (const { group } of await tx.find('groupMember', org, { membership: id })) {
     await tx.remove('groupMember', org, { group, membership: id });
   }
-  for (const { edge } of await tx.find('accessLock', org, { membership: id })) {
+  for await (const { edge } of eachRow(tx, 'accessLock', org, { membership: id })) {
     await tx.remove('accessLock', org, { edge, membership: id });
   }
-  for (const request of await tx.find('accessRequest', org, { membership: id })) {
+  for await (const request of eachRow(tx, 'accessRequest', org, { membership: id })) {
     await tx.remove('accessRequest', org, request.id);
   }
   await releaseClients(tx, member, { keepPlain: keepClients });

@@ -1,6 +1,7 @@
 /** What is written when something is done to a member, with its audit event. Whether it may be is the caller's to check. */
+
 import { AppError, invalid } from '../../kernel/errors.ts';
-import type { Credential } from '../model/credentials.ts';
+import { revokePersonalTokens, revokeSessions } from '../credentials/held-credentials.ts';
 import type { Membership, Role } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
 import { auditMember } from './audit-member.ts';
@@ -32,7 +33,7 @@ export async function approveMember(tx: Tx, member: Membership): Promise<Members
 /** Cuts off their devices, tokens and keys, and ends their sessions. `keepClients`: not their external clients. */
 export async function suspendMember(tx: Tx, member: Membership, keepClients = false): Promise<Membership> {
   const after = await tx.update('membership', member.org, member.id, { suspendedAt: tx.now, keepClients });
-  await revoke(tx, member, ['session']);
+  await revokeSessions(tx, member.org, member.id);
   auditMember(tx, member, 'suspend');
   return after;
 }
@@ -58,19 +59,8 @@ export async function deleteMember(
 
 export async function writeRole(tx: Tx, member: Membership, role: Role): Promise<Membership> {
   const after = await tx.update('membership', member.org, member.id, { role });
-  // Personal access tokens were given for what their owner was then; API tokens follow the present role.
-  await revoke(tx, member, ['pat']);
+  await revokePersonalTokens(tx, member.org, [member.id]);
   await endPasswordLinks(tx, member);
   auditMember(tx, member, 'update', { field: 'role', before: member.role, after: role });
   return after;
-}
-
-async function revoke(tx: Tx, member: Membership, kinds: readonly Credential['kind'][]): Promise<void> {
-  const held = await tx.find('credential', member.org, {
-    ownerKind: 'membership',
-    owner: member.id,
-    kind: kinds,
-    revokedAt: null,
-  });
-  for (const { id } of held) await tx.update('credential', member.org, id, { revokedAt: tx.now });
 }

@@ -2,6 +2,7 @@
  * Links by which a member sets a password, once. Whoever manages the member makes the link and hands it over (or a mail
  * does); so the password is good in this organization alone, whatever else the person's account is good for.
  */
+
 import { type Clock, DAY } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
@@ -9,6 +10,7 @@ import { type Random, randomSecret } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRecentIfPossible } from '../access/recent-sign-in.ts';
+import { revokeSessions } from '../credentials/held-credentials.ts';
 import { requireRow } from '../directory/missing.ts';
 import type { PasswordLink } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -115,7 +117,8 @@ export function createPasswordLinks({
         const { member } = present;
         await endPasswordLinks(tx, member);
         await setOrganizationPassword(tx, member, secretHash);
-        await endAllSessions(tx, member);
+        // Who knew the old password may hold one.
+        await revokeSessions(tx, member.org, member.id);
         audit(tx, member, 'password');
       });
     },
@@ -135,13 +138,5 @@ const audit = (tx: Tx, member: Membership, field: string): void =>
 export async function endPasswordLinks(tx: Tx, { org, id }: Membership): Promise<void> {
   for (const { secretHash } of await tx.find('passwordLink', org, { membership: id })) {
     await tx.remove('passwordLink', org, { secretHash });
-  }
-}
-
-/** Who knew the old password may hold one. */
-async function endAllSessions(tx: Tx, { org, id }: Membership): Promise<void> {
-  const where = { kind: 'session', ownerKind: 'membership', owner: id, revokedAt: null } as const;
-  for (const session of await tx.find('credential', org, where)) {
-    await tx.update('credential', org, session.id, { revokedAt: tx.now });
   }
 }

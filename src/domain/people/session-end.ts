@@ -1,4 +1,5 @@
 /** Ending the sessions that a way to sign in has opened, when it is not one any more. */
+import { eachRow } from '../directory/each-row.ts';
 import type { Identity, SsoConnection } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
 
@@ -12,8 +13,8 @@ export async function endSessionsOf(
   kept?: number,
 ): Promise<void> {
   if (identities.length === 0) return;
-  const opened = await tx.find('session', org, { identity: identities.map(({ id }) => id) });
-  for (const { credential } of opened) {
+  const where = { identity: identities.map(({ id }) => id) };
+  for await (const { credential } of eachRow(tx, 'session', org, where)) {
     if (credential === kept) continue;
     await tx.update('credential', org, credential, { revokedAt: tx.now });
     await tx.remove('session', org, { credential });

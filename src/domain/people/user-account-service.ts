@@ -5,12 +5,14 @@
  *
  * Errors of all: `not_found`, `invalid`, `taken` (name), `conflict`; `forbidden`, with the reason in `details.reason`.
  */
+
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRecentIfPossible } from '../access/recent-sign-in.ts';
 import { requireSelf } from '../access/self.ts';
+import { revokePersonalTokens } from '../credentials/held-credentials.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import { removeLostClients } from '../ext-clients/lost-clients.ts';
@@ -40,7 +42,6 @@ import {
   dropSecondFactor,
   isSelf,
   refuse,
-  revoke,
   writeGroups,
   writePassword,
 } from './user-account-writes.ts';
@@ -189,9 +190,8 @@ export function createUserAccountService({
           });
         }
         if (role !== undefined) await endPasswordLinks(tx, member);
-        // Personal access tokens were given for what their owner was then.
         if (role !== undefined || regrouped) {
-          await revoke(tx, member, ['pat']);
+          await revokePersonalTokens(tx, actor.org, [id]);
           await removeLostClients(tx, actor.org, [id]);
         }
         return after;

@@ -1,9 +1,10 @@
 /** The parts of writing a person with a password. Checks of who may are the service's. */
+
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
+import { revokeSessions } from '../credentials/held-credentials.ts';
 import { requireRows } from '../directory/missing.ts';
 import { requireMayFill } from '../groups/group-network-roles.ts';
-import type { CredentialKind } from '../model/credentials.ts';
 import type { Identity, Membership } from '../model/people.ts';
 import { INSTALLATION, type Tx } from '../ports/store.ts';
 import { auditMember } from './audit-member.ts';
@@ -39,7 +40,7 @@ export async function changePassword(tx: Tx, actor: Actor, member: Membership, h
   await writePassword(tx, member, hash);
   // Whoever got in with the old password is out; the session that changed it stays.
   const kept = isSelf(actor, member.id) && actor.kind === 'member' ? actor.credential?.id : undefined;
-  await revoke(tx, member, ['session'], kept);
+  await revokeSessions(tx, org, member.id, kept);
 }
 
 export async function writePassword(tx: Tx, member: Membership, secretHash: string): Promise<void> {
@@ -84,22 +85,5 @@ export async function writeGroups(
   for (const group of removed) await tx.remove('groupMember', org, { group, membership: id });
   if (added.length > 0 || removed.length > 0) {
     auditMember(tx, member, 'update', { field: 'groups', before: { removed }, after: { added } });
-  }
-}
-
-export async function revoke(
-  tx: Tx,
-  member: Membership,
-  kinds: readonly CredentialKind[],
-  kept?: number,
-): Promise<void> {
-  const held = await tx.find('credential', member.org, {
-    ownerKind: 'membership',
-    owner: member.id,
-    kind: kinds,
-    revokedAt: null,
-  });
-  for (const { id } of held) {
-    if (id !== kept) await tx.update('credential', member.org, id, { revokedAt: tx.now });
   }
 }

@@ -5,15 +5,18 @@
  *
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `conflict`.
  */
+
 import { DAY } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Random, randomNanoId } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { removeCredential, removeCredentials } from '../credentials/credential-removal.ts';
 import { newCredential } from '../credentials/new-credential.ts';
 import { endServiceKey } from '../credentials/service-key-end.ts';
 import { createToken } from '../credentials/token.ts';
 import { removeDevice } from '../devices/device-removal.ts';
+import { eachRow } from '../directory/each-row.ts';
 import { changesOf, type ListChange, missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Credential } from '../model/credentials.ts';
@@ -186,10 +189,8 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
         const account = await find(tx, actor, id);
         const { org } = account;
         const owned = { ownerKind: 'service_account', owner: id } as const;
-        for (const device of await tx.find('device', org, owned)) await removeDevice(tx, device);
-        for (const credential of await tx.find('credential', org, owned)) {
-          await tx.remove('credential', org, credential.id);
-        }
+        for await (const device of eachRow(tx, 'device', org, owned)) await removeDevice(tx, device);
+        await removeCredentials(tx, org, owned);
         const held = { principalKind: 'service_account', principal: id } as const;
         for (const edge of await tx.find('accessEdge', org, held)) await removeEdge(tx, edge);
         await tx.remove('serviceAccount', org, id);
@@ -260,7 +261,7 @@ export function createServiceAccountService(parts: ServiceAccountServiceParts): 
         if (key.revokedAt === null && !expired) {
           throw new AppError('conflict', 'the key is active: revoke it first');
         }
-        await tx.remove('credential', actor.org, id);
+        await removeCredential(tx, key);
         auditKey(tx, key, 'delete');
       });
     },

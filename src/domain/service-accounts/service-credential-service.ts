@@ -4,12 +4,14 @@
  *
  * Errors of all but `signIn`: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`.
  */
+
 import { type Clock, HOUR, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { sameDigest, sha256Hex } from '../../kernel/hash.ts';
 import { type Random, randomNanoId, randomSecret } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { removeCredential } from '../credentials/credential-removal.ts';
 import { newCredential } from '../credentials/new-credential.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
@@ -160,7 +162,7 @@ export function createServiceCredentialService(parts: ServiceCredentialParts): S
       authorize(actor, 'service-accounts:write');
       await store.write(contextOf(actor, origin), async (tx) => {
         const gone = await credential(tx, actor, owner, id);
-        await tx.remove('credential', actor.org, id);
+        await removeCredential(tx, gone);
         audit(tx, gone, 'delete');
       });
     },
