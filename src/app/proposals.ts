@@ -7,6 +7,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { Impacts, ProposedRequest } from '../api/native/impact-operations.ts';
 import type { Actor } from '../domain/access/actor.ts';
 import type { Store } from '../domain/ports/store.ts';
+import { withoutNetworks } from '../effective-policy/policy-impact.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createProposingStore } from '../store/proposing-store.ts';
 import type { Questions } from './questions.ts';
@@ -62,7 +63,12 @@ export function createProposals({ store, questions, clock, mount }: ProposalsPar
         if (changes.length === 0) return { status: answer.statusCode, answer: answer.body, impact: null };
         const own = changes.filter(({ org }) => org === actor.org);
         const impact = await ask({ kind: 'impact', org: actor.org, changes: own, now: clock.now() });
-        return { status: answer.statusCode, answer: null, impact };
+        const isReader = actor.permissions.has('networks:read');
+        return {
+          status: answer.statusCode,
+          answer: null,
+          impact: isReader ? impact : withoutNetworks(impact),
+        };
       }),
     close: async () => {
       await (await mounted)?.close();

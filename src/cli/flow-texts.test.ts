@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { NamedPlace } from '../effective-policy/named-places.ts';
 import { flowTexts } from './flow-texts.ts';
 
+const BARE = {
+  ...{ kind: 'address', name: null, resourceAddress: null, part: false, except: [] },
+  ...{ network: null, route: null, carrier: null, offered: null },
+} as const satisfies Omit<NamedPlace, 'addresses'>;
 const ALL = { first: 0, last: 65_535 };
 const flow = (
   protocol: number,
@@ -9,6 +14,7 @@ const flow = (
   ...behind: string[]
 ) => ({
   ...{ protocol, ...ports, own, behind },
+  places: behind.map((text) => ({ ...BARE, addresses: [text] })),
 });
 const port = (number: number) => ({ first: number, last: number });
 

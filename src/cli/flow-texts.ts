@@ -1,5 +1,7 @@
 /** Traffic that opens or closes, in lines for a person: what is the same at several places stands in one line. */
 import type { NamedFlow } from '../effective-policy/policy-impact.ts';
+import { listed } from './listed.ts';
+import { placeTexts } from './place-texts.ts';
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   1: 'icmp',
@@ -46,10 +48,11 @@ function spanTexts(spans: readonly Span[]): string[] {
   return ['everything', ...texts.filter((text) => !EVERYTHING.includes(text))];
 }
 
-export function flowTexts(flows: readonly NamedFlow[]): string[] {
+/** `told`: the device that is said to be the way there. */
+export function flowTexts(flows: readonly NamedFlow[], told?: string): string[] {
   const byPlace = new Map<string, Span[]>();
-  for (const { protocol, first, last, own, behind } of flows) {
-    for (const place of [...(own ? [OWN] : []), ...behind]) {
+  for (const { protocol, first, last, own, places } of flows) {
+    for (const place of [...(own ? [OWN] : []), ...places.flatMap((place) => placeTexts(place, told))]) {
       const spans = byPlace.get(place) ?? [];
       spans.push({ protocol, first, last });
       byPlace.set(place, spans);
@@ -64,6 +67,6 @@ export function flowTexts(flows: readonly NamedFlow[]): string[] {
     }
   }
   return [...placesOf].map(([text, places]) =>
-    places.length === 1 && places[0] === OWN ? text : `${text} at ${places.join(', ')}`,
+    places.length === 1 && places[0] === OWN ? text : `${text} at ${listed(places)}`,
   );
 }

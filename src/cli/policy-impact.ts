@@ -1,5 +1,6 @@
 /** `holdfast policy impact`: what saving a file would open and close, on the devices that there are. */
 import { readFile } from 'node:fs/promises';
+import type { NamedPlace } from '../effective-policy/named-places.ts';
 import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
 import { type NamedImpact, policyImpact } from '../effective-policy/policy-impact.ts';
 import { PolicyError, placedMessage } from '../policy/index.ts';
@@ -8,15 +9,9 @@ import { type ParsedOptions, textOption, wantsJson } from './command-options.ts'
 import { CommandError } from './exit.ts';
 import { flowTexts } from './flow-texts.ts';
 import { organizationByLabel, withInstallation } from './installation-command.ts';
+import { listed } from './listed.ts';
+import { placeTexts } from './place-texts.ts';
 import { printable } from './printable.ts';
-
-/** Names of a group that are written out; the rest is counted. */
-const MAX_NAMES = 6;
-
-const listed = (names: readonly string[]): string =>
-  names.length <= MAX_NAMES
-    ? names.join(', ')
-    : `${names.slice(0, MAX_NAMES).join(', ')} and ${names.length - MAX_NAMES} more`;
 
 type Ssh = NamedImpact['ssh'][number];
 
@@ -55,17 +50,45 @@ function lines(impact: NamedImpact): string[] {
     for (const text of closes) out.push(`  - ${text}`);
   };
   for (const { sources, targets, opens, closes } of impact.traffic) {
-    both(`${listed(sources)} to ${listed(targets)}`, flowTexts(opens), flowTexts(closes));
+    const told = targets.length === 1 ? targets[0] : undefined;
+    // What is not for the destinations themselves goes through them.
+    const way = [...opens, ...closes].some(({ own }) => own) ? 'to' : 'through';
+    both(`${listed(sources)} ${way} ${listed(targets)}`, flowTexts(opens, told), flowTexts(closes, told));
   }
-  for (const { viewers, carrier, opens, closes } of impact.routes) {
-    both(`routes of ${carrier} for ${listed(viewers)}`, opens, closes);
+  for (const { viewers, carrier, opensPlaces, closesPlaces } of impact.routes) {
+    both(
+      `routes of ${carrier} for ${listed(viewers)}`,
+      routeTexts(opensPlaces, carrier),
+      routeTexts(closesPlaces, carrier),
+    );
+  }
+  for (const one of impact.unresolved) {
+    const of = one.network === null ? '' : ` of ${one.network}`;
+    const what = `resource ${one.resource}${of} (${one.address})`;
+    if (one.opens.length > 0) both(`${listed(one.opens)} to ${what}`, [FOUND], []);
+    if (one.closes.length > 0) both(`${listed(one.closes)} to ${what}`, [], [FOUND]);
   }
   for (const { targets, opens, closes } of sshGroups(impact.ssh)) {
     both(`SSH to ${listed(targets)}`, loginTexts(opens), loginTexts(closes));
   }
-  if (out.length === 0) out.push('Nothing would open or close.');
-  else out.push(`${impact.pairs} ordered pairs of devices would see a difference; nothing has been saved.`);
+  if (out.length === 0) return ['Nothing would open or close.'];
+  const pairs = impact.pairs === 1 ? '1 ordered pair' : `${impact.pairs} ordered pairs`;
+  out.push(
+    impact.pairs === 0
+      ? 'Between devices themselves nothing would be different; nothing has been saved.'
+      : `${pairs} of devices would see a difference; nothing has been saved.`,
+  );
   return out;
+}
+
+const FOUND = 'as soon as a gateway has found an address of this name';
+
+/** One line for all, since they are as many as a network's resources. */
+function routeTexts(places: readonly NamedPlace[], told: string): string[] {
+  const texts = places.flatMap((place) =>
+    place.kind === 'internet' ? ['the internet, as an exit node'] : placeTexts(place, told),
+  );
+  return texts.length === 0 ? [] : [listed(texts)];
 }
 
 export async function policyImpactCommand(

@@ -1,18 +1,20 @@
 /** What a change would open and close, with names, over the devices that there are: another policy file, or any write. */
 import type { Change } from '../domain/ports/store.ts';
-import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import {
   contextOf,
+  createThings,
   type FlowText,
-  type Impact,
   INTERNET_RANGES,
   impactBetween,
-  impactOf,
+  type PolicyEngine,
   parsePolicy,
+  type Things,
   validatePolicy,
 } from '../policy/index.ts';
-import { deviceName } from './names.ts';
+import { type Names, nameOf, namesNow, namesOfEither } from './impact-names.ts';
+import { internetPlace, type NamedPlace, namedPlace, withoutNetwork } from './named-places.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
+import { type UnresolvedImpact, unresolvedImpact } from './unresolved-impact.ts';
 
 export interface NamedFlow {
   /** IP protocol number. */
@@ -23,6 +25,8 @@ export interface NamedFlow {
   readonly own: boolean;
   /** Prefixes and ranges behind the destinations; `autogroup:internet` for all of that. */
   readonly behind: readonly string[];
+  /** What that is: resources, services, hosts, routes, the internet. Together these have all addresses of `behind`. */
+  readonly places: readonly NamedPlace[];
 }
 
 export interface NamedImpact {
@@ -39,7 +43,12 @@ export interface NamedImpact {
     readonly carrier: string;
     readonly opens: readonly string[];
     readonly closes: readonly string[];
+    /** What lies behind these routes. */
+    readonly opensPlaces: readonly NamedPlace[];
+    readonly closesPlaces: readonly NamedPlace[];
   }[];
+  /** Accesses to resources that are names of which no gateway knows an address yet: nothing but the question passes. */
+  readonly unresolved: readonly UnresolvedImpact[];
   readonly ssh: readonly {
     readonly target: string;
     readonly opens: readonly string[];
@@ -61,19 +70,56 @@ function withInternet(behind: readonly string[]): readonly string[] {
   return [`autogroup:internet${word}`, ...rest];
 }
 
-const namedFlow = ({ protocol, first, last, own, behind }: FlowText): NamedFlow => ({
+/** One side of a change: what is behind devices there, and what all is called. */
+interface Side {
+  readonly engine: PolicyEngine;
+  readonly things: Things;
+  readonly names: Names;
+}
+
+const side = (engine: PolicyEngine, names: Names): Side => ({
+  ...{ engine, names },
+  things: createThings(engine.core),
+});
+
+/** What lies behind routes: that of an exit node is the internet as a whole. */
+function placesOfRoutes(at: Side, carrier: number, routes: readonly string[]): NamedPlace[] {
+  const [ways, others] = [routes.filter(isWayOut), routes.filter((route) => !isWayOut(route))];
+  return [...placesAt(at, [], [carrier], others), ...(ways.length === 0 ? [] : [internetPlace(ways)])];
+}
+const isWayOut = (route: string): boolean => route.endsWith('/0');
+
+/** Whether any of these sources has one of these targets as an exit node. */
+function offersExit({ engine }: Side, sources: readonly number[], targets: readonly number[]): boolean {
+  const exits = targets.filter((id) => leadsOut(engine, id));
+  return sources.some((from) => exits.some((to) => engine.routes(from, to).some(isWayOut)));
+}
+function leadsOut({ core }: PolicyEngine, id: number): boolean {
+  const device = core.devices.get(id);
+  return device !== undefined && (device.exit || device.exitNetworks.length > 0);
+}
+
+const placesAt = (
+  at: Side,
+  sources: readonly number[],
+  targets: readonly number[],
+  texts: readonly string[],
+): NamedPlace[] =>
+  at.things
+    .among(targets, texts)
+    .map((thing) => namedPlace(at.names, thing, () => offersExit(at, sources, targets)));
+
+const namedFlow = (
+  at: Side,
+  sources: readonly number[],
+  targets: readonly number[],
+  { protocol, first, last, own, behind }: FlowText,
+): NamedFlow => ({
   ...{ protocol, first, last },
   own: own.length > 0,
   behind: withInternet(behind),
+  places: placesAt(at, sources, targets, behind),
 });
-
-/** Devices by what they are called. */
-interface Names {
-  has(device: number): boolean;
-  of(device: number): string;
-  /** The device that has an address. */
-  at(address: string): string | undefined;
-}
 
 const SSH_SOURCE = /^(\S+)(?= as )/u;
 
@@ -87,42 +133,52 @@ function namedLogins(logins: readonly string[], target: string, names: Names): s
   return [...new Set(named)];
 }
 
-const namedImpact = (impact: Impact, names: Names): NamedImpact => ({
-  pairs: impact.pairs,
-  traffic: impact.flows.map(({ sources, targets, gained, lost }) => ({
-    sources: sources.map(names.of),
-    targets: targets.map(names.of),
-    opens: gained.map(namedFlow),
-    closes: lost.map(namedFlow),
-  })),
-  routes: impact.routes.map(({ viewers, carrier, gained, lost }) => ({
-    viewers: viewers.map(names.of),
-    carrier: names.of(carrier),
-    opens: gained,
-    closes: lost,
-  })),
-  ssh: impact.ssh.flatMap(({ target, gained, lost }) => {
-    const name = names.of(target);
-    const [opens, closes] = [gained, lost].map((logins) => namedLogins(logins, name, names));
-    return opens && closes && opens.length + closes.length > 0 ? [{ target: name, opens, closes }] : [];
-  }),
-});
-
-/** What devices are called now, as seen before a change too. */
-function namesNow(snapshot: Snapshot): Names {
-  const clients = [...snapshot.table('extClient').values()].map(({ id }) => id);
-  const ids = [...snapshot.devices.keys(), ...snapshot.external.keys(), ...clients];
-  const named = new Map(ids.map((id) => [id, deviceName(snapshot, id)]));
-  const holders = new Map<string, string>();
-  for (const [id, name] of named) {
-    const facts = snapshot.devices.get(id) ?? snapshot.external.get(id)?.facts;
-    const held = facts?.addresses.map(({ ip }) => ip) ?? snapshot.clientAddresses(id);
-    for (const ip of held) holders.set(ip, name);
-  }
+/** What goes is called as it was, and what comes as it will be. */
+function namedImpact(before: Side, after: Side): NamedImpact {
+  const impact = impactBetween(before.engine, after.engine);
+  const names = namesOfEither(before.names, after.names);
+  const called = (device: number): string => nameOf(names, device);
   return {
-    has: (id) => named.has(id),
-    of: (id) => named.get(id) ?? `device ${id}`,
-    at: (address) => holders.get(address),
+    pairs: impact.pairs,
+    traffic: impact.flows.map(({ sources, targets, gained, lost }) => ({
+      sources: sources.map(called),
+      targets: targets.map(called),
+      opens: gained.map((flow) => namedFlow(after, sources, targets, flow)),
+      closes: lost.map((flow) => namedFlow(before, sources, targets, flow)),
+    })),
+    routes: impact.routes.map(({ viewers, carrier, gained, lost }) => ({
+      viewers: viewers.map(called),
+      carrier: called(carrier),
+      opens: gained,
+      closes: lost,
+      opensPlaces: placesOfRoutes(after, carrier, gained),
+      closesPlaces: placesOfRoutes(before, carrier, lost),
+    })),
+    unresolved: unresolvedImpact(before.engine, after.engine, names),
+    ssh: impact.ssh.flatMap(({ target, gained, lost }) => {
+      const name = called(target);
+      const [opens, closes] = [gained, lost].map((logins) => namedLogins(logins, name, names));
+      return opens && closes && opens.length + closes.length > 0 ? [{ target: name, opens, closes }] : [];
+    }),
+  };
+}
+
+/** For whoever may not read networks: as packets see it. */
+export function withoutNetworks(impact: NamedImpact): NamedImpact {
+  const flow = (one: NamedFlow): NamedFlow => ({ ...one, places: one.places.map(withoutNetwork) });
+  return {
+    ...impact,
+    traffic: impact.traffic.map((group) => ({
+      ...group,
+      opens: group.opens.map(flow),
+      closes: group.closes.map(flow),
+    })),
+    routes: impact.routes.map((one) => ({
+      ...one,
+      opensPlaces: one.opensPlaces.map(withoutNetwork),
+      closesPlaces: one.closesPlaces.map(withoutNetwork),
+    })),
+    unresolved: [],
   };
 }
 
@@ -130,8 +186,9 @@ function namesNow(snapshot: Snapshot): Names {
 export function policyImpact({ snapshot, policy }: OrganizationPolicy, text: string): NamedImpact {
   const proposed = parsePolicy(text);
   validatePolicy(proposed, contextOf(policy.engine.core));
-  const impact = impactOf(policy.engine, [{ kind: 'policy', policy: proposed }]);
-  return namedImpact(impact, namesNow(snapshot));
+  const names = namesNow(snapshot);
+  const after = policy.engine.fork([{ kind: 'policy', policy: proposed }]);
+  return namedImpact(side(policy.engine, names), side(after, names));
 }
 
 /** What follows from changes by itself: the carriers of routes, as rows. */
@@ -157,12 +214,5 @@ export function changesImpact(
     return touched;
   };
   take(derive(changes, take(changes)));
-  const is = namesNow(snapshot);
-  const impact = impactBetween(before, policy.engine);
-  // What goes is called as it was, and what comes as it will be.
-  return namedImpact(impact, {
-    has: (id) => was.has(id) || is.has(id),
-    of: (id) => (was.has(id) ? was : is).of(id),
-    at: (address) => was.at(address) ?? is.at(address),
-  });
+  return namedImpact(side(before, was), side(policy.engine, namesNow(snapshot)));
 }

@@ -30,6 +30,8 @@
  *
  * Before a change is made
  *   impactOf(engine, changes) -> Impact       traffic, routes and SSH logins gained and lost, over live devices, grouped
+ *   createThings(engine.core).among(devices, texts)
+ *                                             what addresses behind devices are: resources, services, hosts, routes, …
  *   engine.fork(changes)                      an engine of its own with the changes applied
  *
  * Questions
@@ -49,6 +51,7 @@ export {
   forbiddenTags,
 } from './approve.ts';
 export type { Policy } from './ast.ts';
+export { isUnresolved } from './compile/networks.ts';
 export type { Origin } from './compile/unit.ts';
 export type { Change, ChangeSet, DeviceSet, SubjectChange } from './engine/change.ts';
 export { createPolicyEngine, type EngineOptions, type PolicyEngine } from './engine/engine.ts';
@@ -78,6 +81,13 @@ export {
   type RouteImpact,
   type SshImpact,
 } from './impact/impact.ts';
+export {
+  type CarriedRoute,
+  createThings,
+  type Thing,
+  type ThingBehind,
+  type Things,
+} from './impact/things.ts';
 export { parsePolicy, parseTestList } from './parse/policy.ts';
 export { protocolNumber } from './parse/ports.ts';
 export { parseSelector } from './parse/selector.ts';

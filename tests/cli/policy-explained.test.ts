@@ -16,7 +16,7 @@ import {
   insertServiceAccount,
   STAMP,
 } from '../support/seeds.ts';
-import { createPolicyPlace, insertDevice } from './policy-place.ts';
+import { carry, createPolicyPlace, insertDevice, insertService } from './policy-place.ts';
 
 const TAGS = ['tag:web', 'tag:router', 'tag:exit', 'tag:many', 'tag:other'];
 const POLICY = {
@@ -46,24 +46,6 @@ const POLICY = {
   ],
   nodeAttrs: [{ target: ['100.64.0.3'], attr: ['disable-ipv4'] }],
 };
-
-async function carry(tx: Tx, org: number, device: number, prefix: string, network = 0): Promise<void> {
-  const enabled = { advertised: true, manualAt: tx.now, manualBy: 0, auto: false };
-  await tx.insert('route', { org, device, prefix, ...enabled });
-  if (!prefix.endsWith('/0')) {
-    await tx.insert('routePrimary', { org, network, prefix, device, since: tx.now });
-  }
-}
-
-async function insertService(tx: Tx, org: number, name: string, ip: string, host: number): Promise<void> {
-  const id = tx.newId();
-  const texts = { displayName: '', comment: '', annotations: {}, ports: ['tcp:443'], tags: [] };
-  await tx.insert('service', { org, id, name, ...texts, createdAt: tx.now, updatedAt: tx.now });
-  await tx.insert('address', { org, ip, family: 4, holderKind: 'service', holder: id, claim: ip });
-  const hosted = { approval: 'approved:auto', advertised: true } as const;
-  await tx.insert('serviceHost', { org, service: id, device: host, ...hosted });
-  await tx.insert('routePrimary', { org, network: 0, prefix: `${ip}/32`, device: host, since: tx.now });
-}
 
 /** A network with a gateway, a resource that Ada may use, one that nobody may, and one whose name nobody asked for yet. */
 async function insertPlant(tx: Tx, org: number, ada: number): Promise<number> {
@@ -385,11 +367,12 @@ describe('what explain says', () => {
     const next = { ...POLICY, grants: [...POLICY.grants, ...more], ssh: POLICY.ssh.slice(0, 1) };
     writeFileSync(file, JSON.stringify(next));
     const { out } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
-    expect(out).toContain('laptop, pad to web\n  + tcp 25 at its own address, 100.80.0.1\n');
+    expect(out).toContain('laptop, pad to web\n  + tcp 25 at its own address, svc:api (100.80.0.1)\n');
     expect(out).toContain('laptop, pad to mute\n  + tcp 25\n');
-    expect(out).toContain('laptop, pad to exit\n  + tcp any port at autogroup:internet over IPv4\n');
-    expect(out).toContain('  + icmp at autogroup:internet over IPv4\n');
+    expect(out).toContain('laptop, pad through exit\n  + tcp any port at the internet over IPv4\n');
+    expect(out).toContain('  + icmp at the internet over IPv4\n');
+    expect(out).toContain('  + udp 53 at the internet over IPv4 but 8.8.8.8\n');
     expect(out).toContain('SSH to web, mute\n  - laptop, pad as root (check)\n');
-    expect(out).toContain('routes of exit for laptop, pad\n  + 0.0.0.0/0\n');
+    expect(out).toContain('routes of exit for laptop, pad\n  + the internet, as an exit node\n');
   });
 });

@@ -68,3 +68,29 @@ export async function insertDevice(
   await tx.insert('address', { org, ip, family: 4, holderKind: 'device', holder: id, claim: ip });
   return id;
 }
+
+/** Enables a route of a device; unless it is the way out, the device is its carrier. */
+export async function carry(tx: Tx, org: number, device: number, prefix: string, network = 0): Promise<void> {
+  const enabled = { advertised: true, manualAt: tx.now, manualBy: 0, auto: false };
+  await tx.insert('route', { org, device, prefix, ...enabled });
+  if (!prefix.endsWith('/0')) {
+    await tx.insert('routePrimary', { org, network, prefix, device, since: tx.now });
+  }
+}
+
+/** A service that a device hosts. */
+export async function insertService(
+  tx: Tx,
+  org: number,
+  name: string,
+  ip: string,
+  host: number,
+): Promise<void> {
+  const id = tx.newId();
+  const texts = { displayName: '', comment: '', annotations: {}, ports: ['tcp:443'], tags: [] };
+  await tx.insert('service', { org, id, name, ...texts, createdAt: tx.now, updatedAt: tx.now });
+  await tx.insert('address', { org, ip, family: 4, holderKind: 'service', holder: id, claim: ip });
+  const hosted = { approval: 'approved:auto', advertised: true } as const;
+  await tx.insert('serviceHost', { org, service: id, device: host, ...hosted });
+  await tx.insert('routePrimary', { org, network: 0, prefix: `${ip}/32`, device: host, since: tx.now });
+}

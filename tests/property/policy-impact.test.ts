@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Addr, formatAddr } from '../../src/kernel/netip/index.ts';
+import { type Addr, formatAddr, formatSet, unionSets } from '../../src/kernel/netip/index.ts';
 import { reachesAcross } from '../../src/policy/engine/visibility.ts';
+import { setOfText } from '../../src/policy/impact/flows.ts';
 import {
   type Change,
   createPolicyEngine,
+  createThings,
   DEFAULT_SETTINGS,
   type FlowText,
   impactOf,
   type PolicyEngine,
   parsePolicy,
+  type Things,
 } from '../../src/policy/index.ts';
 import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
 import type { Packet } from './policy-naive.ts';
@@ -62,6 +65,12 @@ function letsIn(engine: PolicyEngine, source: number, target: number, packet: Pa
   return engine.sees(source, target) && ANY_PROTOCOL.includes(packet.protocol);
 }
 const ANY_PROTOCOL = [6, 17, 1, 58];
+
+/** Of all things that addresses behind devices are said to be. */
+const addressesOf = (things: Things, devices: readonly number[], texts: readonly string[]): string[] => {
+  const found = things.among(devices, texts);
+  return formatSet(unionSets(found.flatMap(({ addresses }) => addresses.map(setOfText))));
+};
 
 describe('the impact of a change', () => {
   it('is exactly the difference between what filters let pass before and after', () => {
@@ -135,6 +144,11 @@ describe('the impact of a change', () => {
             }
           }
           expect(impact.pairs).toBeGreaterThanOrEqual(pairs.size);
+          const [was, is] = [createThings(engine.core), createThings(after.core)];
+          for (const { targets, gained, lost } of impact.flows) {
+            for (const { behind } of gained) expect(addressesOf(is, targets, behind)).toEqual(behind);
+            for (const { behind } of lost) expect(addressesOf(was, targets, behind)).toEqual(behind);
+          }
         },
       ),
       { numRuns: RUNS },

@@ -53,6 +53,9 @@ export function resourcePrefixes({ address, resolved = [] }: ResourceInput): Pre
   return [own, ...texts.map(parseAddrOrPrefix)].filter((prefix) => prefix !== undefined);
 }
 
+/** Whether a resource is a name of which no address is known. */
+export const isUnresolved = (resource: ResourceInput): boolean => resourcePrefixes(resource).length === 0;
+
 /** Whether a resource is a name, which its network's gateways resolve. */
 const isName = ({ address }: ResourceInput): boolean => parseAddrOrPrefix(address) === undefined;
 

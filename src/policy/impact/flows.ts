@@ -101,7 +101,8 @@ function addressSpaceOf(device: DeviceState): IpSet {
   return unionSets([own, ...routes, device.exit || device.exitNetworks.length > 0 ? INTERNET : EMPTY_SET]);
 }
 
-function setOfText(text: string): IpSet {
+/** Of an address, a prefix, a range or `*`. */
+export function setOfText(text: string): IpSet {
   if (text === '*') return FULL_SET;
   const prefix = parseAddrOrPrefix(text);
   if (prefix !== undefined) return setOfPrefix(prefix);
