@@ -426,7 +426,9 @@ describe('buckets', () => {
       });
       rig.deliver({ through });
       await until(async () => (await rig.status()).lastError !== '', 'an error');
-      expect((await rig.status()).lastError).toContain('answered 403');
+      const { lastError } = await rig.status();
+      expect(lastError).toContain('answered 403');
+      expect(lastError).toContain(`arn:aws:sts::111122223333:federated-user/${own()}`);
       expect(uploads).toEqual([]);
     });
 

@@ -155,7 +155,10 @@ export function gcsDestination({ roles, exchange, clock }: GcsParts): Destinatio
     const nobody = await roles.named(NOBODYS_AWS_NAME, signal);
     const tokenFor = ({ session }: { readonly session: AwsSession }): Promise<Token> =>
       tokenOf(parsed.data, config.gcsScopes, session, signal);
-    const token = await tokenFor(own);
+    const token = await tokenFor(own).catch((error: unknown) => {
+      if (error instanceof Refused) throw new Error(`${error.message}; access is asked for as ${own.arn}`);
+      throw error;
+    });
     if (await letsInNobody(tokenFor(nobody))) {
       throw new Error(
         `gcsCredentials: other organizations of this installation are let in too; grant access to ${own.arn} alone`,
