@@ -33,7 +33,7 @@ export function createControl({
   challenges,
   log,
 }: ControlParts): ControlPlane {
-  const { store, follower, clock, random, replica, joinPolicy } = services;
+  const { store, follower, clock, random, replica, joinPolicy, identityTokens } = services;
   return createControlPlane({
     store,
     follower,
@@ -45,6 +45,7 @@ export function createControl({
     replica,
     derpMap,
     policy: joinPolicy,
+    identityTokens,
     publicUrl,
     flowLogIds,
     challenges,

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { accessRequestOperations } from '../api/native/access-requests.ts';
 import { certificateOperations } from '../api/native/certificates.ts';
+import { deviceIdentityOperations } from '../api/native/device-identity.ts';
 import { type Explanations, explainOperations } from '../api/native/explain-operations.ts';
 import { createDeviceWatch } from '../api/native/first-run/device-watch.ts';
 import { firstRunOperations } from '../api/native/first-run/operations.ts';
@@ -65,7 +66,7 @@ function nativeApi(
   impacts: Impacts,
   explanations: Explanations,
 ): FastifyPluginAsync {
-  const { store, clock, random, follower, authenticator, firstRun } = services;
+  const { store, clock, random, follower, authenticator, firstRun, identityTokens } = services;
   const onError = (error: unknown): void => log.warn({ err: error }, 'telling a page of devices failed');
   const devices = createDeviceWatch({
     store,
@@ -90,6 +91,7 @@ function nativeApi(
       ...linkOperations({ passwordLinks, invitations, publicUrl }),
       ...settingsOperations(createSettingsService({ store })),
       ...certificateOperations({ store, certificateDomain }),
+      ...deviceIdentityOperations({ store, tokens: identityTokens, publicUrl }),
       ...accessRequestOperations(createAccessRequestService({ store })),
       ...securityPolicyOperations(
         createSecurityPolicyService({ store, problemOf: conditionProblem }),

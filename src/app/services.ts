@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { type AttemptLimiter, createAttemptLimiter } from '../auth/attempt-limiter.ts';
 import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts';
+import { createIdentityTokens } from '../auth/identity-tokens.ts';
 import { createPasswords, type Passwords } from '../auth/password.ts';
 import { createPasswordSignIn, type PasswordSignIn } from '../auth/password-sign-in.ts';
 import { createSignedTokens } from '../auth/signed-tokens.ts';
@@ -19,6 +20,7 @@ import {
 import { createTagRules, type TagRules } from '../domain/policy-file/tag-rules.ts';
 import type { AwsRoles } from '../domain/ports/aws-roles.ts';
 import type { Follower } from '../domain/ports/follower.ts';
+import type { IdentityTokens } from '../domain/ports/identity-tokens.ts';
 import type { InstallationFacts } from '../domain/ports/installation-facts.ts';
 import type { LogStreamQueue } from '../domain/ports/log-stream-queue.ts';
 import type { Sealer } from '../domain/ports/sealer.ts';
@@ -45,6 +47,8 @@ export interface Services {
   readonly authenticator: Authenticator;
   readonly signingKeys: SigningKeys;
   readonly signedTokens: SignedTokens;
+  /** What devices say to others who they are by. */
+  readonly identityTokens: IdentityTokens;
   readonly onUse: UsageRecorder['record'];
   readonly organizations: OrganizationService;
   /** What the policy file says of devices that join, and of who may give tags. */
@@ -111,6 +115,7 @@ export function createServices(parts: ServicesParts): Services {
     authenticator,
     signingKeys,
     signedTokens,
+    identityTokens: createIdentityTokens({ store, sealer, clock, random }),
     onUse: usage.record,
     organizations,
     joinPolicy,

@@ -1,13 +1,16 @@
 /**
- * The keys that sign access tokens: in the store, sealed, the same for all processes. A key signs for a month. Its successor
- * is published a day before it begins to sign, so that whoever keeps the list for a while knows it by then, and it stays
- * published until everything it signed has ended.
+ * Keys that sign tokens: in the store, sealed, the same for all processes. A key signs for a month. Its successor is published
+ * a day before it begins to sign, so that whoever keeps the list for a while knows it by then, and it stays published until
+ * everything it signed has ended. The installation's keys sign access tokens and nothing else, an organization's what its
+ * devices are given (`identity-tokens.ts`): no token of the one is ever a token of the other.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { SigningKey } from '../domain/model/credentials.ts';
 import type { SealedPlace, Sealer } from '../domain/ports/sealer.ts';
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
 import { type Clock, DAY, MINUTE, SECOND } from '../kernel/clock.ts';
+import { notFound } from '../kernel/errors.ts';
 import { type Random, randomNanoId } from '../kernel/random.ts';
 
 /** The public half, as RFC 7517 writes it. */
@@ -26,9 +29,14 @@ export interface SigningKeysParts {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whose keys; the installation's unless it says otherwise. */
+  readonly org?: number;
+  readonly algorithm?: SigningAlgorithm;
 }
 
+export type SigningAlgorithm = 'ES256' | 'RS256';
 export const SIGNING_ALGORITHM = 'ES256';
+const RSA_BITS = 2_048;
 const SIGNS_FOR = 30 * DAY;
 const PUBLISHED_AHEAD = DAY;
 /** Longer than any token lives, and than anybody should keep the list. */
@@ -50,12 +58,12 @@ interface KeyRing {
   readonly keys: readonly KnownKey[];
 }
 
-const place = (kid: string): SealedPlace => ({
-  kind: 'signingKey',
-  org: INSTALLATION,
-  key: kid,
-  column: 'privateSealed',
-});
+const generate = promisify(generateKeyPair);
+
+const newPair = (algorithm: SigningAlgorithm): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> =>
+  algorithm === 'ES256'
+    ? generate('ec', { namedCurve: 'P-256' })
+    : generate('rsa', { modulusLength: RSA_BITS });
 
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
@@ -65,10 +73,23 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-export function createSigningKeys({ store, sealer, clock, random }: SigningKeysParts): SigningKeys {
+export function createSigningKeys({
+  store,
+  sealer,
+  clock,
+  random,
+  org = INSTALLATION,
+  algorithm = SIGNING_ALGORITHM,
+}: SigningKeysParts): SigningKeys {
   let ring: Promise<KeyRing> | undefined;
   let rotating: Promise<void> | undefined;
 
+  const place = (kid: string): SealedPlace => ({
+    kind: 'signingKey',
+    org,
+    key: kid,
+    column: 'privateSealed',
+  });
   const known = (row: SigningKey): KnownKey => ({
     row,
     publicKey: createPublicKey({ key: row.publicJwk, format: 'jwk' }),
@@ -83,7 +104,7 @@ export function createSigningKeys({ store, sealer, clock, random }: SigningKeysP
   const read = (): Promise<KeyRing> => {
     const readAt = clock.now();
     const reading = store
-      .list('signingKey', INSTALLATION, { orderBy: [{ column: 'activeFrom' }], limit: 100 })
+      .list('signingKey', org, { orderBy: [{ column: 'activeFrom' }], limit: 100 })
       .then((rows) => ({ readAt, keys: rows.map(known) }));
     ring = reading;
     reading.catch(() => {
@@ -96,39 +117,44 @@ export function createSigningKeys({ store, sealer, clock, random }: SigningKeysP
     return present !== undefined && clock.now() - present.readAt < maxAge ? present : read();
   };
 
-  const newKey = (now: number, activeFrom: number): SigningKey => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  type Made = Pick<SigningKey, 'kid' | 'publicJwk' | 'privateSealed'>;
+  const newKey = async (): Promise<Made> => {
+    const { privateKey, publicKey } = await newPair(algorithm);
     const kid = randomNanoId(random);
     const der = privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
-    const { kty = '', crv = '', x = '', y = '' } = publicKey.export({ format: 'jwk' });
+    const members = Object.entries(publicKey.export({ format: 'jwk' }));
+    const half = Object.fromEntries(
+      members.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    );
     return {
-      org: INSTALLATION,
       kid,
-      publicJwk: { kty, crv, x, y, kid, use: 'sig', alg: SIGNING_ALGORITHM },
+      publicJwk: { ...half, kid, use: 'sig', alg: algorithm },
       privateSealed: sealer.seal(der, place(kid)),
-      createdAt: now,
-      activeFrom,
     };
   };
-  /** Looks again under the lock: processes that notice at the same time make one key. */
+  /**
+   * Looks again under the lock: processes that notice at the same time keep one key. It is made before, as the kind that takes
+   * long to make would hold up the organization's writers.
+   */
   const rotate = async (): Promise<void> => {
+    const made = await newKey();
     const by = { kind: 'system', id: '', name: 'signing keys' } as const;
-    await store.write({ orgs: [INSTALLATION], by, origin: 'system' }, async (tx) => {
-      const rows = await tx.list('signingKey', INSTALLATION, {
-        orderBy: [{ column: 'activeFrom' }],
-        limit: 100,
-      });
+    await store.write({ orgs: [org], by, origin: 'system' }, async (tx) => {
+      // An organization that was deleted a moment ago gets no key any more.
+      if (org !== INSTALLATION && (await tx.get('organization', INSTALLATION, org)) === undefined)
+        throw notFound('organization');
+      const rows = await tx.list('signingKey', org, { orderBy: [{ column: 'activeFrom' }], limit: 100 });
       const newest = rows.at(-1);
       if (!isDue(newest, tx.now)) return;
-      const made = newKey(tx.now, newest === undefined ? tx.now : tx.now + PUBLISHED_AHEAD);
-      await tx.insert('signingKey', made);
+      const activeFrom = newest === undefined ? tx.now : tx.now + PUBLISHED_AHEAD;
+      await tx.insert('signingKey', { ...made, org, createdAt: tx.now, activeFrom });
       const audit = (verb: 'create' | 'delete', kid: string): void =>
-        tx.audit(INSTALLATION, { verb, objectKind: 'signingKey', objectId: kid, objectName: kid });
+        tx.audit(org, { verb, objectKind: 'signingKey', objectId: kid, objectName: kid });
       audit('create', made.kid);
       for (const [index, { kid }] of rows.entries()) {
         const endedAt = rows[index + 1]?.activeFrom;
         if (endedAt === undefined || endedAt + PUBLISHED_AFTER > tx.now) continue;
-        await tx.remove('signingKey', INSTALLATION, { kid });
+        await tx.remove('signingKey', org, { kid });
         audit('delete', kid);
       }
     });

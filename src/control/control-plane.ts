@@ -5,6 +5,7 @@ import { constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { type Challenges, createChallenges } from '../domain/certificates/challenge-service.ts';
 import { createDeviceLogins, type LoginDecision } from '../domain/device-logins/device-login-service.ts';
+import { createDeviceIdentity } from '../domain/devices/device-identity.ts';
 import { createDisconnectReports } from '../domain/devices/disconnect-reports.ts';
 import { createJoinService } from '../domain/devices/join-service.ts';
 import type { JoinPolicy } from '../domain/devices/join-types.ts';
@@ -17,6 +18,7 @@ import { createNameReports } from '../domain/networks/name-reports.ts';
 import type { EphemeralQuery } from '../domain/ports/ephemeral-query.ts';
 import type { Follower } from '../domain/ports/follower.ts';
 import type { GatewayFeed } from '../domain/ports/gateway-feed.ts';
+import type { IdentityTokens } from '../domain/ports/identity-tokens.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { createServiceHosting } from '../domain/services/service-hosting.ts';
@@ -78,6 +80,8 @@ export interface ControlPlaneParts {
   /** `localAddress`: the server's address as the device reached it. */
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly policy: JoinPolicy & AttributeRules;
+  /** Signs what devices are given to say who they are. */
+  readonly identityTokens: Pick<IdentityTokens, 'sign'>;
   readonly flowLogIds: FlowLogIds;
   /** What devices publish to get certificates; without it they get none. */
   readonly challenges?: Challenges | undefined;
@@ -171,9 +175,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
 
   const route = createRouter([
     ...machineRoutes({
-      ...{ register, map, hubs, calls, challenges },
+      ...{ register, map, hubs, calls, challenges, publicUrl: parts.publicUrl, clock },
       disconnects: createDisconnectReports({ store }),
       attributes: createOwnAttributes({ store, policy }),
+      identity: createDeviceIdentity({ store, tokens: parts.identityTokens, clock, random }),
     }),
     sshActionRoute({
       ...{ hubs, waiters: sshWaiters, publicUrl: parts.publicUrl },

@@ -20,6 +20,7 @@ import {
   createApiServer,
   type TestOrganization,
 } from '../support/api-server.ts';
+import { createTestIdentityTokens } from '../support/identity-tokens.ts';
 import { seed } from '../support/seeds.ts';
 
 /** A change reaches the agent within a second; others share the machine. */
@@ -57,6 +58,7 @@ describe('the agent of a gateway', () => {
         replica: { id: 'gateways', onLost: () => undefined },
         derpMap: () => ({ Regions: {} }),
         policy: createJoinPolicy({ store }),
+        identityTokens: createTestIdentityTokens(store),
         log: { debug: () => undefined, warn: onError },
         flowLogIds: createFlowLogIds(random.bytes(32)),
         onError,

@@ -13,6 +13,7 @@ import { netmakerDialect } from '../compat/netmaker/support.ts';
 import { tailscaleDialect } from '../compat/tailscale/support.ts';
 import { type GraphqlAnswer, gqlOf, twingateDialect } from '../compat/twingate/support.ts';
 import { type Answer, type ApiServer, createApiServer, type EngineName } from '../support/api-server.ts';
+import { createTestIdentityTokens } from '../support/identity-tokens.ts';
 import { PATIENT } from '../support/patient.ts';
 
 export interface World {
@@ -54,6 +55,7 @@ export async function createWorld(engine: EngineName): Promise<World> {
     replica: { id: REPLICA, onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
     policy: createJoinPolicy({ store }),
+    identityTokens: createTestIdentityTokens(store),
     flowLogIds: createFlowLogIds(random.bytes(32)),
     log: { debug: () => undefined, warn: onError },
     onError,

@@ -62,6 +62,8 @@ export const PUBLIC: readonly string[] = [
   'keycard.service-account-token',
   'keycard.discovery.keys',
   'keycard.discovery.metadata',
+  'native.device-identity.metadata',
+  'native.device-identity.keys',
 ];
 
 /** Operations that devices use: they prove themselves in another way, or there is nothing to prove. */

@@ -14,6 +14,7 @@ import { createOrganizationService } from '../../src/domain/organizations/organi
 import type { Store } from '../../src/domain/ports/store.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { createTestDevice } from '../client/index.ts';
 import { BY_TEST, insertMember, STAMP, seed } from '../support/seeds.ts';
 
 export interface Route {
@@ -31,10 +32,14 @@ export interface Tenant {
 }
 
 export interface WholeProgram {
+  /** Where it listens. */
+  readonly origin: string;
   readonly routes: readonly Route[];
   readonly store: Store;
   ask(options: InjectOptions): Promise<LightMyRequestResponse>;
   tenant(label: string): Promise<Tenant>;
+  /** A token by which a device of the organization, its owner's, says to the audience who it is. */
+  deviceToken(of: Tenant, audience: string): Promise<string>;
   /** A member of the role, with an API token that nothing narrows. */
   member(of: Tenant, role: Membership['role']): Promise<string>;
   close(): Promise<void>;
@@ -99,6 +104,7 @@ export async function startWholeProgram(): Promise<WholeProgram> {
     });
 
   return {
+    origin: app.origin,
     routes: servers.routes,
     store,
     ask: (options) => server.inject(options),
@@ -109,6 +115,26 @@ export async function startWholeProgram(): Promise<WholeProgram> {
         'system',
       );
       return { organization: made.organization, owner: made.owner, token: made.apiToken };
+    },
+    deviceToken: async (of, audience) => {
+      const capabilities = { devices: { create: { preauthorized: true } } };
+      const made = await server.inject({
+        method: 'POST',
+        url: '/api/v2/tailnet/-/keys',
+        headers: { authorization: `Bearer ${of.token}` },
+        payload: { capabilities },
+      });
+      const device = createTestDevice({
+        ...{ url: app.origin, hostname: 'laptop', authKey: made.json<{ key: string }>().key },
+      });
+      try {
+        await device.register();
+        const asked = { CapVersion: 142, NodeKey: device.nodeKey(), Audience: audience };
+        const { body } = await device.send('POST', '/machine/id-token', asked);
+        return (JSON.parse(body.toString('utf8')) as { id_token: string }).id_token;
+      } finally {
+        device.close();
+      }
     },
     member: async (of, role) => {
       const org = of.organization.id;

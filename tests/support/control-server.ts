@@ -10,6 +10,7 @@ import type { Credential } from '../../src/domain/model/credentials.ts';
 import type { Device } from '../../src/domain/model/devices.ts';
 import type { Membership, Organization } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
+import type { IdentityTokens } from '../../src/domain/ports/identity-tokens.ts';
 import type { Store, Tx } from '../../src/domain/ports/store.ts';
 import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -17,6 +18,7 @@ import { systemRandom } from '../../src/kernel/random.ts';
 import { createFollower } from '../../src/store/follower.ts';
 import { createTestDevice, type TestDevice, type TestDeviceOptions } from '../client/index.ts';
 import { type EngineName, openTestStore } from './engines.ts';
+import { createTestIdentityTokens } from './identity-tokens.ts';
 import { PATIENT } from './patient.ts';
 import { STAMP } from './seeds.ts';
 
@@ -37,6 +39,7 @@ export interface ControlServer {
   readonly store: Store;
   readonly organization: Organization;
   readonly owner: Membership;
+  readonly identityTokens: IdentityTokens;
   /** Where the DNS is answered, at 127.0.0.1; undefined when it is not. */
   readonly dnsPort: number | undefined;
   /** Another organization on the same installation. */
@@ -60,6 +63,8 @@ export interface ControlServerOptions {
   readonly graceMs?: number;
   /** The domain of device names, for which the server answers the DNS. */
   readonly publicDomain?: string;
+  /** The origin that people open. */
+  readonly publicUrl?: string;
 }
 
 export async function startControlServer(
@@ -89,6 +94,7 @@ export async function startControlServer(
     organizations.create({ label, domain: `${label}.test`, owner: { email } }, BY_TEST, 'system');
   const made = await create('acme', 'ada@acme.test');
   const org = made.organization.id;
+  const identityTokens = createTestIdentityTokens(store);
   const control = createControlPlane({
     store,
     follower,
@@ -100,10 +106,12 @@ export async function startControlServer(
     replica: { id: 'replica-under-test', onLost: () => undefined },
     derpMap: () => ({ Regions: {} }),
     policy: createJoinPolicy({ store }),
+    identityTokens,
     flowLogIds: createFlowLogIds(systemRandom.bytes(32)),
     challenges: acmeDns.challenges,
     log: { debug: () => undefined, warn: (fields) => void failures.push(fields) },
     onError,
+    publicUrl: options.publicUrl,
     graceMs: options.graceMs ?? SHORT_GRACE_MS,
   });
   const server = createServer(PATIENT, (request, response) => {
@@ -171,6 +179,7 @@ export async function startControlServer(
     },
     organization: made.organization,
     owner: made.owner,
+    identityTokens,
     dnsPort: acmeDns.port(),
     failures,
     authKey,

@@ -72,6 +72,8 @@ export interface DeviceOptions {
   readonly logs?: { readonly trust: string };
   /** More of the environment of tailscaled. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More of the environment of the CLI. */
+  readonly cliEnv?: Readonly<Record<string, string>>;
 }
 
 /** Starts tailscaled in a host that exists; it joins nothing yet. */
@@ -79,7 +81,7 @@ export async function startDevice(
   world: World,
   clients: RealClients,
   host: string,
-  { logs, env = {} }: DeviceOptions = {},
+  { logs, env = {}, cliEnv = {} }: DeviceOptions = {},
 ): Promise<RealDevice> {
   const directory = path.join(world.directory, `device-${host}`);
   mkdirSync(directory, { recursive: true });
@@ -87,7 +89,11 @@ export async function startDevice(
   let daemon: Program | undefined;
 
   const cli = async (...args: string[]) => {
-    const options = { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
+    const options = {
+      timeout: COMMAND_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      env: { ...process.env, ...cliEnv },
+    } as const;
     const { stdout } = await execute(clients.tailscale, [`--socket=${socket}`, ...args], options);
     return stdout;
   };

@@ -12,7 +12,7 @@ export interface Answer {
 }
 
 export interface Rest {
-  /** Sends `body` as JSON; resolves with any status, rejects when no answer comes. */
+  /** Sends `body` as JSON, or as the form that it is; resolves with any status, rejects when no answer comes. */
   readonly send: (method: string, path: string, body?: unknown) => Promise<Answer>;
   /** As `send`; throws when the status is not 200. */
   readonly ask: (method: string, path: string, body?: unknown) => Promise<unknown>;
@@ -28,12 +28,14 @@ export interface RestTarget {
 
 export function createRest({ url, token, socketPath }: RestTarget): Rest {
   const send: Rest['send'] = async (method, path, body) => {
-    const payload = body === undefined ? '' : JSON.stringify(body);
+    const isForm = body instanceof URLSearchParams;
+    const payload = body === undefined ? '' : isForm ? body.toString() : JSON.stringify(body);
+    const type = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
     const headers = {
       authorization: `Bearer ${token}`,
       'x-api-key': token,
       'content-length': Buffer.byteLength(payload),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined ? {} : { 'content-type': type }),
     };
     const options = {
       method,

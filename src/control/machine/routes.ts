@@ -3,8 +3,10 @@ import { constants } from 'node:http2';
 import { z } from 'zod';
 import { type CertificateLack, LACK_SENTENCES } from '../../domain/certificates/certificate-names.ts';
 import type { Challenges } from '../../domain/certificates/challenge-service.ts';
+import type { DeviceIdentity } from '../../domain/devices/device-identity.ts';
 import type { DisconnectReports } from '../../domain/devices/disconnect-reports.ts';
 import type { OwnAttributes } from '../../domain/devices/own-attributes.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { CLIENT_ANSWER_PATH, type ClientCalls } from '../c2n/client-calls.ts';
 import { wireText } from '../hostinfo-schema.ts';
 import type { Found, Hubs } from '../hubs.ts';
@@ -13,6 +15,7 @@ import type { createMapHandler } from '../map/map-handler.ts';
 import type { RegisterHandler } from '../register/register-handler.ts';
 import { mapRequest, nodeKey, registerRequest } from '../requests.ts';
 import { answerJson, answerText, endOf, parseJson } from './answers.ts';
+import { idTokenRoute } from './id-token.ts';
 import type { MachineCall, MachineRoute } from './router.ts';
 
 export interface MachineRoutesParts {
@@ -23,6 +26,10 @@ export interface MachineRoutesParts {
   readonly disconnects: DisconnectReports;
   readonly attributes: OwnAttributes;
   readonly challenges: Challenges;
+  readonly identity: DeviceIdentity;
+  /** The origin that people open; undefined: the one that a device called. */
+  readonly publicUrl: string | undefined;
+  readonly clock: Clock;
 }
 
 const MAX_DETAILS = 1_024;
@@ -67,7 +74,8 @@ function featureAnswer(feature: string, lack: CertificateLack | undefined): obje
 }
 
 export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[] {
-  const { register, map, hubs, calls, disconnects, attributes, challenges } = parts;
+  const { register, map, hubs, calls, disconnects, attributes, challenges, identity } = parts;
+  const { publicUrl, clock } = parts;
 
   /** The node of a request, if it belongs to the machine at the other end; one answer for all that is not so. */
   const ownNode = async ({ context, stream }: MachineCall, key: string): Promise<Found | undefined> => {
@@ -166,5 +174,6 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
         answerJson(call.stream, {});
       },
     },
+    idTokenRoute({ ownNode, identity, publicUrl, clock }),
   ];
 }

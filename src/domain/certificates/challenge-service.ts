@@ -4,7 +4,7 @@
  */
 import { type Clock, MINUTE } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
-import { isExpired } from '../devices/key-expiry.ts';
+import { isInForce } from '../devices/in-force.ts';
 import type { CertChallenge, Device } from '../model/devices.ts';
 import { deviceFqdn } from '../organizations/names.ts';
 import type { ChallengeDns } from '../ports/challenge-dns.ts';
@@ -91,7 +91,7 @@ async function requirePermitted(
   published: string | undefined,
 ): Promise<void> {
   const { org } = device;
-  if (!(await isInForce(tx, device))) {
+  if (!(await isInForce(tx, device, tx.now))) {
     throw new AppError('forbidden', 'this device is not part of the network now');
   }
   const organization = await tx.get('organization', INSTALLATION, org);
@@ -101,15 +101,6 @@ async function requirePermitted(
   const own = challengeName(deviceFqdn(organization, device.label));
   if (name !== own)
     throw new AppError('forbidden', `Name: this device may set ${own} only`, { field: 'Name' });
-}
-
-/** Approved, neither blocked nor put away, its key good, and its owner allowed in. */
-async function isInForce(tx: Reader & Pick<Tx, 'now'>, device: Device): Promise<boolean> {
-  if (device.authorizedAt === null || device.blockedAt !== null || device.archivedAt !== null) return false;
-  if (isExpired(device, tx.now)) return false;
-  if (device.ownerKind !== 'membership') return true;
-  const owner = await tx.get('membership', device.org, device.owner);
-  return owner !== undefined && owner.suspendedAt === null && owner.approvedAt !== null;
 }
 
 async function put(tx: Tx, device: Device, name: string, value: string): Promise<void> {

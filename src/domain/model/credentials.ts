@@ -126,8 +126,8 @@ export const passwordLink = entity(
 export type PasswordLink = RowOf<typeof passwordLink.columns>;
 
 /**
- * A key that signs access tokens. Lives in organization 0, shared by all processes; kept until everything that it signed has
- * ended. `publicJwk` is what is published.
+ * A key that signs tokens, shared by all processes: those of organization 0 access tokens, those of an organization what says
+ * to others which of its devices is asking. Kept until everything that it signed has ended. `publicJwk` is what is published.
  */
 export const signingKey = entity(
   {
