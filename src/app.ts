@@ -91,7 +91,8 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   cleanup.add('the relay', derp.close);
   const { publicUrl } = config;
   const flowLogIds = createFlowLogIds(keys.sealingKey);
-  const acmeDns = await createAcmeDns({ config, store: installation.store, clock, random, log });
+  const { follower } = services;
+  const acmeDns = await createAcmeDns({ config, store: installation.store, follower, clock, random, log });
   cleanup.add('the DNS responder', acmeDns.close);
   const { challenges } = acmeDns;
   const control = createControl({

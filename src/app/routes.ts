@@ -51,8 +51,8 @@ export interface RoutesParts {
   readonly shareSecrets: MailSecrets;
   readonly gateways: GatewayFeed;
   readonly readiness: ReadinessProbe;
-  /** The domain for whose names devices can get certificates. */
-  readonly certificateDomain: string | undefined;
+  /** The domain for whose names devices can get certificates now. */
+  readonly certificateDomain: () => string | undefined;
   /** The name of a relay region, as devices are told it. */
   readonly regionName: (region: number) => string;
   /** The services over another store, for requests that are only tried. */

@@ -46,8 +46,8 @@ export interface HubsParts {
   readonly clientFacts: Pick<ClientFacts, 'applied'>;
   readonly flowLogIds: FlowLogIds;
   readonly told: ToldClients;
-  /** The domain for whose names devices can get certificates. */
-  readonly certificateDomain: string | undefined;
+  /** The domain for whose names devices can get certificates now. */
+  readonly certificateDomain: () => string | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -100,11 +100,14 @@ export function createHubs(parts: HubsParts): Hubs {
     writer.forget(org);
   };
 
+  const isAbout = (org: number, change: Change): boolean =>
+    change.kind === 'organization' && Number(change.key) === org;
+
   const load = async (org: number): Promise<Entry | undefined> => {
+    // The sequences are read first: what is committed while the snapshot loads arrives again from the feeds.
+    const heads = await store.feed.heads([INSTALLATION, org]);
     const organization = await store.get('organization', INSTALLATION, org);
     if (organization === undefined) return undefined;
-    // The sequence is read first: what is committed while the snapshot loads arrives again from the feed.
-    const from = (await store.feed.heads([org])).get(org) ?? 0;
     const snapshot = await loadSnapshot(store, organization);
     const elections = createRouteElections(snapshot);
     let live: OrganizationHub | undefined;
@@ -142,9 +145,13 @@ export function createHubs(parts: HubsParts): Hubs {
     live = hub;
     for (const { device } of snapshot.devices.values()) nodes.set(device.nodeKey, { org, device: device.id });
     install(org, elections.all());
+    const pruned = (): void => {
+      onError(new Error(`the feed of organization ${org} was pruned before it was read: loading it anew`));
+      letGo(org, entry);
+    };
     const unfollow = follower.follow(
       org,
-      from,
+      heads.get(org) ?? 0,
       (changes) => {
         // What follows a gap in the feed says nothing to a snapshot that was let go of.
         if (ready.get(org) !== entry) return;
@@ -160,13 +167,27 @@ export function createHubs(parts: HubsParts): Hubs {
           letGo(org, entry);
         }
       },
-      () => {
-        onError(new Error(`the feed of organization ${org} was pruned before it was read: loading it anew`));
-        letGo(org, entry);
+      pruned,
+    );
+    // The organization's own row is one of the installation.
+    const unfollowRow = follower.follow(
+      INSTALLATION,
+      heads.get(INSTALLATION) ?? 0,
+      (changes) => {
+        const own = changes.filter((change) => isAbout(org, change));
+        if (own.length === 0 || ready.get(org) !== entry) return;
+        try {
+          hub.apply(own);
+        } catch (error) {
+          onError(error);
+          letGo(org, entry);
+        }
       },
+      pruned,
     );
     const stop = (): void => {
       unfollow();
+      unfollowRow();
       external.stop();
     };
     const entry: Entry = { hub, unfollow: stop, lastUsed: clock.now() };

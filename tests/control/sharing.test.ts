@@ -4,6 +4,7 @@ import type { Actor } from '../../src/domain/access/actor.ts';
 import { memberPermissions } from '../../src/domain/access/actor.ts';
 import { removeDevice } from '../../src/domain/devices/device-removal.ts';
 import type { Membership } from '../../src/domain/model/people.ts';
+import { moveDnsBase } from '../../src/domain/organizations/dns-base.ts';
 import { createOrganizationRemoval } from '../../src/domain/organizations/organization-removal.ts';
 import { createMemberAdmin } from '../../src/domain/people/member-admin.ts';
 import { createShareAcceptance } from '../../src/domain/shares/share-acceptance.ts';
@@ -83,6 +84,21 @@ describe.each(ENGINES)('a shared device on %s', (engine) => {
   const setPolicy = (tenant: Pick<Tenant, 'organization' | 'write'>, file: object): Promise<void> =>
     tenant.write((tx) => insertPolicy(tx, tenant.organization.id, file));
   const acme = (): Pick<Tenant, 'organization' | 'write'> => server;
+
+  it('is met under its new name when all organizations get another domain', async () => {
+    await give();
+    await met();
+    await moveDnsBase(server.store, 'ts.example.net', { kind: 'system', id: '', name: 'test' });
+    await laptop.waitFor(
+      (map) =>
+        peerNamed(map, 'printer')?.Name === 'printer.acme.ts.example.net.' &&
+        map.self?.Name === 'laptop.rival.ts.example.net.' &&
+        map.dns?.Routes?.['ts.example.net'] !== undefined &&
+        map.dns.Routes['holdfast.internal'] === undefined,
+      SOON_MS,
+      'the new names',
+    );
+  });
 
   it('is met by the devices of whoever accepted, under its own name and addresses, and by nobody else there', async () => {
     const other = await rival.joined('other-tagged', {});

@@ -78,6 +78,49 @@ describe.each(ENGINES)('certificates for device names on %s', (engine) => {
   });
 });
 
+describe('another domain, given by one of two servers on a database', () => {
+  const NEW = 'new.example.org';
+  let installation: TestInstallation;
+  beforeAll(async () => {
+    installation = await createInstallation('postgres');
+  });
+  afterAll(() => installation.end());
+
+  const certificates = async (server: Server) =>
+    Certificates.parse(
+      JSON.parse((await ask(`${server.url}/app/api/certificates`, installation.apiKey)).text),
+    );
+
+  test('is published for by the other too, without a restart', async () => {
+    const older = await installation.start('--magic-dns-domain', DOMAIN, ...ANSWERING);
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ httpsEnabled: true });
+    const settings = `${older.url}/api/v2/tailnet/-/settings`;
+    expect((await ask(settings, installation.apiKey, { method: 'PATCH', headers, body })).status).toBe(200);
+    expect(await certificates(older)).toMatchObject({ domain: `acme.${DOMAIN}`, available: true });
+    const newer = await installation.start('--magic-dns-domain', NEW, ...ANSWERING);
+    const expected = { domain: `acme.${NEW}`, available: true, lacking: null, says: '' };
+    await expect.poll(() => certificates(older), { timeout: 5_000 }).toEqual(expected);
+    expect(await certificates(newer)).toEqual(expected);
+    const { port } = PORT.exec(older.process.log())?.groups ?? {};
+    const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+    resolver.setServers([`127.0.0.1:${port}`]);
+    expect(await resolver.resolveNs(NEW)).toEqual(['ns.example.com']);
+    await expect(resolver.resolveNs(DOMAIN)).rejects.toMatchObject({ code: 'EREFUSED' });
+  });
+
+  test('is published by nobody whose name server would be in it, who says so', async () => {
+    const older = await installation.start('--magic-dns-domain', NEW, ...ANSWERING);
+    await installation.start('--magic-dns-domain', 'example.com');
+    await expect
+      .poll(() => certificates(older), { timeout: 5_000 })
+      .toMatchObject({ domain: 'acme.example.com', lacking: 'not-published' });
+    expect(older.process.log()).toContain(
+      'the name server ns.example.com cannot have its name in example.com',
+    );
+  });
+});
+
 const SECRET = Buffer.alloc(32, 7).toString('base64');
 const UPDATING = ['--acme-dns-update', '127.0.0.1:53', '--acme-dns-update-key', `holdfast:${SECRET}`];
 

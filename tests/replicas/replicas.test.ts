@@ -1,5 +1,6 @@
 // Several processes, one state: what devices and APIs on one process do shows on the other, which survives its end.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { moveDnsBase } from '../../src/domain/organizations/dns-base.ts';
 import { type Netmap, peerNamed } from '../client/index.ts';
 import { type Replicas, type RoamingDevice, startReplicas } from './replicas.ts';
 
@@ -99,6 +100,26 @@ describe('two processes on one database, without notifications', () => {
     const shut = await timeUntil(beta, (map) => map.peers.size === 0, save(closed), 'no peers');
     const opened = await timeUntil(beta, (map) => map.peers.size === 1, save(open), 'the peer again');
     report('other process, policy', [shut, opened]);
+  });
+
+  test('bring another domain of the installation, which a third gives it, to the devices of both', async () => {
+    const by = { kind: 'system', id: '', name: 'test' } as const;
+    const base = 'moved.example.net';
+    const isNamed = (map: Netmap): boolean =>
+      [map.self, ...map.peers.values()].every((node) => node?.Name.endsWith(`.acme.${base}.`)) &&
+      map.dns?.Domains?.[0] === `acme.${base}`;
+    const streams = [alpha, beta].map((device) => device.messages().length);
+    const times = [
+      await timeUntil(alpha, isNamed, () => moveDnsBase(replicas.store, base, by), 'the new names'),
+      await timeUntil(beta, isNamed, async () => undefined, 'the new names'),
+    ];
+    report('other process, domain', times);
+    // On the streams that they had: nobody was sent away.
+    for (const [at, device] of [alpha, beta].entries()) {
+      const after = device.messages().slice(streams[at]);
+      expect(after.length).toBeGreaterThan(0);
+      expect(after.some(({ Peers }) => Peers !== undefined)).toBe(false);
+    }
   });
 
   test(`let one device in with a single-use key shown to both at once, ${RACES} times`, async () => {

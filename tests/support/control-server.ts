@@ -78,6 +78,7 @@ export async function startControlServer(
   const organizations = createOrganizationService({ store, random: systemRandom });
   const acmeDns = await createAcmeDns({
     store,
+    follower,
     clock: systemClock,
     random: systemRandom,
     log: { info: () => undefined, warn: (fields: unknown) => void failures.push(fields) },

@@ -8,8 +8,8 @@ import type { GuardedOperation } from '../shared/operation.ts';
 
 export interface CertificateOperationsParts {
   readonly store: Pick<Store, 'get' | 'find'>;
-  /** The domain for whose names devices can get certificates. */
-  readonly certificateDomain: string | undefined;
+  /** The domain for whose names devices can get certificates now. */
+  readonly certificateDomain: () => string | undefined;
 }
 
 export const certificateOperations = ({
@@ -24,7 +24,7 @@ export const certificateOperations = ({
     handle: async ({ actor }) => {
       const organization = await store.get('organization', INSTALLATION, actor.org);
       if (organization === undefined) throw notFound('organization');
-      const lack = await readCertificateLack(store, organization, certificateDomain);
+      const lack = await readCertificateLack(store, organization, certificateDomain());
       return {
         domain: magicDnsSuffix(organization),
         available: lack === undefined,

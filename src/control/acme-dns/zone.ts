@@ -10,7 +10,7 @@ const RECORD_TTL = 5;
 const APEX_TTL = 3_600;
 
 export interface Zone {
-  /** Lower case, without trailing dot. */
+  /** Lower case, without trailing dot. The installation may get another one. */
   readonly domain: string;
   /** As the delegation of the domain names them, outside of it. */
   readonly nameServers: readonly string[];

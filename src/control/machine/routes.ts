@@ -156,7 +156,7 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
         const request = parseJson(featureRequest, await call.body());
         const found = await ownNode(call, request.NodeKey);
         if (found === undefined) return;
-        const lack = lackOf(found.hub.snapshot, challenges.domain);
+        const lack = lackOf(found.hub.snapshot, challenges.domain());
         answerJson(call.stream, featureAnswer(request.Feature, lack));
       },
     },

@@ -9,16 +9,11 @@ import { serviceRecords } from './service-caps.ts';
 const resolver = ({ address, useWithExitNode }: Nameserver): DnsResolver =>
   useWithExitNode ? { Addr: address, UseWithExitNode: true } : { Addr: address };
 
-/** Whether devices of other organizations are met under the names that they have there. */
-export function namesOthersDevices(snapshot: Snapshot): boolean {
-  for (const { kind } of snapshot.external.values()) if (kind !== 'guest') return true;
-  return false;
-}
-
-/** The domains that the names of those devices are in. */
-function othersBases(snapshot: Snapshot): Set<string> {
-  const met = [...snapshot.external.values()].filter(({ kind }) => kind !== 'guest');
-  return new Set(met.map(({ home }) => home.dnsBase));
+/** The domains of the devices of other organizations that are met under the names that they have there. */
+export function othersBases(snapshot: Snapshot): Set<string> {
+  const bases = new Set<string>();
+  for (const { kind, home } of snapshot.external.values()) if (kind !== 'guest') bases.add(home.dnsBase);
+  return bases;
 }
 
 /** What of the resources that are open to a device has a name. */

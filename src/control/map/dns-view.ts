@@ -11,7 +11,7 @@ import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { resolvedAddresses, servingDevices } from '../../effective-policy/network-serving.ts';
 import type { DnsRecord } from '../wire/index.ts';
 import { hasCertificates } from './certificates.ts';
-import { dnsConfigOf, namesOthersDevices, type ResourceNames } from './dns-config.ts';
+import { dnsConfigOf, othersBases, type ResourceNames } from './dns-config.ts';
 
 export interface DnsView {
   /** The settings of a device as JSON; equal for devices to which the same is open. */
@@ -40,14 +40,21 @@ function renamesDevice(change: Change): boolean {
   return before !== null && after !== null && before.label !== after.label;
 }
 
-const KINDS: ReadonlySet<string> = new Set(['dnsConfig', 'resource', 'gateway', 'network', 'resolvedName']);
+const KINDS: ReadonlySet<string> = new Set([
+  'organization',
+  'dnsConfig',
+  'resource',
+  'gateway',
+  'network',
+  'resolvedName',
+]);
 
 export interface DnsViewParts {
   readonly snapshot: Snapshot;
   /** Ids of the resources that are open to a device. */
   readonly opened: (device: number) => readonly number[];
-  /** The domain for whose names devices can get certificates. */
-  readonly certificateDomain: string | undefined;
+  /** The domain for whose names devices can get certificates now. */
+  readonly certificateDomain: () => string | undefined;
 }
 
 export function createDnsView({ snapshot, opened, certificateDomain }: DnsViewParts): DnsView {
@@ -55,8 +62,8 @@ export function createDnsView({ snapshot, opened, certificateDomain }: DnsViewPa
 
   const hasName = (resource: Resource): boolean =>
     resource.active && (resource.addressKind === 'dns' || resource.alias !== null);
-  let certificates = hasCertificates(snapshot, certificateDomain);
-  let namesOthers = namesOthersDevices(snapshot);
+  let certificates = hasCertificates(snapshot, certificateDomain());
+  let bases = othersBases(snapshot);
   let named = [...snapshot.table('resource').values()].some(hasName);
 
   /** Where a network's gateways answer questions. */
@@ -121,12 +128,12 @@ export function createDnsView({ snapshot, opened, certificateDomain }: DnsViewPa
         changes.some((change) => KINDS.has(change.kind) || namesService(change)) ||
         (named && [...touched].some(serves));
       // Clients look up names of other organizations only once they know that those are to be had.
-      const before = namesOthers;
-      namesOthers = namesOthersDevices(snapshot);
-      const others = before !== namesOthers;
+      const before = bases;
+      bases = othersBases(snapshot);
+      const others = before.symmetricDifference(bases).size > 0;
       if (other || others) texts.clear();
       const had = certificates;
-      certificates = hasCertificates(snapshot, certificateDomain);
+      certificates = hasCertificates(snapshot, certificateDomain());
       const certified = had !== certificates || (certificates && changes.some(renamesDevice));
       return other || others || certified || (named && moved);
     },

@@ -58,6 +58,9 @@ function switchesMagicDns(change: Change): boolean {
   return before?.magicDns !== after?.magicDns;
 }
 
+/** The organization's own domain is part of every name in it. */
+const renamesAll = ({ kind }: Change): boolean => kind === 'organization';
+
 export interface OrganizationHub {
   readonly snapshot: Snapshot;
   /** What plain clients behind gateways may reach. */
@@ -65,7 +68,7 @@ export interface OrganizationHub {
   /** Returns how to stop. */
   watch(watcher: HubWatcher): () => void;
   readonly watcherCount: number;
-  /** Changes of the feed, in order. */
+  /** Changes of the organization's feed, in order, and those of its own row, which the installation's feed has. */
   apply(changes: readonly Change[]): void;
   /** Devices of other organizations that are others in the snapshot now. */
   external(devices: ReadonlySet<number>): void;
@@ -100,8 +103,8 @@ export interface OrganizationHub {
 export interface OrganizationHubParts {
   readonly snapshot: Snapshot;
   readonly network: PolicyView;
-  /** The domain for whose names devices can get certificates. */
-  readonly certificateDomain: string | undefined;
+  /** The domain for whose names devices can get certificates now. */
+  readonly certificateDomain: () => string | undefined;
   readonly clock: Clock;
   readonly derpMap: (localAddress: string) => DerpMap;
   readonly flowLogIds: FlowLogIds;
@@ -231,6 +234,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     const id = snapshot.apply(change);
     carrier();
     if (id !== undefined) touched.add(id);
+    if (renamesAll(change)) for (const device of snapshot.devices.keys()) touched.add(device);
     // Told to each device in its own node.
     if ((change.kind === 'setting' && TOLD_SETTINGS.has(change.key)) || switchesMagicDns(change))
       for (const { device } of registry.streams()) pending.own.add(device);

@@ -80,8 +80,8 @@ export interface PolicyView extends NetworkView {
 export interface PolicyViewParts {
   readonly snapshot: Snapshot;
   readonly now: () => number;
-  /** The domain for whose names devices can get certificates. */
-  readonly certificateDomain: string | undefined;
+  /** The domain for whose names devices can get certificates now. */
+  readonly certificateDomain: () => string | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -181,7 +181,7 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
           ...services(device),
           ...connectorCaps(snapshot, device),
           ...withoutFunnel(self.capMap as CapMap),
-          ...(hasCertificates(snapshot, certificateDomain) ? HTTPS_CAPABILITY : {}),
+          ...(hasCertificates(snapshot, certificateDomain()) ? HTTPS_CAPABILITY : {}),
         },
         allowedIPs: self.allowedIPs,
         primaryRoutes: self.primaryRoutes,

@@ -29,10 +29,10 @@ const DEVICE_KINDS: ReadonlySet<EntityKind> = new Set(['deviceLive', 'presence',
 /** Undefined when there is no such organization any more. */
 export async function createExternalLink(parts: ExternalLinkParts): Promise<ExternalLink | undefined> {
   const { store, follower, org, wanted, onChanged, onStale } = parts;
+  // Read first: what is committed while the rows are read arrives again from the feeds.
+  const heads = await store.feed.heads([INSTALLATION, org]);
   const home = await store.get('organization', INSTALLATION, org);
   if (home === undefined) return undefined;
-  // Read first: what is committed while the rows are read arrives again from the feed.
-  const from = (await store.feed.heads([org])).get(org) ?? 0;
   const facts = createSnapshot(home);
   await fillWanted(store, facts, wanted);
 
@@ -66,12 +66,25 @@ export async function createExternalLink(parts: ExternalLinkParts): Promise<Exte
 
   const unfollow = follower.follow(
     org,
-    from,
+    heads.get(org) ?? 0,
     (changes) => {
       const touched = new Set(changes.flatMap(absorb).filter((id) => id !== undefined));
       if (touched.size > 0) onChanged(touched);
     },
     onStale,
   );
-  return { home, facts, stop: unfollow };
+  // The other's own row, by which its devices are named, is one of the installation.
+  const unfollowRow = follower.follow(
+    INSTALLATION,
+    heads.get(INSTALLATION) ?? 0,
+    (changes) => {
+      if (changes.some(({ kind, key }) => kind === 'organization' && Number(key) === org)) onStale();
+    },
+    onStale,
+  );
+  const stop = (): void => {
+    unfollow();
+    unfollowRow();
+  };
+  return { home, facts, stop };
 }

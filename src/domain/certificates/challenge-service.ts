@@ -36,8 +36,8 @@ export interface Challenges {
    * own; a device that may not; certificates are not to be had), `not_found` (device), `rate_limited`, `unavailable`.
    */
   set(request: ChallengeRequest): Promise<void>;
-  /** The domain for whose names the public DNS has them; undefined: for none. */
-  readonly domain: string | undefined;
+  /** The domain for whose names the public DNS has them now; undefined: for none. */
+  domain(): string | undefined;
 }
 
 /** The values at a full name in lower case, without trailing dot; none when there is no such name. */
@@ -62,7 +62,7 @@ const plainName = (name: string): string => name.toLowerCase().replace(/\.$/u, '
 export function createChallenges({ store, clock, dns }: ChallengesParts): Challenges {
   const valuesAt = createChallengeValues({ store, clock });
   return {
-    domain: dns?.domain,
+    domain: () => dns?.domain(),
     set: async ({ org, device: id, name: asked, type, value }) => {
       if (type !== 'TXT') throw invalid('Type: only TXT records can be set', 'Type');
       if (!VALUE.test(value)) {
@@ -73,7 +73,7 @@ export function createChallenges({ store, clock, dns }: ChallengesParts): Challe
       await store.write({ orgs: [org], by, origin: 'control' }, async (tx) => {
         const device = await tx.get('device', org, id);
         if (device === undefined) throw notFound('device');
-        await requirePermitted(tx, device, name, dns?.domain);
+        await requirePermitted(tx, device, name, dns?.domain());
         await put(tx, device, name, value);
       });
       await dns?.publish(name, await valuesAt(name));

@@ -1,5 +1,7 @@
 /** The domain that all organizations of an installation have their own domains in. */
+import type { Setting } from '../model/configuration.ts';
 import type { By } from '../model/operations.ts';
+import type { Follower } from '../ports/follower.ts';
 import { INSTALLATION, type Reader, type Store } from '../ports/store.ts';
 import { PRIVATE_DNS_BASE } from './names.ts';
 
@@ -7,9 +9,48 @@ import { PRIVATE_DNS_BASE } from './names.ts';
 const SETTING = 'dns_base';
 const PAGE = 500;
 
+const baseOf = (row: Pick<Setting, 'value'> | null | undefined): string =>
+  typeof row?.value === 'string' ? row.value : PRIVATE_DNS_BASE;
+
 export async function readDnsBase(reader: Pick<Reader, 'get'>): Promise<string> {
-  const row = await reader.get('setting', INSTALLATION, { name: SETTING });
-  return typeof row?.value === 'string' ? row.value : PRIVATE_DNS_BASE;
+  return baseOf(await reader.get('setting', INSTALLATION, { name: SETTING }));
+}
+
+/** The domain as it is now, whatever process changes it. */
+export interface DnsBase {
+  now(): string;
+  /** With those that it was before while this process ran. */
+  known(): readonly string[];
+  stop(): void;
+}
+
+export interface DnsBaseParts {
+  readonly store: Pick<Store, 'get' | 'feed'>;
+  readonly follower: Follower;
+  readonly onMoved: (domain: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export async function followDnsBase({ store, follower, onMoved, onError }: DnsBaseParts): Promise<DnsBase> {
+  const from = (await store.feed.heads([INSTALLATION])).get(INSTALLATION) ?? 0;
+  let now = await readDnsBase(store);
+  const known = new Set([now]);
+  const take = (domain: string): void => {
+    if (domain === now) return;
+    now = domain;
+    known.add(domain);
+    onMoved(domain);
+  };
+  const stop = follower.follow(
+    INSTALLATION,
+    from,
+    (changes) => {
+      for (const { kind, key, after } of changes)
+        if (kind === 'setting' && key === SETTING) take(baseOf(after));
+    },
+    () => void readDnsBase(store).then(take).catch(onError),
+  );
+  return { now: () => now, known: () => [...known], stop };
 }
 
 /**

@@ -31,6 +31,7 @@ export interface ExternalDevice {
 }
 
 export interface Snapshot {
+  /** As it is now; a row of the installation, whose feed it comes from. */
   readonly organization: Organization;
   readonly devices: ReadonlyMap<number, DeviceFacts>;
   readonly memberships: ReadonlyMap<number, Membership>;
@@ -101,7 +102,8 @@ function put<K, R>(rows: Map<K, R>, key: K, row: R | null): void {
   else rows.set(key, row);
 }
 
-export function createSnapshot(organization: Organization): Snapshot {
+export function createSnapshot(loaded: Organization): Snapshot {
+  let organization = loaded;
   const { devices, apply: applyToDevice } = createDeviceTable();
   const memberships = new Map<number, Membership>();
   const primaries = new Map<string, RoutePrimary>();
@@ -119,7 +121,9 @@ export function createSnapshot(organization: Organization): Snapshot {
     tables.of('network').get(String(network))?.active === true;
 
   return {
-    organization,
+    get organization() {
+      return organization;
+    },
     devices,
     memberships,
     primaries,
@@ -149,6 +153,9 @@ export function createSnapshot(organization: Organization): Snapshot {
     sharedIn: (homeOrg, device) => indexes.sharedByDevice.of(device).filter((row) => row.homeOrg === homeOrg),
     apply: (change) => {
       switch (change.kind) {
+        case 'organization':
+          if (change.after?.id === organization.id) organization = change.after;
+          return undefined;
         case 'address':
           addresses.apply(change);
           return applyToDevice(change);

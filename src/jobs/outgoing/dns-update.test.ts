@@ -97,8 +97,8 @@ describe('updates of another DNS server', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     updates = createDnsUpdates({
       server: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
-      domain: 'ts.example.net',
-      zone: 'example.net',
+      domain: () => 'ts.example.net',
+      zoneOf: () => 'example.net',
       key: KEY,
       clock: { now: () => NOW_MS },
       random: systemRandom,

@@ -34,10 +34,10 @@ const CODES: ReadonlyMap<number, string> = new Map([
 
 export interface DnsUpdatesParts {
   readonly server: { readonly host: string; readonly port: number };
-  /** Of the device names. */
-  readonly domain: string;
-  /** The zone of that server in which they are: the domain, or one above it. */
-  readonly zone: string;
+  /** Of the device names, now; undefined: that server has it in no zone. */
+  readonly domain: () => string | undefined;
+  /** The zone of that server in which a name is: the domain that it is of, or one above it. */
+  readonly zoneOf: (name: string) => string;
   readonly key: TsigKey;
   readonly clock: Clock;
   readonly random: Random;
@@ -78,7 +78,7 @@ const unavailable = (what: string, cause?: unknown): AppError =>
   new AppError('unavailable', `the DNS server does not have the record: ${what}`, { cause });
 
 export function createDnsUpdates(parts: DnsUpdatesParts): ChallengeDns {
-  const { server, domain, zone, key, clock, random } = parts;
+  const { server, domain, zoneOf, key, clock, random } = parts;
   const newId = (): number => Buffer.from(random.bytes(2)).readUInt16BE(0);
   const ask = async (message: Buffer): Promise<Buffer> => {
     try {
@@ -91,7 +91,7 @@ export function createDnsUpdates(parts: DnsUpdatesParts): ChallengeDns {
   };
 
   const update = async (name: string, values: readonly string[]): Promise<void> => {
-    const { message, mac } = signed(updateMessage(newId(), zone, name, values), key, clock.now());
+    const { message, mac } = signed(updateMessage(newId(), zoneOf(name), name, values), key, clock.now());
     const answer = await ask(message);
     const code = answer.readUInt16BE(2) & CODE_MASK;
     if (code !== 0) throw unavailable(CODES.get(code) ?? `its answer has code ${code}`);

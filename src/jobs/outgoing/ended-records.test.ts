@@ -11,7 +11,7 @@ function rig() {
   const state = { broken: false, waitMs: 0, stuck: '' };
   const records = takingBack({
     dns: {
-      domain: 'ts.example.net',
+      domain: () => 'ts.example.net',
       publish: async (name, values) => {
         await delay(state.waitMs);
         if (name === state.stuck) await new Promise(() => undefined);
