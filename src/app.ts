@@ -147,7 +147,7 @@ async function start({ config, clock, random, log, version }: AppParts, cleanup:
   await services.replica.start();
   cleanup.add('the replica lease', services.replica.close);
   await control.start();
-  await derp.start();
+  await derp.start(control.relaysChanged);
   await acmeDns.start();
   cleanup.add('the listener', async () => {
     readiness.stop();

@@ -37,8 +37,11 @@ export interface Derp {
   readonly admission: Admission;
   /** The relays of a device that reached this server at that address. */
   map(localAddress?: string): DerpMap;
-  /** Opens the listeners; rejects with a sentence that says what to do. */
-  start(): Promise<void>;
+  /**
+   * Opens the listeners; rejects with a sentence that says what to do. `onChanged` hears when the relay is another process's
+   * from now on.
+   */
+  start(onChanged?: () => void): Promise<void>;
   /** The port that the server's own origin turned out to have. */
   originListens(port: number): void;
   stats(): RelayStats | undefined;
@@ -134,14 +137,14 @@ export async function createDerp({ config, services, keys, tls, log }: DerpParts
     relay,
     admission,
     map,
-    start: async () => {
+    start: async (onChanged) => {
       if (own !== undefined) own.port = await listenSomewhere(own.server, listening, log);
       if (own !== undefined) log.info({ port: own.port }, 'the relay listens');
       if (relay !== undefined || config.stun !== undefined) {
         stun = await stunSomewhere(listening, own?.port, log);
       }
       if (relay !== undefined) await sharing?.publish(ownMap(''));
-      await sharing?.start();
+      await sharing?.start(onChanged);
     },
     originListens: (port) => {
       originListensOn = port;

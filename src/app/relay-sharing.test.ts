@@ -53,6 +53,25 @@ describe('one relay for processes on one database', () => {
     expect(second.map()).toEqual(mapAt(port, pin));
   });
 
+  test('is another, and whoever hands it out hears of that once', async () => {
+    const facts = createFacts();
+    const first = createRelaySharing(facts, () => undefined);
+    const second = createRelaySharing(facts, () => undefined, undefined, 5);
+    undo.push(first.close, second.close);
+    await first.publish(mapAt(1_000, 'one'));
+    let heard = 0;
+    await second.start(() => {
+      heard += 1;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(heard).toBe(0);
+    await first.publish(mapAt(2_000, 'two'));
+    await expect.poll(() => heard).toBe(1);
+    expect(second.map()).toEqual(mapAt(2_000, 'two'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(heard).toBe(1);
+  });
+
   test('is not there when it does not answer, or another answers in its place', async () => {
     const sharing = createRelaySharing(createFacts(), () => undefined);
     undo.push(sharing.close);

@@ -11,7 +11,7 @@ import { SECOND } from '../kernel/clock.ts';
 import { parseDerpMap } from './derp-map-file.ts';
 
 const MAP_FACT = 'relay-map';
-const REFRESH_MS = 30 * SECOND;
+const REFRESH_MS = 5 * SECOND;
 const PROBE_TIMEOUT_MS = 2 * SECOND;
 
 export interface RelaySharing {
@@ -21,8 +21,8 @@ export interface RelaySharing {
   map(): DerpMap | undefined;
   /** Puts this process's relay there, in place of any other. */
   publish(map: DerpMap): Promise<void>;
-  /** Reads the map now and then every 30 s. */
-  start(): Promise<void>;
+  /** Reads the map now and then every 5 s; `onChanged` hears of another one than was there. */
+  start(onChanged?: () => void): Promise<void>;
   close(): void;
 }
 
@@ -30,13 +30,19 @@ export function createRelaySharing(
   facts: Pick<InstallationFacts, 'get' | 'set'>,
   onError: (error: unknown) => void,
   isAnswering: (node: DerpNode) => Promise<boolean> = probe,
+  refreshMs = REFRESH_MS,
 ): RelaySharing {
   let current: DerpMap | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let known: string | undefined;
 
-  const read = async (): Promise<void> => {
+  /** Says whether it is another. */
+  const read = async (): Promise<boolean> => {
     const text = await facts.get(MAP_FACT);
+    if (text === known) return false;
     current = text === undefined ? undefined : parseDerpMap(JSON.parse(text));
+    known = text;
+    return true;
   };
 
   return {
@@ -48,12 +54,17 @@ export function createRelaySharing(
     },
     map: () => current,
     publish: async (map) => {
-      await facts.set(MAP_FACT, JSON.stringify(map));
+      const text = JSON.stringify(map);
+      await facts.set(MAP_FACT, text);
+      known = text;
       current = map;
     },
-    start: async () => {
+    start: async (onChanged = () => undefined) => {
       await read();
-      timer = setInterval(() => void read().catch(onError), REFRESH_MS).unref();
+      const look = async (): Promise<void> => {
+        if (await read()) onChanged();
+      };
+      timer = setInterval(() => void look().catch(onError), refreshMs).unref();
     },
     close: () => clearInterval(timer),
   };

@@ -99,6 +99,8 @@ export interface ControlPlane {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   keyResponse(capver: string | undefined): PlainAnswer;
   stats(): { readonly connections: number; readonly streams: number };
+  /** Devices are told of the map of relays as it is now. */
+  relaysChanged(): void;
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -239,6 +241,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       connections: transport.stats().connections,
       streams: [...hubs.all()].reduce((sum, hub) => sum + hub.streamCount, 0),
     }),
+    relaysChanged: () => forEachHub((hub) => hub.relaysChanged()),
     start: async () => {
       stopKeepAlives = startKeepAlives(hubs, clock);
       maintenance = setInterval(() => {

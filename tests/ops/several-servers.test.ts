@@ -3,9 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDevice } from '../client/index.ts';
 import { commandLine, newPlace, type Place } from '../support/command-line.ts';
 import { ENGINES } from '../support/engines.ts';
+import { initialise, serve } from '../support/holdfast.ts';
 import { ask, startServer } from '../support/installation.ts';
+import { startProgram } from '../support/program.ts';
+import { createRest } from '../support/rest.ts';
 
 let directory: string;
 beforeAll(() => {
@@ -38,6 +42,34 @@ test('servers started at once on an empty database have the same keys, and each 
   expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409]);
   await Promise.all(servers.map((server) => server.stop()));
   expect(await commandLine('audit', 'verify', ...place.flags)).toMatchObject({ code: 0 });
+}, 60_000);
+
+test('a device at one server hears when another one runs the relay from now on', async () => {
+  const place = await newPlace('postgres');
+  const { api_key: token } = await initialise(place.flags, 'acme');
+  const start = (name: string, ...flags: readonly string[]) =>
+    serve(
+      (command) => startProgram(command, path.join(directory, name)),
+      ...[...place.flags, '--listen', '127.0.0.1:0', ...flags],
+    );
+  const relay = ['--derp', '--derp-listen', '127.0.0.1:0'];
+  const relaying = await start('relay-one', ...relay);
+  const asking = await start('asking');
+  const create = { reusable: false, ephemeral: false, preauthorized: true };
+  const { key } = (await createRest({ url: asking.url, token }).ask('POST', '/api/v2/tailnet/-/keys', {
+    capabilities: { devices: { create } },
+  })) as { key: string };
+  const device = createTestDevice({ url: asking.url, hostname: 'web', authKey: key });
+  await device.join();
+  const port = (): number | undefined =>
+    Object.values(device.netmap().derpMap?.Regions ?? {})[0]?.Nodes[0]?.DERPPort;
+  const before = port();
+  expect(before).toBeGreaterThan(0);
+  await relaying.stop();
+  const next = await start('relay-two', ...relay);
+  await device.waitFor(() => port() !== undefined && port() !== before, 20_000, 'the other relay');
+  device.close();
+  await Promise.all([asking.stop(), next.stop()]);
 }, 60_000);
 
 describe.each(ENGINES)('commands at once on %s', (engine) => {

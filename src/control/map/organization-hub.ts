@@ -93,6 +93,8 @@ export interface OrganizationHub {
   send(device: number, members: string): boolean;
   streams(): IterableIterator<MapStream>;
   readonly streamCount: number;
+  /** The map of relays may be another: whoever was told otherwise is told anew. */
+  relaysChanged(): void;
   /** Lets time pass: keys, access and attributes that have ended since the last call. */
   expire(): void;
   /** Gives up memory that only new streams need. */
@@ -302,6 +304,10 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     streams: registry.streams,
     get streamCount() {
       return registry.size;
+    },
+    relaysChanged: () => {
+      for (const { device } of registry.streams()) pending.own.add(device);
+      schedule();
     },
     expire: () => {
       const now = clock.now();
