@@ -11,7 +11,7 @@ export interface Shape {
   readonly text: string;
 }
 
-export const SHAPE_SIZE = 100_000;
+const SHAPE_SIZE = 100_000;
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 

@@ -12,7 +12,7 @@ export interface WorldSize {
 export const STANDARD: WorldSize = { rules: 500, users: 200, tags: 50, groups: 40, hosts: 100 };
 
 /** A small generator with a fixed seed, so that every run measures the same work. */
-export function seeded(seed: number): (below: number) => number {
+function seeded(seed: number): (below: number) => number {
   // Neighbouring seeds must not give neighbouring numbers.
   let state = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) >>> 0;
   state ^= state >>> 13;
@@ -70,7 +70,7 @@ export function policyText(size: WorldSize, seed = 1): string {
   return JSON.stringify({ groups, tagOwners, hosts, acls }, null, '\t');
 }
 
-export const users = (size: WorldSize): UserInput[] =>
+const users = (size: WorldSize): UserInput[] =>
   Array.from({ length: size.users }, (_, i) => ({
     id: i + 1,
     login: user(i),

@@ -38,8 +38,6 @@ export interface Passwords {
    * long and says no, so that its time does not tell who exists. Errors: `rate_limited`.
    */
   verify(password: string, stored: string | null | undefined): Promise<boolean>;
-  /** Whether a stored hash was made with other parameters than new ones are, and should be made again at sign-in. */
-  isOutdated(stored: string): boolean;
 }
 
 export interface PasswordsParts {
@@ -139,10 +137,6 @@ export function createPasswords({ random, cores }: PasswordsParts): Passwords {
       const phc = known ?? decoy;
       const hash = await run(password, phc, phc.hash.length);
       return known !== undefined && timingSafeEqual(hash, known.hash);
-    },
-    isOutdated: (stored) => {
-      const phc = parsePhc(stored);
-      return phc === undefined || phc.memory !== MEMORY_KIB || phc.passes !== PASSES || phc.lanes !== LANES;
     },
   };
 }

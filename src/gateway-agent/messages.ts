@@ -39,7 +39,6 @@ export type Clients = z.infer<typeof Clients>;
 
 const Alive = z.object({ kind: z.literal('alive') });
 export const Message = z.union([Clients, Alive]);
-export type Message = z.infer<typeof Message>;
 
 export const Welcome = z.object({
   gateway: z.object({ id: z.number(), name: z.string() }),

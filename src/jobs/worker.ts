@@ -45,8 +45,6 @@ export interface WorkerParts<Item extends Claimed> {
 
 export interface Worker {
   start(): void;
-  /** Looks for work now instead of at the next poll. */
-  wake(): void;
   /** Takes nothing new; what is under way has a moment to end, and is then aborted and left to others. */
   close(): Promise<void>;
 }
@@ -134,7 +132,6 @@ export function createWorker<Item extends Claimed>(parts: WorkerParts<Item>): Wo
     start: () => {
       looping = loop();
     },
-    wake: () => wakeUp(),
     close: async () => {
       closed = true;
       wakeUp();

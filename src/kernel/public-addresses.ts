@@ -48,7 +48,7 @@ export function isPublicAddress(address: string): boolean {
   return GLOBAL_UNICAST.check(address, 'ipv6') && !NOT_PUBLIC.check(address, 'ipv6');
 }
 
-export class PrivateTarget extends Error {
+class PrivateTarget extends Error {
   constructor(host: string) {
     super(`${host} is a private address or resolves to one: private targets are not allowed`);
     this.name = 'PrivateTarget';

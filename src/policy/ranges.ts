@@ -2,7 +2,6 @@ import {
   formatRange,
   formatSet,
   type IpSet,
-  intersectSets,
   parsePrefix,
   type Range,
   rangesOf,
@@ -22,9 +21,6 @@ export const ALL_DEVICES: IpSet = {
   v4: subtractSets(TAILNET_V4, setOf('100.115.92.0/23')).v4,
   v6: TAILNET_V6.v6,
 };
-
-/** Address space of devices, in which literal selectors can name devices. */
-const DEVICE_SPACE: IpSet = { v4: TAILNET_V4.v4, v6: TAILNET_V6.v6 };
 
 /** The public internet as autogroup:internet means it. */
 export const INTERNET: IpSet = {
@@ -48,8 +44,3 @@ const spellAsRange = (range: Range): string => {
 };
 
 export const INTERNET_TEXTS: readonly string[] = [...rangesOf(INTERNET)].map(spellAsRange);
-
-export const touchesDevices = (set: IpSet): boolean => {
-  const shared = intersectSets(set, DEVICE_SPACE);
-  return shared.v4.length > 0 || shared.v6.length > 0;
-};

@@ -2,7 +2,7 @@
 import type { Follower } from '../domain/ports/follower.ts';
 import type { Change, ChangeFeed } from '../domain/ports/store.ts';
 
-export const POLL_MS = 250;
+const POLL_MS = 250;
 const READ_LIMIT = 1_000;
 
 interface Subscription {

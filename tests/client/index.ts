@@ -12,7 +12,7 @@
 
 export type { ControlConnection } from './control-connection.ts';
 export { type Netmap, packetFilter, peerNamed } from './netmap.ts';
-export { type Answer, request } from './request.ts';
+export type { Answer } from './request.ts';
 export { createTestDevice } from './test-device.ts';
 export {
   type DeviceChanges,

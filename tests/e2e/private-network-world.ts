@@ -36,7 +36,7 @@ export const PLANT = {
   deep: '10.88.0.9',
   resolver: '10.88.0.53',
 } as const;
-export const PORTS = [22, 5432];
+const PORTS = [22, 5432];
 
 export interface PrivateNetworkWorld {
   readonly world: World;

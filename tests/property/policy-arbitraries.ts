@@ -14,7 +14,6 @@ import type {
 
 const LOGINS = ['ann@a.test', 'bob@a.test', 'cid@b.test', 'dot@a.test'];
 const TAGS = ['tag:x', 'tag:y', 'tag:z'];
-export const GROUPS = ['group:one', 'group:two', 'group:none'];
 const HOSTS: Record<string, string> = {
   'dev-1': '100.64.0.1',
   'dev-2': 'fd7a:115c:a1e0::2',
@@ -157,7 +156,7 @@ export const policyText: fc.Arbitrary<string> = fc
     }),
   );
 
-export const user: fc.Arbitrary<UserInput> = fc.nat(LOGINS.length - 1).chain((i) =>
+const user: fc.Arbitrary<UserInput> = fc.nat(LOGINS.length - 1).chain((i) =>
   fc.record({
     id: fc.constant(i + 1),
     login: fc.constant(LOGINS[i] ?? ''),
@@ -198,7 +197,7 @@ const somewhere: fc.Arbitrary<Place> = fc.record({
 });
 const place = fc.oneof(fc.constant<Place>({}), somewhere);
 
-export const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: SHARED_IN }).chain((i) =>
+const device: fc.Arbitrary<DeviceInput> = fc.integer({ min: 1, max: SHARED_IN }).chain((i) =>
   fc
     .record({
       owner: fc.oneof(

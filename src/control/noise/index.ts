@@ -1,7 +1,7 @@
 // Noise_IK_25519_ChaChaPoly_BLAKE2s as the control protocol uses it, on node:crypto alone.
 //
 // Keys:      parseKey('node', text) -> 32 bytes | undefined; isKeyText('machine', text); formatKey('machine', raw);
-//            isZeroKey, zeroKey, shortKey. Types MachineKey (`mkey:…`), NodeKey, DiscoKey.
+//            isZeroKey, zeroKey. Types MachineKey (`mkey:…`), NodeKey, DiscoKey.
 //            generatePrivateKey(), importPrivateKey(raw32) -> NoisePrivateKey { publicRaw, publicText, … }; exportPrivateKey.
 // Handshake: respond(staticKey, initiation) -> { response, session } (server);
 //            initiate(machineKey, serverPublicRaw, capver) -> { initiation, finish(response) -> session } (client).

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatKey, isKeyText, isZeroKey, parseKey, shortKey, zeroKey } from './key-text.ts';
+import { formatKey, isKeyText, isZeroKey, parseKey, zeroKey } from './key-text.ts';
 
 const DIGITS = '0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20';
 
@@ -48,11 +48,6 @@ describe('key texts', () => {
     expect(isZeroKey(zeroKey('node'))).toBe(true);
     expect(isZeroKey(`nodekey:${DIGITS}`)).toBe(false);
     expect(isZeroKey(`nodekey:1${'0'.repeat(63)}`)).toBe(false);
-  });
-
-  test('a short key is five digits of base64', () => {
-    expect(shortKey(`mkey:${DIGITS}`)).toBe('[D6poT]');
-    expect(shortKey(zeroKey('machine'))).toBe('');
   });
 
   test('a key of another length is refused', () => {

@@ -51,10 +51,3 @@ export function zeroKey<K extends KeyKind>(kind: K): KeyText<K> {
 export function isZeroKey(text: KeyText<KeyKind>): boolean {
   return text.endsWith(ZERO_DIGITS) && text.length > ZERO_DIGITS.length;
 }
-
-/** `[abcde]`, the form clients use in their logs; "" for the zero key. */
-export function shortKey(text: KeyText<KeyKind>): string {
-  if (isZeroKey(text)) return '';
-  const digits = text.slice(text.indexOf(':') + 1);
-  return `[${Buffer.from(digits, 'hex').toString('base64').slice(0, 5)}]`;
-}

@@ -1,4 +1,4 @@
-import { constants as zlib, zstdCompress, zstdCompressSync } from 'node:zlib';
+import { constants as zlib, zstdCompressSync } from 'node:zlib';
 
 // How messages lie on a map stream: u32 little-endian length, then that many bytes of payload. The payload of a client that
 // asked for `Compress: "zstd"` is one or more whole zstd frames whose contents, joined, are the JSON text; of any other
@@ -58,17 +58,6 @@ export function encodePart(text: string | Uint8Array, compression: Compression):
   const bytes = bytesOf(text);
   if (compression === 'none') return bytes;
   return bytes.length < SMALLEST_COMPRESSED ? rawZstdFrame(bytes) : zstdCompressSync(bytes, COMPRESSION);
-}
-
-/** As `encodePart`, off the thread: for whole maps, where compression takes longer than passing the work on. */
-export function encodePartAsync(text: string | Uint8Array, compression: Compression): Promise<Buffer> {
-  const bytes = bytesOf(text);
-  if (compression === 'none' || bytes.length < SMALLEST_COMPRESSED) {
-    return Promise.resolve(encodePart(bytes, compression));
-  }
-  return new Promise((resolve, reject) => {
-    zstdCompress(bytes, COMPRESSION, (error, compressed) => (error ? reject(error) : resolve(compressed)));
-  });
 }
 
 /** The message made of these parts, in one buffer, to be written with one call. */

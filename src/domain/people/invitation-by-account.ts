@@ -92,7 +92,7 @@ export async function requireNewcomer(reader: Reader, self: Membership, org: num
 const ADMINISTRATORS: ReadonlySet<Role> = new Set(['owner', 'admin', 'it-admin', 'network-admin']);
 
 /** Whether the organization in which somebody signed in lets them join others. Errors: `forbidden`. */
-export async function requireLetOut(reader: Reader, { org, role }: Membership): Promise<void> {
+async function requireLetOut(reader: Reader, { org, role }: Membership): Promise<void> {
   const { users_role_joins_external: who } = await readSettings(reader, org);
   if (who === 'member' || (who === 'admin' && ADMINISTRATORS.has(role))) return;
   throw new AppError('forbidden', 'your organization does not let you join others');

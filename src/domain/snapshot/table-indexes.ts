@@ -5,8 +5,6 @@ import type { Change } from '../ports/store.ts';
 import { createRowIndex } from './row-index.ts';
 import type { TableKind } from './table-kinds.ts';
 
-export type TableIndexes = ReturnType<typeof createTableIndexes>;
-
 export function createTableIndexes() {
   const gateways = createRowIndex<Gateway>(({ device }) => device);
   const resolvedNames = createRowIndex<Row<'resolvedName'>>(({ device }) => device);

@@ -44,7 +44,7 @@ export interface DnsUpdatesParts {
 }
 
 /** All texts at the name go, and these come: one message, so that nobody sees the middle. */
-export function updateMessage(id: number, zone: string, name: string, values: readonly string[]): Buffer {
+function updateMessage(id: number, zone: string, name: string, values: readonly string[]): Buffer {
   const owner = nameBytes(name);
   const texts = values.map((value) => {
     const text = Buffer.from(value, 'latin1');

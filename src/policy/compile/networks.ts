@@ -153,7 +153,7 @@ function conditionsSpec(texts: readonly string[]): PostureSpec | undefined {
   const parsed = texts.map(parseCondition);
   const conditions = parsed.filter((condition) => typeof condition !== 'string');
   const anyOf = conditions.length === parsed.length ? [conditions] : [];
-  return { key: JSON.stringify(['edge', texts]), names: texts, anyOf };
+  return { key: JSON.stringify(['edge', texts]), anyOf };
 }
 
 function allowOf(protocols: ResourceProtocols): ProtoPorts[] {

@@ -29,7 +29,7 @@ export function postureSpec(policy: Policy, own: readonly string[] | undefined):
       const { key, list } = conditionsOf(policy, name, made.conditions);
       all.set(key, list);
     }
-    spec = { key: sha256Hex(JSON.stringify([...all.keys()])), names, anyOf: [...all.values()] };
+    spec = { key: sha256Hex(JSON.stringify([...all.keys()])), anyOf: [...all.values()] };
     made.specs.set(names, spec);
   }
   return spec;

@@ -58,7 +58,6 @@ export interface SourceSpec {
 /** At least one list must hold in full. */
 export interface PostureSpec {
   readonly key: string;
-  readonly names: readonly string[];
   readonly anyOf: readonly (readonly Condition[])[];
 }
 

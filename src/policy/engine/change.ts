@@ -64,5 +64,4 @@ export interface ChangeSet {
   readonly viewers: DeviceSet;
   /** For all other viewers: which devices look different, and to whom. Computed as it is read. */
   subjects(): Iterable<SubjectChange>;
-  readonly empty: boolean;
 }

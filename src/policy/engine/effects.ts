@@ -80,15 +80,12 @@ export function effectsOf(input: EffectsInput): ChangeSet {
     own.ssh,
     (profile) => profile.external === undefined && intersects(profile.ssh.dst, ssh),
   );
-  const gone = deltas.some(({ before, after }) => before !== undefined && after === undefined);
   return {
     filters,
     ssh: sshSet,
     self: own.self,
     viewers: own.viewers,
     subjects: () => subjectsOf(input, own.viewers),
-    empty:
-      !gone && filters.size + sshSet.size + own.self.size + own.viewers.size === 0 && input.routes.size === 0,
   };
 }
 

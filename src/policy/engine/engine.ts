@@ -37,7 +37,6 @@ export interface PolicyEngine {
   opened(device: number): readonly number[];
   /** Devices of equal class see byte-identical views of every third device. Holds until the next change. */
   viewerClass(device: number): number;
-  has(device: number): boolean;
   readonly size: number;
   policy(): Policy;
   /** An engine of its own as this one would be after some changes. This one stays as it is. */
@@ -252,7 +251,6 @@ function engineOf(world: WorldState, core: Core): PolicyEngine {
       classIds.set(profile, nextClass);
       return nextClass++;
     },
-    has: (id) => core.devices.has(id),
     get size() {
       return core.devices.size;
     },
