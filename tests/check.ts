@@ -30,6 +30,7 @@ const CHECKS: readonly Check[] = [
     command: ['dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.mjs', 'src'],
     proof: /\b[1-9]\d* modules/,
   },
+  { name: 'files and exports that nobody uses (knip)', command: ['knip/bin/knip.js', '--no-progress'] },
 ];
 
 /** Runs all static checks one after the other; `report` is told of each as it ends. */
