@@ -13,7 +13,7 @@ import type { IdentityTokens } from '../ports/identity-tokens.ts';
 import { INSTALLATION, type Store } from '../ports/store.ts';
 import { isInForce } from './in-force.ts';
 
-export const IDENTITY_LIFETIME_MS = 5 * MINUTE;
+const IDENTITY_LIFETIME_MS = 5 * MINUTE;
 export const IDENTITY_ALGORITHM = 'RS256';
 export const MAX_AUDIENCE = 1_024;
 const CONTROL = /\p{Cc}/u;
