@@ -1,5 +1,6 @@
 /** What is asked of a thread, and how it answers or says that it cannot. */
 import { INSTALLATION, type Store } from '../domain/ports/store.ts';
+import { loadAccessHistory } from '../effective-policy/access-history.ts';
 import type { AccessQuestion } from '../effective-policy/access-question.ts';
 import { type AccessExplanation, answeredAccess } from '../effective-policy/explain-access.ts';
 import { loadOrganizationPolicy } from '../effective-policy/organization-policy.ts';
@@ -39,7 +40,8 @@ export type Outcome =
 async function explanation(store: Store, { org, question, now }: ExplainJob): Promise<AccessExplanation> {
   const organization = await store.get('organization', INSTALLATION, org);
   if (organization === undefined) throw notFound('organization');
-  return answeredAccess(await loadOrganizationPolicy(store, { now: () => now }, organization), question);
+  const loaded = await loadOrganizationPolicy(store, { now: () => now }, organization);
+  return answeredAccess(loaded, question, await loadAccessHistory(store, org, now));
 }
 
 /** Never rejects. */

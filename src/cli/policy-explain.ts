@@ -1,5 +1,6 @@
 /** `holdfast policy explain`: whether one thing may reach another, and why. */
 
+import { loadAccessHistory } from '../effective-policy/access-history.ts';
 import { accessQuestion, hasPorts, PROTOCOLS } from '../effective-policy/access-question.ts';
 import {
   type AccessExplanation,
@@ -26,12 +27,34 @@ const LACKS = {
   carrier: 'names the destination, which is reached through another device',
 } as const;
 
-const closed = (login: string): string => `is closed to ${login} now, until access is asked for and given`;
+/** How an access that is others' is closed to a person. */
+function closed({ closedTo, ended, request }: NamedRule): string {
+  const state = {
+    locked: `has been locked for ${closedTo} since ${ended?.at}`,
+    'time-over': `was open to ${closedTo} until ${ended?.at}`,
+    expired: '',
+    none: `is closed to ${closedTo} now`,
+  }[ended?.how ?? 'none'];
+  if (request === null) {
+    const also = ended?.how === 'time-over' ? ' and is closed' : '';
+    return `${state},${also} until access is asked for and given`;
+  }
+  const asked = `the request of ${request.requestedAt}`;
+  const answer = {
+    pending: `${asked} waits for an answer`,
+    rejected: `${asked} was rejected`,
+    unanswered: `${asked} was never answered`,
+  }[request.status];
+  return `${state}, and ${answer}`;
+}
+
+function lackText(rule: NamedRule, lack: NamedRule['lacks'][number]): string {
+  if (lack === 'time') return `expired at ${rule.ended?.at}`;
+  return lack === 'source' && rule.closedTo !== null ? closed(rule) : LACKS[lack];
+}
 
 function ruleLine(rule: NamedRule): string {
-  const why = rule.lacks
-    .map((lack) => (lack === 'source' && rule.closedTo !== null ? closed(rule.closedTo) : LACKS[lack]))
-    .join(', and ');
+  const why = rule.lacks.map((lack) => lackText(rule, lack)).join(', and ');
   // What fails, where something does: else what it depends on.
   const isLacking = rule.lacks.includes('posture');
   const posture = rule.posture
@@ -127,7 +150,9 @@ export async function policyExplain(context: CommandContext, options: ParsedOpti
     });
     return withInstallation(context, options, async ({ store }) => {
       const organization = await organizationByLabel(store, text('org'));
-      return answeredAccess(await loadOrganizationPolicy(store, context.clock, organization), question);
+      const loaded = await loadOrganizationPolicy(store, context.clock, organization);
+      const history = await loadAccessHistory(store, organization.id, context.clock.now());
+      return answeredAccess(loaded, question, history);
     });
   });
   if (wantsJson(options)) context.print(JSON.stringify(answer));

@@ -1,20 +1,22 @@
 /** Explains with names what the policy engine says of a question. */
-import { isEveryone } from '../domain/groups/group-reads.ts';
-import { loginName, magicDnsSuffix } from '../domain/organizations/names.ts';
+import { magicDnsSuffix } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import { AppError } from '../kernel/errors.ts';
 import {
-  type Explanation,
   explain,
   type Lack,
   type Problem,
+  type Question,
   type RuleReport,
   type SshLogin,
   sshLogins,
   type Verdict,
 } from '../policy/index.ts';
+import type { AccessHistory } from './access-history.ts';
 import type { AccessQuestion } from './access-question.ts';
-import { deviceDns, deviceName, isOnline, originText, readablePrincipals } from './names.ts';
+import { closedAccess, type Ending, instant, type OpenRequest } from './closed-access.ts';
+import { type EndedAccess, endedAccess } from './ended-access.ts';
+import { accessText, deviceDns, deviceName, isOnline, originText, readablePrincipals } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 import { placeOf } from './places.ts';
 
@@ -24,9 +26,14 @@ export interface NamedRule {
   readonly destinations: string;
   /** Protocols and ports that it opens; empty when that is all of them. */
   readonly ports: string;
-  readonly lacks: readonly Lack[];
+  /** `time`: it has ended, see `ended`. */
+  readonly lacks: readonly (Lack | 'time')[];
   /** The source's person, where it is locked or not opened to them, and open to others of their group. */
   readonly closedTo: string | null;
+  /** When the access ended, for everybody or for that person. */
+  readonly ended: Ending | null;
+  /** What that person asked for last, where it did not open the access. */
+  readonly request: OpenRequest | null;
   readonly posture: readonly {
     readonly condition: string;
     readonly actual: string | null;
@@ -80,39 +87,37 @@ export interface AccessExplanation {
   readonly verdicts: readonly NamedVerdict[];
 }
 
-/** Whose an edge is by their group, though it is not open to them now. */
-function closedTo(
-  snapshot: Snapshot,
-  { origin, lacks }: RuleReport,
-  source: number | undefined,
-): string | null {
-  if (origin.kind !== 'edge' || !lacks.includes('source') || source === undefined) return null;
-  const edge = snapshot.table('accessEdge').get(String(origin.edge));
-  const device = snapshot.devices.get(source)?.device ?? snapshot.table('extClient').get(String(source));
-  if (edge?.principalKind !== 'group' || device?.ownerKind !== 'membership') return null;
-  const person = snapshot.memberships.get(device.owner);
-  const group = snapshot.table('group').get(String(edge.principal));
-  if (person === undefined || group === undefined) return null;
-  const isTheirs =
-    isEveryone(group) || snapshot.membersOf(group.id).some(({ membership }) => membership === person.id);
-  return isTheirs && !isTagged(snapshot, source) ? loginName(person) : null;
+/** What answers to one question have in common. */
+interface Telling {
+  readonly loaded: OrganizationPolicy;
+  readonly history: AccessHistory | undefined;
 }
 
-const isTagged = (snapshot: Snapshot, device: number): boolean =>
-  (snapshot.devices.get(device)?.tags.size ?? 0) > 0;
-
-function namedRule(loaded: OrganizationPolicy, source: number | undefined, rule: RuleReport): NamedRule {
+function namedRule({ loaded, history }: Telling, verdict: Verdict, rule: RuleReport): NamedRule {
   const { snapshot } = loaded;
+  const source = { device: verdict.sourceDevice, label: verdict.source };
+  const closed = closedAccess(snapshot, history, rule, source);
   return {
     rule: originText(loaded, rule.origin),
     sources: rule.origin.kind === 'rule' ? rule.source : readablePrincipals(snapshot, rule.source),
     destinations: rule.destination,
     ports: rule.ports,
     lacks: rule.lacks,
-    closedTo: closedTo(snapshot, rule, source),
+    closedTo: closed?.to ?? null,
+    ended: closed?.ended ?? null,
+    request: closed?.request ?? null,
     posture: rule.posture.map(({ condition, actual, holds }) => ({
       ...{ condition, actual: actual ?? null, holds },
     })),
+  };
+}
+
+function endedRule(telling: Telling, verdict: Verdict, { edge, report }: EndedAccess): NamedRule {
+  return {
+    ...namedRule(telling, verdict, report),
+    rule: accessText(telling.loaded.snapshot, { ...edge, expiresAt: null }),
+    lacks: ['time', ...report.lacks],
+    ended: { how: 'expired', at: instant(edge.expiresAt) },
   };
 }
 
@@ -153,26 +158,38 @@ function requireThing(field: 'src' | 'dst', { asked, problem }: NamedSide): void
  * An explanation for whoever asked: about what there is not, or what is no one thing, they are told so, and get no answer that
  * looks like a no. Throws `not_found` for a name that is nothing's, and `invalid` for one that cannot be asked about, with the field.
  */
-export function answeredAccess(loaded: OrganizationPolicy, question: AccessQuestion): AccessExplanation {
-  const answer = explainAccess(loaded, question);
+export function answeredAccess(
+  loaded: OrganizationPolicy,
+  question: AccessQuestion,
+  history: AccessHistory,
+): AccessExplanation {
+  const answer = explainAccess(loaded, question, history);
   requireThing('src', answer.source);
   requireThing('dst', answer.target);
   return answer;
 }
 
-export function explainAccess(loaded: OrganizationPolicy, question: AccessQuestion): AccessExplanation {
+/** Without a history it knows of no access that has ended. */
+export function explainAccess(
+  loaded: OrganizationPolicy,
+  question: AccessQuestion,
+  history?: AccessHistory,
+): AccessExplanation {
   const { snapshot, policy } = loaded;
-  const ask = (protocol: number): Explanation =>
-    explain(policy.engine, {
-      source: placeOf(loaded, question.source),
-      target: placeOf(loaded, question.target),
-      protocol,
-      port: question.port,
-    });
-  const first = ask(question.protocol);
+  const telling = { loaded, history };
+  const inIPv4: Question = {
+    source: placeOf(loaded, question.source),
+    target: placeOf(loaded, question.target),
+    protocol: question.protocol,
+    port: question.port,
+  };
+  const first = explain(policy.engine, inIPv4);
   // Over IPv6 it is another protocol of the same name.
   const isIPv6 = first.verdicts.some(({ path }) => path?.address.includes(':'));
-  const answer = isIPv6 && question.protocol === ICMP ? ask(ICMPV6) : first;
+  const isOther = isIPv6 && question.protocol === ICMP;
+  const asked: Question = isOther ? { ...inIPv4, protocol: ICMPV6 } : inIPv4;
+  const answer = isOther ? explain(policy.engine, asked) : first;
+  const ended = answer.allowed || history === undefined ? [] : endedAccess(loaded, history, asked, answer);
   const side = (asked: string, resolution: (typeof answer)['source']): NamedSide => ({
     asked,
     devices: resolution.devices.map((id) => ({
@@ -192,12 +209,15 @@ export function explainAccess(loaded: OrganizationPolicy, question: AccessQuesti
     target: side(question.target, answer.target),
     protocol: question.protocol,
     port: question.port,
-    verdicts: answer.verdicts.map((verdict) => ({
+    verdicts: answer.verdicts.map((verdict, at) => ({
       source: sideName(verdict.sourceDevice, verdict.source),
       target: sideName(verdict.targetDevice, verdict.target),
       allowed: verdict.allowed,
-      by: verdict.by.map((rule) => namedRule(loaded, verdict.sourceDevice, rule)),
-      closest: verdict.closest.map((rule) => namedRule(loaded, verdict.sourceDevice, rule)),
+      by: verdict.by.map((rule) => namedRule(telling, verdict, rule)),
+      closest: [
+        ...(verdict.by.length > 0 ? [] : (ended[at] ?? [])).map((one) => endedRule(telling, verdict, one)),
+        ...verdict.closest.map((rule) => namedRule(telling, verdict, rule)),
+      ],
       more: verdict.more,
       problems: verdict.problems,
       itself: verdict.itself,

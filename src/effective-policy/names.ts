@@ -4,6 +4,7 @@ import type { AccessMode } from '../domain/model/networks.ts';
 import { deviceFqdn, loginName } from '../domain/organizations/names.ts';
 import type { Snapshot } from '../domain/snapshot/snapshot.ts';
 import type { Origin } from '../policy/index.ts';
+import type { EdgeFacts } from './network-inputs.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 
 type Loaded = Pick<OrganizationPolicy, 'snapshot' | 'policy'>;
@@ -72,7 +73,11 @@ const TERMS: Readonly<Record<AccessMode, string>> = {
 
 function edgeText(snapshot: Snapshot, id: number): string {
   const edge = snapshot.table('accessEdge').get(String(id));
-  if (edge === undefined) return 'access to a resource';
+  return edge === undefined ? 'access to a resource' : accessText(snapshot, edge);
+}
+
+/** An access by its resource, and by whom it was given to. */
+export function accessText(snapshot: Snapshot, edge: EdgeFacts): string {
   const resource = snapshot.table('resource').get(String(edge.resource));
   const isGroup = edge.principalKind === 'group';
   const whose = snapshot.table(isGroup ? 'group' : 'serviceAccount').get(String(edge.principal))?.name;

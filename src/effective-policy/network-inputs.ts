@@ -111,6 +111,31 @@ export interface EdgeSurroundings {
   members(group: number): readonly number[];
 }
 
+/** What of an edge decides about packets. */
+export type EdgeFacts = Pick<
+  AccessEdge,
+  | 'id'
+  | 'resource'
+  | 'principalKind'
+  | 'principal'
+  | 'securityPolicy'
+  | 'expiresAt'
+  | 'accessMode'
+  | 'accessSeconds'
+  | 'approvalMode'
+>;
+
+/** An edge that is open to all whom it names. `fallback`: the security policy of its resource. */
+export const plainEdgeInput = (
+  snapshot: Snapshot,
+  { id, resource, principalKind, principal, securityPolicy }: EdgeFacts,
+  fallback: number | null,
+): EdgeInput => ({
+  ...{ id, resource },
+  principal: { kind: principalKind === 'group' ? 'group' : 'service-account', id: principal },
+  conditions: conditionsOf(snapshot, securityPolicy ?? fallback),
+});
+
 /**
  * Undefined when the edge is not in force: it has expired, or its resource is gone. `ends`: the instants at which it is
  * another.
@@ -125,10 +150,7 @@ export function edgeInput(
   if (resource === undefined) return undefined;
   const members = openMembers(surroundings, edge, resource);
   const input: EdgeInput = {
-    id: edge.id,
-    resource: edge.resource,
-    principal: { kind: edge.principalKind === 'group' ? 'group' : 'service-account', id: edge.principal },
-    conditions: conditionsOf(snapshot, edge.securityPolicy ?? resource.securityPolicy),
+    ...plainEdgeInput(snapshot, edge, resource.securityPolicy),
     ...(members === undefined ? {} : { members: members.open }),
   };
   return { input, ends: [...(edge.expiresAt === null ? [] : [edge.expiresAt]), ...(members?.until ?? [])] };

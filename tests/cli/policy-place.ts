@@ -2,22 +2,25 @@
 import type { Device } from '../../src/domain/model/devices.ts';
 import type { Store, Tx } from '../../src/domain/ports/store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { openStore } from '../../src/store/open-store.ts';
+import { openStore, type StoreLocation } from '../../src/store/open-store.ts';
 import { commandLine, newPlace, type Place } from '../support/command-line.ts';
+import type { EngineName } from '../support/engines.ts';
 import { STAMP, seed } from '../support/seeds.ts';
 
 /** The organization `acme` with what `fill` puts there; `ada` is its owner's membership. */
 export async function createPolicyPlace(
   fill: (tx: Tx, org: number, ada: number) => Promise<void>,
+  engine: EngineName = 'sqlite',
 ): Promise<Place> {
-  const place = await newPlace('sqlite');
+  const place = await newPlace(engine);
   const about = ['--org', 'acme', '--domain', 'acme.test', '--owner', 'ada@acme.test'];
   await commandLine('init', ...about, ...place.flags);
-  const [, directory = ''] = place.flags;
+  const [flag, value = ''] = place.flags;
   const onError = (error: unknown): void => {
     throw error;
   };
-  const location = { kind: 'sqlite', directory } as const;
+  const location: StoreLocation =
+    flag === '--data' ? { kind: 'sqlite', directory: value } : { kind: 'postgres', url: value };
   const store: Store = await openStore({ location, clock: systemClock, onError });
   const org = (await store.organizationBy('label', 'acme'))?.id ?? 0;
   const [ada] = await store.find('membership', org, { role: 'owner' });

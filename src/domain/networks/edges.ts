@@ -50,7 +50,14 @@ export async function expireEdge(tx: Tx, edge: AccessEdge): Promise<void> {
     objectId: edge.id,
     objectName: resource?.name ?? '',
     ...(resource === undefined ? {} : { network: resource.network }),
-    before: { principal: edge.principal, expiresAt: edge.expiresAt },
+    // All of it that explanations of a later refusal need.
+    before: {
+      resource: edge.resource,
+      principalKind: edge.principalKind,
+      principal: edge.principal,
+      securityPolicy: edge.securityPolicy,
+      expiresAt: edge.expiresAt,
+    },
   });
 }
 

@@ -212,6 +212,8 @@ export interface Queries {
     org: number,
     range: { readonly from: number; readonly to: number; readonly limit: number },
   ): Promise<AuditEvent[]>;
+  /** The ends of accesses that ran out, the newest first. */
+  expiredAccess(org: number, range: { readonly from: number; readonly limit: number }): Promise<AuditEvent[]>;
   /** The newest first. */
   auditPage(org: number, query: AuditPageQuery): Promise<AuditEvent[]>;
   memberPage(org: number, query: MemberPageQuery): Promise<MemberPage>;

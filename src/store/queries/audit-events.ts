@@ -22,6 +22,16 @@ export function createAuditEventsQuery(
   };
 }
 
+export function createExpiredAccessQuery(
+  parts: QueryParts,
+): (org: number, range: Omit<AuditRange, 'to'>) => Promise<AuditEvent[]> {
+  return async (org, { from, limit }) => {
+    const { values, mark } = sqlValues(parts.placeholder);
+    const sql = `SELECT ${COLUMNS} FROM "auditEvent" WHERE "org" = ${mark(org)} AND "at" >= ${mark(from)} AND "verb" = 'expire' AND "objectKind" = 'accessEdge' AND "field" IS NULL ORDER BY "at" DESC, "seq" DESC LIMIT ${mark(limit)}`;
+    return (await parts.run(sql, values)) as unknown as AuditEvent[];
+  };
+}
+
 export function createAuditPageQuery(
   parts: QueryParts,
 ): (org: number, query: AuditPageQuery) => Promise<AuditEvent[]> {

@@ -1,7 +1,7 @@
 import type { Queries } from '../../domain/ports/queries.ts';
 import type { Connection, Engine } from '../engine.ts';
 import { createAccountMembershipsQuery } from './accounts.ts';
-import { createAuditEventsQuery, createAuditPageQuery } from './audit-events.ts';
+import { createAuditEventsQuery, createAuditPageQuery, createExpiredAccessQuery } from './audit-events.ts';
 import { createCredentialStandingQuery } from './credential-standing.ts';
 import { createDevicesQuery } from './devices.ts';
 import { createMemberPageQuery } from './member-page.ts';
@@ -17,6 +17,7 @@ export const createQueries = (engine: Pick<Engine, 'name' | 'placeholder'>, read
     devices: createDevicesQuery(parts),
     auditEvents: createAuditEventsQuery(parts),
     auditPage: createAuditPageQuery(parts),
+    expiredAccess: createExpiredAccessQuery(parts),
     memberPage: createMemberPageQuery(parts),
     members: createMembersQuery(parts),
     currentPolicy: createCurrentPolicyQuery(parts),
