@@ -1,4 +1,5 @@
 /** What the gateways of a network do for its resources: which devices they are, what they resolved, what they carry. */
+import { isAmongDevices } from '../domain/model/device-blocks.ts';
 import type { Row } from '../domain/model/entities.ts';
 import type { Resource } from '../domain/model/networks.ts';
 import { claimOf } from '../domain/networks/address-claims.ts';
@@ -85,7 +86,8 @@ export function networkPrefixes(snapshot: Snapshot, network: number): string[] {
     const all = own === undefined ? resolvedAddresses(snapshot, resource).map(parseAddrOrPrefix) : [own];
     for (const prefix of all) {
       // A gateway that is an exit node says so by itself: a default route is never pushed to one.
-      if (prefix !== undefined && !isDefaultRoute(prefix)) prefixes.add(formatPrefix(masked(prefix)));
+      if (prefix === undefined || isDefaultRoute(prefix) || isAmongDevices(masked(prefix))) continue;
+      prefixes.add(formatPrefix(masked(prefix)));
     }
   }
   return [...prefixes].sort();

@@ -6,6 +6,7 @@ import { permissionsOfRole } from '../../src/domain/access/permissions.ts';
 import type { Resource } from '../../src/domain/model/networks.ts';
 import { createAccessService } from '../../src/domain/networks/access-service.ts';
 import { createGatewayService } from '../../src/domain/networks/gateway-service.ts';
+import { managedRoutes } from '../../src/domain/networks/managed-routes.ts';
 import { OPEN_PROTOCOLS } from '../../src/domain/networks/resource-rules.ts';
 import { createServiceAccountService } from '../../src/domain/service-accounts/service-account-service.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -120,6 +121,28 @@ describe('a private network', () => {
     Object.fromEntries(
       Object.entries(map.dns?.Routes ?? {}).filter(([suffix]) => !suffix.endsWith('holdfast.internal')),
     );
+
+  it('lets no gateway carry the addresses of devices, though a row says so', async () => {
+    const plant = await network('plant');
+    const laptop = await server.joined('laptop', { authKey: await server.authKey() });
+    const victim = await colleague();
+    const [ofVictim = '', ofGateway = ''] = [victim, plant.device].map(
+      (device) => device.netmap().self?.Addresses?.[0]?.replace(/\/\d+$/u, '') ?? '',
+    );
+    const wanted = [ofVictim, ofGateway, '100.96.0.0/12', 'fd7a:115c:a1e0::/64', '10.88.0.0/24'];
+    for (const address of wanted) await open(await resource(plant.id, address));
+    await laptop.waitFor(has('plant-connector', '10.88.0.0/24'), SOON_MS, 'the route');
+    const connector = peerNamed(laptop.netmap(), 'plant-connector');
+    expect(connector?.AllowedIPs).toEqual([...(connector?.Addresses ?? []), '10.88.0.0/24']);
+    expect(connector?.PrimaryRoutes).toEqual(['10.88.0.0/24']);
+    expect(plant.device.netmap().self?.AllowedIPs).toEqual(connector?.AllowedIPs);
+    expect(JSON.stringify(plant.device.netmap().self?.CapMap)).not.toContain('100.96.0.0/12');
+    const { id } = await server.row(plant.device);
+    const managed = await managedRoutes(server.store, org, [id], Date.now());
+    expect([...(managed.get(id)?.carried ?? [])]).toEqual(['10.88.0.0/24']);
+    const opened = packetFilter(plant.device.netmap()).flatMap(({ DstPorts = [] }) => DstPorts);
+    expect(opened).toEqual([{ IP: '10.88.0.0/24', Ports: { First: 5432, Last: 5432 } }]);
+  });
 
   it('tells a gateway what to serve, under the tag of its network, and nothing once its tokens are old', async () => {
     const plant = await network('plant');

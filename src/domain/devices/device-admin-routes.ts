@@ -1,9 +1,9 @@
 /** The routes that an administrator enables on a device. */
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { comparePrefix, formatPrefix, masked, type Prefix, parsePrefix } from '../../kernel/netip/index.ts';
+import { isAmongDevices } from '../model/device-blocks.ts';
 import { splitRoutes } from '../networks/managed-routes.ts';
 import type { ManagedRoutes } from '../ports/queries.ts';
-import { isAmongDevices } from './device-blocks.ts';
 import { EXIT_PREFIXES, isExitPrefix } from './routes.ts';
 
 const MAX_ROUTES = 1_000;

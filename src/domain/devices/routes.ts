@@ -1,8 +1,8 @@
 /** What a device advertises, against what is stored of it. */
 import { parsePrefix } from '../../kernel/netip/index.ts';
+import { isAmongDevices } from '../model/device-blocks.ts';
 import type { Route } from '../model/devices.ts';
 import type { Tx } from '../ports/store.ts';
-import { isAmongDevices } from './device-blocks.ts';
 
 export const EXIT_PREFIXES: readonly string[] = ['0.0.0.0/0', '::/0'];
 export const isExitPrefix = (prefix: string): boolean => EXIT_PREFIXES.includes(prefix);

@@ -4,6 +4,7 @@
  */
 import { formatPrefix, isDefaultRoute, masked, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
 import { isExitPrefix } from '../devices/routes.ts';
+import { isAmongDevices } from '../model/device-blocks.ts';
 import type { Gateway, Network, Resource } from '../model/networks.ts';
 import type { ManagedRoutes } from '../ports/queries.ts';
 import { type Condition, exists, type Reader } from '../ports/store.ts';
@@ -113,8 +114,9 @@ function prefixesOf(
   return texts
     .map(parseAddrOrPrefix)
     .filter((prefix) => prefix !== undefined)
-    .filter((prefix) => !isDefaultRoute(prefix))
-    .map((prefix) => formatPrefix(masked(prefix)));
+    .map(masked)
+    .filter((prefix) => !isDefaultRoute(prefix) && !isAmongDevices(prefix))
+    .map((prefix) => formatPrefix(prefix));
 }
 
 /** Some edge leads to it, or it is open to those who hold a role on its network. */

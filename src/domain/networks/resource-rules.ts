@@ -9,11 +9,13 @@ import {
   formatPrefix,
   isSingleAddr,
   masked,
+  type Prefix,
   parseAddr,
+  parseAddrOrPrefix,
   parsePrefix,
   rangeOfPrefix,
 } from '../../kernel/netip/index.ts';
-
+import { isAmongDevices } from '../model/device-blocks.ts';
 import type { AccessMode, PortRules, Resource, ResourceProtocols } from '../model/networks.ts';
 
 export type AddressParts = Pick<Resource, 'addressText' | 'addressKind' | 'lowAddress' | 'highAddress'>;
@@ -25,9 +27,17 @@ const MAX_PORT = 65_535;
 
 export const isWildcard = (address: string): boolean => /[*?]/u.test(address);
 
+/** Gateways carry what their resources are: among the addresses of devices, they would draw others' traffic to themselves. */
+function refuseDevices(address: string, prefix: Prefix | undefined): void {
+  if (prefix !== undefined && isAmongDevices(prefix)) {
+    throw invalid(`Invalid address: ${address} lies where devices have their own addresses`, 'address');
+  }
+}
+
 /** An address, a prefix without host bits, a DNS name, or a pattern of DNS names. */
 export function parseAddress(text: string): AddressParts {
   const address = text.trim();
+  refuseDevices(address, parseAddrOrPrefix(address));
   const single = parseAddr(address);
   if (single !== undefined) {
     const canonical = formatAddr(single);

@@ -104,7 +104,8 @@ function settingsAfter(present: Settings, change: ResourceChange): Settings {
     addressKind: present.addressKind,
     lowAddress: present.lowAddress,
     highAddress: present.highAddress,
-    ...(address === undefined ? {} : parseAddress(address)),
+    // What it is already stays, though it could not be set today: gateways carry it no more than what is refused.
+    ...(address === undefined || address === present.addressText ? {} : parseAddress(address)),
     alias: alias === undefined ? present.alias : alias === null ? null : checkAlias(alias),
     protocols: protocols === undefined ? present.protocols : checkProtocols(protocols),
     active: active ?? present.active,

@@ -1,3 +1,4 @@
+import { isAmongDevices } from '../../domain/model/device-blocks.ts';
 import {
   type Addr,
   formatPrefix,
@@ -73,10 +74,15 @@ export function manualRoutes(input: DeviceInput): RouteInfo[] {
     .filter((route) => route !== undefined);
 }
 
+/**
+ * Undefined for what is no prefix, and for what lies among the addresses of devices, whatever row says so: services alone, whose
+ * addresses the program gives, are carried there.
+ */
 export function routeInfo(text: string, layer: RouteLayer, network: number): RouteInfo | undefined {
   const prefix = parseAddrOrPrefix(text);
   if (prefix === undefined) return undefined;
   const clean = masked(prefix);
+  if (layer !== 'service' && isAmongDevices(clean)) return undefined;
   return {
     text: formatPrefix(clean),
     range: rangeOfPrefix(clean),

@@ -217,6 +217,11 @@ describe.each(ENGINES)('Netmaker networks, nodes, hosts and egress on %s', (engi
       [{ name: 'x', network: 'egress' }, 'egress range or domain is required'],
       [{ name: '', network: 'egress', range: '10.0.0.0/8' }, expect.stringMatching(/name/u)],
       [{ name: 'x', network: 'egress', range: '10.0.0.0/99' }, expect.any(String)],
+      [{ name: 'x', network: 'egress', range: '100.80.0.0/16' }, expect.stringMatching(/own addresses/u)],
+      [
+        { name: 'x', network: 'egress', range: 'fd7a:115c:a1e0::/64' },
+        expect.stringMatching(/own addresses/u),
+      ],
       [{ name: 'x', network: 'egress', is_internet_gateway: true }, expect.stringMatching(/exit node/u)],
     ])('%j is refused', async (body, message) => {
       expect(await call('POST', '/api/v1/egress', body)).toEqual(error(400, message));

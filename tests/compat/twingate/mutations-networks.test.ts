@@ -247,6 +247,19 @@ describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (eng
       expect(await create('', address)).toMatchObject(refused('^Invalid IP or FQDN$'));
     });
 
+    test.each(['100.79.1.2', '100.64.0.0/12', '100.100.100.100/32', 'fd7a:115c:a1e0::5'])(
+      "refuse the address %s, which is a device's",
+      async (address) => {
+        const why = `^Invalid address: ${address} lies where devices have their own addresses$`;
+        expect(await create('', address)).toMatchObject(refused(why));
+        const { entity } = await create('', '10.0.0.9');
+        const update = `resourceUpdate(id: "${entity.id}", address: "${address}")`;
+        expect(await run(update, 'ok error')).toMatchObject(refused(why));
+        expect(await create('', '100.0.0.0/8')).toMatchObject({ ok: true });
+        expect(await create('', 'fd7a:115c:a1e0:b1a:0:7:a01:100/120')).toMatchObject({ ok: true });
+      },
+    );
+
     test.each(['"test-com"', '""', '"*.test.com"', '"a b.test"', '"10.0.0.1"'])(
       'refuse the alias %s',
       async (alias) => {
