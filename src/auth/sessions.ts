@@ -3,7 +3,6 @@
  * opened. A session belongs to one membership. One that was opened by an identity of one organization stays there; one that
  * was opened by an identity that is good everywhere may be exchanged for one in another of the account's organizations.
  */
-
 import { type Actor, columnsOfBy } from '../domain/access/actor.ts';
 import { isRecentSignIn, requireRecentSignIn } from '../domain/access/recent-sign-in.ts';
 import { sweepEnded } from '../domain/credentials/credential-removal.ts';

@@ -10,7 +10,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Actor, byOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { missing, requireRow } from '../directory/missing.ts';
-import { isEveryone } from '../groups/group-reads.ts';
+import { EVERYONE } from '../groups/group-reads.ts';
 import type { AccessLock, AccessRequest, Resource } from '../model/networks.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Membership } from '../model/people.ts';
@@ -172,9 +172,9 @@ async function requireNonePending(tx: Tx, member: Membership, resource: Resource
 /** The resources that the groups of a member approve requests for. */
 async function reviewedResources(reader: Reader, org: number, membership: number): Promise<Set<number>> {
   const joined = await reader.find('groupMember', org, { membership });
-  const groups = await reader.find('group', org, { active: true });
-  const own = new Set(joined.map(({ group }) => group));
-  const ids = groups.filter((group) => isEveryone(group) || own.has(group.id)).map(({ id }) => id);
+  const groups = await reader.find('group', org, { id: joined.map(({ group }) => group), active: true });
+  const everyone = await reader.find('group', org, { kind: 'system', systemKey: EVERYONE, active: true });
+  const ids = [...groups, ...everyone].map(({ id }) => id);
   if (ids.length === 0) return new Set();
   return new Set(
     (await reader.find('resourceApprover', org, { group: ids })).map(({ resource }) => resource),

@@ -1,5 +1,4 @@
 /** Short-lived access tokens for OAuth clients. They carry no power of their own: the client is checked at every use. */
-
 import type { Clock } from '../../kernel/clock.ts';
 import { HOUR, SECOND } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';

@@ -2,7 +2,6 @@
  * Keys that administrators make, see and revoke: device auth keys, OAuth clients, federated identities, and the API tokens
  * of people. A secret is returned by the call that makes it and by no other.
  */
-
 import { SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';

@@ -7,6 +7,7 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { checkName, isDnsName } from '../../kernel/names.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { requireRow, requireRows } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { DnsFilterProfile, FilterCategories, FilterLists } from '../model/configuration.ts';
@@ -112,9 +113,7 @@ export function createDnsFilterService({ store }: { readonly store: Store }): Dn
       const { org } = actor;
       await store.write(contextOf(actor, origin), async (tx) => {
         const profile = await requireRow(tx, 'dnsFilterProfile', org, id);
-        for (const { group } of await tx.find('dnsFilterGroup', org, { profile: id })) {
-          await tx.remove('dnsFilterGroup', org, { group });
-        }
+        await removeEach(tx, 'dnsFilterGroup', org, { profile: id });
         await tx.remove('dnsFilterProfile', org, id);
         audit(tx, profile, 'delete');
       });

@@ -18,6 +18,7 @@ import {
   prefixesOverlap,
   rangeOfPrefix,
 } from '../../kernel/netip/index.ts';
+import { removeEach } from '../directory/each-row.ts';
 import type { Network } from '../model/networks.ts';
 import type { Reader, Tx } from '../ports/store.ts';
 
@@ -226,11 +227,9 @@ export async function giveAddresses(tx: Tx, network: Network, client: number, hi
 }
 
 export async function freeAddresses(tx: Tx, org: number, client: number): Promise<void> {
-  for (const { ip } of await tx.find('address', org, {
+  await removeEach(tx, 'address', org, {
     holderKind: 'ext-client',
     holder: client,
     claim: null,
-  })) {
-    await tx.remove('address', org, { ip });
-  }
+  });
 }

@@ -3,7 +3,6 @@
  * heard of; whoever is in it is there because the provider said so last. What was put together by hand stays as it is, also
  * where it bears the same name: else anybody who may name a group at the provider could enter one of ours.
  */
-
 import { revokePersonalTokens } from '../credentials/held-credentials.ts';
 import type { Group, Membership } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';

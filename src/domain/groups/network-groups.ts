@@ -4,6 +4,7 @@
  */
 import { AppError } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { missing } from '../directory/missing.ts';
 import type { Network } from '../model/networks.ts';
 import type { Group, NetworkRole } from '../model/people.ts';
@@ -162,14 +163,9 @@ export async function removeGroupRows(tx: Tx, { org, id }: Pick<Group, 'org' | '
   for (const edge of await tx.find('accessEdge', org, { principalKind: 'group', principal: id })) {
     await removeEdge(tx, edge);
   }
-  const members = await tx.find('groupMember', org, { group: id }, Number.MAX_SAFE_INTEGER);
-  for (const { membership } of members) await tx.remove('groupMember', org, { group: id, membership });
-  for (const held of await tx.find('groupNetworkRole', org, { group: id })) {
-    await tx.remove('groupNetworkRole', org, held);
-  }
-  for (const { resource } of await tx.find('resourceApprover', org, { group: id })) {
-    await tx.remove('resourceApprover', org, { resource, group: id });
-  }
+  await removeEach(tx, 'groupMember', org, { group: id });
+  await removeEach(tx, 'groupNetworkRole', org, { group: id });
+  await removeEach(tx, 'resourceApprover', org, { group: id });
   await tx.remove('dnsFilterGroup', org, { group: id });
   await tx.remove('groupNetmaker', org, { group: id });
   await tx.remove('group', org, id);

@@ -1,7 +1,6 @@
 /** Access edges inside of a write: rows with what hangs on them. Checks and audit are the caller's. */
-
 import { type Actor, byColumnsOf } from '../access/actor.ts';
-import { eachRow } from '../directory/each-row.ts';
+import { removeEach } from '../directory/each-row.ts';
 import type { AccessEdge } from '../model/networks.ts';
 import type { Tx, Where } from '../ports/store.ts';
 
@@ -34,9 +33,7 @@ export const insertEdge = (
 
 /** The edge with the locks that people have on it. */
 export async function removeEdge(tx: Tx, edge: AccessEdge): Promise<void> {
-  for await (const { membership } of eachRow(tx, 'accessLock', edge.org, { edge: edge.id })) {
-    await tx.remove('accessLock', edge.org, { edge: edge.id, membership });
-  }
+  await removeEach(tx, 'accessLock', edge.org, { edge: edge.id });
   await tx.remove('accessEdge', edge.org, edge.id);
 }
 

@@ -9,6 +9,7 @@ import { checkName } from '../../kernel/names.ts';
 import { normalizeKey, toDnsLabel } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import { checkPool, choosePools } from '../ext-clients/client-pools.ts';
@@ -145,9 +146,7 @@ export function createNetworkService({ store }: { readonly store: Store }): Netw
         for (const gateway of await tx.find('gateway', org, { network: id }))
           await removeGateway(tx, gateway);
         await removeNetworkGroups(tx, network);
-        for (const primary of await tx.find('routePrimary', org, { network: id })) {
-          await tx.remove('routePrimary', org, { network: id, prefix: primary.prefix });
-        }
+        await removeEach(tx, 'routePrimary', org, { network: id });
         await tx.remove('networkTwingate', org, { network: id });
         await tx.remove('networkNetmaker', org, { network: id });
         await tx.remove('network', org, id);

@@ -3,12 +3,11 @@
  *
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`.
  */
-
 import { invalid } from '../../kernel/errors.ts';
 import { checkName } from '../../kernel/names.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
-import { eachRow } from '../directory/each-row.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Resource, ResourceProtocols } from '../model/networks.ts';
@@ -191,15 +190,9 @@ export function createResourceService({ store }: { readonly store: Store }): Res
         const resource = await requireRow(tx, 'resource', actor.org, id);
         const { org } = resource;
         for (const edge of await tx.find('accessEdge', org, { resource: id })) await removeEdge(tx, edge);
-        for (const { key } of await tx.find('resourceLabel', org, { resource: id })) {
-          await tx.remove('resourceLabel', org, { resource: id, key });
-        }
-        for (const { group } of await tx.find('resourceApprover', org, { resource: id })) {
-          await tx.remove('resourceApprover', org, { resource: id, group });
-        }
-        for await (const request of eachRow(tx, 'accessRequest', org, { resource: id })) {
-          await tx.remove('accessRequest', org, request.id);
-        }
+        await removeEach(tx, 'resourceLabel', org, { resource: id });
+        await removeEach(tx, 'resourceApprover', org, { resource: id });
+        await removeEach(tx, 'accessRequest', org, { resource: id });
         await tx.remove('resourceTwingate', org, { resource: id });
         await tx.remove('resource', org, id);
         audit(tx, resource, 'delete');

@@ -5,9 +5,10 @@
 import { AppError, notFound } from '../../kernel/errors.ts';
 import { type Actor, byOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { type EntityKind, entities, type Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
-import { INSTALLATION, type Reader, type RowKey, type Store, type Tx } from '../ports/store.ts';
+import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 
 export interface OrganizationRemoval {
   /**
@@ -61,7 +62,7 @@ export function createOrganizationRemoval({ store }: { readonly store: Store }):
           if ((await neighbours(tx, org)).some((other) => !orgs.includes(other))) return false;
           await unshare(tx, org);
           for (const kind of Object.keys(entities) as EntityKind[]) {
-            if (kind !== 'organization' && !LEFT_TO_PRUNING.has(kind)) await removeAll(tx, kind, org);
+            if (kind !== 'organization' && !LEFT_TO_PRUNING.has(kind)) await removeEach(tx, kind, org, {});
           }
           await tx.remove('organization', INSTALLATION, org);
           const entry = {
@@ -92,16 +93,3 @@ function auditEnd(tx: Tx, org: number, objectKind: string, objectId: number, obj
   const details = 'the other organization was deleted';
   tx.audit(org, { verb: 'delete', objectKind, objectId, objectName, details });
 }
-
-async function removeAll<K extends EntityKind>(tx: Tx, kind: K, org: number): Promise<void> {
-  const names: readonly string[] = entities[kind].key;
-  for (const row of await tx.find(kind, org, {}, MAX_ROWS)) {
-    const values: Readonly<Record<string, unknown>> = row;
-    const key = names.length === 1 && names[0] === 'id' ? values.id : pick(values, names);
-    // The declaration names the columns of the key; the row that was just read has them.
-    await tx.remove(kind, org, key as RowKey<K>);
-  }
-}
-
-const pick = (values: Readonly<Record<string, unknown>>, names: readonly string[]): object =>
-  Object.fromEntries(names.map((name) => [name, values[name]]));

@@ -1,8 +1,7 @@
 /** Taking a person out of an organization, with everything that is theirs alone. */
-
 import { removeCredentials } from '../credentials/credential-removal.ts';
 import { removeDevice } from '../devices/device-removal.ts';
-import { eachRow } from '../directory/each-row.ts';
+import { eachRow, removeEach } from '../directory/each-row.ts';
 import { releaseClients } from '../ext-clients/client-removal.ts';
 import type { Membership } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
@@ -20,34 +19,20 @@ export async function removeMember(
 ): Promise<void> {
   const { org, id } = member;
   // Its organization's rows of who accepted go when a process that serves it notices.
-  for (const { homeOrg, device } of await tx.find('sharedDevice', org, { membership: id })) {
-    await tx.remove('sharedDevice', org, { homeOrg, device, membership: id });
-  }
+  await removeEach(tx, 'sharedDevice', org, { membership: id });
   const owned = { ownerKind: 'membership', owner: id } as const;
   for await (const device of eachRow(tx, 'device', org, owned)) {
     await removeDevice(tx, device);
   }
   await removeCredentials(tx, org, owned);
-  for await (const { credential } of eachRow(tx, 'session', org, { membership: id })) {
-    await tx.remove('session', org, { credential });
-  }
+  await removeEach(tx, 'session', org, { membership: id });
   await endPasswordLinks(tx, member);
-  for (const { group } of await tx.find('groupMember', org, { membership: id })) {
-    await tx.remove('groupMember', org, { group, membership: id });
-  }
-  for await (const { edge } of eachRow(tx, 'accessLock', org, { membership: id })) {
-    await tx.remove('accessLock', org, { edge, membership: id });
-  }
-  for await (const request of eachRow(tx, 'accessRequest', org, { membership: id })) {
-    await tx.remove('accessRequest', org, request.id);
-  }
+  await removeEach(tx, 'groupMember', org, { membership: id });
+  await removeEach(tx, 'accessLock', org, { membership: id });
+  await removeEach(tx, 'accessRequest', org, { membership: id });
   await releaseClients(tx, member, { keepPlain: keepClients });
-  for (const invitation of await tx.find('invitation', org, { membership: id })) {
-    await tx.remove('invitation', org, invitation.id);
-  }
-  for (const identity of await tx.find('identity', org, { account: member.account })) {
-    await tx.remove('identity', org, identity.id);
-  }
+  await removeEach(tx, 'invitation', org, { membership: id });
+  await removeEach(tx, 'identity', org, { account: member.account });
   await tx.remove('membershipSeen', org, { membership: id });
   await tx.remove('membershipNetmaker', org, { membership: id });
   await tx.remove('membership', org, id);

@@ -1,5 +1,4 @@
 /** What is written when something is done to a member, with its audit event. Whether it may be is the caller's to check. */
-
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { revokePersonalTokens, revokeSessions } from '../credentials/held-credentials.ts';
 import type { Membership, Role } from '../model/people.ts';

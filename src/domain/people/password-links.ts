@@ -2,7 +2,6 @@
  * Links by which a member sets a password, once. Whoever manages the member makes the link and hands it over (or a mail
  * does); so the password is good in this organization alone, whatever else the person's account is good for.
  */
-
 import { type Clock, DAY } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
@@ -11,6 +10,7 @@ import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRecentIfPossible } from '../access/recent-sign-in.ts';
 import { revokeSessions } from '../credentials/held-credentials.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { requireRow } from '../directory/missing.ts';
 import type { PasswordLink } from '../model/credentials.ts';
 import type { AuditOrigin } from '../model/operations.ts';
@@ -136,7 +136,5 @@ const audit = (tx: Tx, member: Membership, field: string): void =>
 
 /** Also when the member gets another role: whoever made one then might not make it now. */
 export async function endPasswordLinks(tx: Tx, { org, id }: Membership): Promise<void> {
-  for (const { secretHash } of await tx.find('passwordLink', org, { membership: id })) {
-    await tx.remove('passwordLink', org, { secretHash });
-  }
+  await removeEach(tx, 'passwordLink', org, { membership: id });
 }

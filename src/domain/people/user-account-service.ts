@@ -5,7 +5,6 @@
  *
  * Errors of all: `not_found`, `invalid`, `taken` (name), `conflict`; `forbidden`, with the reason in `details.reason`.
  */
-
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';

@@ -1,5 +1,4 @@
 /** The parts of writing a person with a password. Checks of who may are the service's. */
-
 import { AppError, invalid } from '../../kernel/errors.ts';
 import type { Actor } from '../access/actor.ts';
 import { revokeSessions } from '../credentials/held-credentials.ts';

@@ -5,7 +5,6 @@
  *
  * Errors of all: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`, `conflict`.
  */
-
 import { DAY } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { type Random, randomNanoId } from '../../kernel/random.ts';

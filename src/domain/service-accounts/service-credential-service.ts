@@ -4,7 +4,6 @@
  *
  * Errors of all but `signIn`: `forbidden`, `not_found` (with the kind and id of what is missing), `invalid`.
  */
-
 import { type Clock, HOUR, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid } from '../../kernel/errors.ts';
 import { sameDigest, sha256Hex } from '../../kernel/hash.ts';

@@ -12,6 +12,7 @@ import {
   heldAddress,
 } from '../devices/addresses.ts';
 import { checkDeviceAddress } from '../devices/device-admin-address.ts';
+import { removeEach } from '../directory/each-row.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { Service } from '../model/devices.ts';
 import type { Row } from '../model/entities.ts';
@@ -146,12 +147,8 @@ export function createVipServices({ store, random, tagRules }: VipServicesParts)
         const service = await find(tx, actor.org, name);
         const { org, id } = service;
         const before = await view(tx, service);
-        for (const { ip } of await tx.find('address', org, { holderKind: 'service', holder: id })) {
-          await tx.remove('address', org, { ip });
-        }
-        for (const { device } of await tx.find('serviceHost', org, { service: id })) {
-          await tx.remove('serviceHost', org, { service: id, device });
-        }
+        await removeEach(tx, 'address', org, { holderKind: 'service', holder: id });
+        await removeEach(tx, 'serviceHost', org, { service: id });
         await tx.remove('service', org, id);
         tx.audit(org, {
           verb: 'delete',
