@@ -160,6 +160,44 @@ function addPolicyCommands(program: Command, context: CommandContext): void {
     .action(async (file: string, options: ParsedOptions) =>
       (await import('./policy-impact.ts')).policyImpactCommand(context, file, options),
     );
+  addPolicyFileCommands(policy, context);
+}
+
+const POINTER = 'where: a JSON Pointer, such as /groups/group:ops or /acls/0';
+
+function addPolicyFileCommands(policy: Command, context: CommandContext): void {
+  const onFile = (name: string, about: string, ...examples: readonly string[]): Command =>
+    addSettings(describeCommand(policy.command(name), about, ...examples), LOCATION).requiredOption(
+      '--org <LABEL>',
+      'label of the organization',
+    );
+  const DRY_RUN = ['--dry-run', 'check and print the file, and save nothing'] as const;
+
+  onFile('show', 'print the saved policy file', 'policy show --org acme').action(
+    async (options: ParsedOptions) => (await import('./policy-edit.ts')).policyShow(context, options),
+  );
+  onFile(
+    'set',
+    'change or add one value of the policy file, and leave every other byte of it alone',
+    `policy set /groups/group:ops '["ada@example.com"]' --org acme`,
+    `policy set /grants/- '{"src": ["*"], "dst": ["tag:web"], "ip": ["tcp:443"]}' --org acme --dry-run`,
+  )
+    .argument('<PATH>', `${POINTER}; /acls/- is behind the last one`)
+    .argument('<VALUE>', 'what to put there: JSON, comments and trailing commas allowed')
+    .option(...DRY_RUN)
+    .action(async (path: string, value: string, options: ParsedOptions) =>
+      (await import('./policy-edit.ts')).policySet(context, path, value, options),
+    );
+  onFile(
+    'remove',
+    'take one value out of the policy file, and leave the rest of it alone',
+    'policy remove /acls/2 --org acme',
+  )
+    .argument('<PATH>', POINTER)
+    .option(...DRY_RUN)
+    .action(async (path: string, options: ParsedOptions) =>
+      (await import('./policy-edit.ts')).policyRemove(context, path, options),
+    );
 }
 
 function addGatewayCommands(program: Command, context: CommandContext): void {

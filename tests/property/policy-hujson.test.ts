@@ -1,6 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { format, HujsonError, minify, parse, parseValue, print } from '../../src/kernel/hujson/index.ts';
+import {
+  format,
+  HujsonError,
+  insertValue,
+  type JsonValue,
+  minify,
+  nodeAt,
+  type Path,
+  parse,
+  parseValue,
+  print,
+  removeValue,
+  replaceEdit,
+  replaceValue,
+} from '../../src/kernel/hujson/index.ts';
 
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 10_000 : 1_000;
 
@@ -57,6 +71,14 @@ const document = fc
   }))
   .value.chain((value) => fc.tuple(extra, extra).map(([before, after]) => before + value + after));
 
+function pathsOf(value: JsonValue, path: Path = []): Path[] {
+  if (value === null || typeof value !== 'object') return [path];
+  const entries: [string | number, JsonValue][] = Array.isArray(value)
+    ? [...value.entries()]
+    : Object.entries(value);
+  return [path, ...entries.flatMap(([step, child]) => pathsOf(child, [...path, step]))];
+}
+
 describe('HuJSON, for any document', () => {
   it('prints exactly what it parsed', () => {
     fc.assert(
@@ -86,6 +108,43 @@ describe('HuJSON, for any document', () => {
         expect(parseValue(plain)).toEqual(parseValue(text));
         expect(minify(plain)).toBe(plain);
         expect(plain.replace(/"(?:[^"\\]|\\.)*"/gu, '')).not.toMatch(/[\s/]/u);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('replaces one value and leaves every byte around it alone', () => {
+    fc.assert(
+      fc.property(document, fc.nat(), fc.jsonValue(), (text, pick, replacement) => {
+        const paths = pathsOf(parseValue(text));
+        const path = paths[pick % paths.length]!;
+        const edit = replaceEdit(text, path, replacement as JsonValue);
+        const node = nodeAt(parse(text), path)!;
+        expect([edit.start, edit.end]).toEqual([node.start, node.end]);
+        const patched = replaceValue(text, path, replacement as JsonValue);
+        expect(patched.startsWith(text.slice(0, edit.start))).toBe(true);
+        expect(patched.endsWith(text.slice(edit.end))).toBe(true);
+        const found = nodeAt(parse(patched), path)!;
+        expect(parseValue(patched.slice(found.start, found.end))).toEqual(
+          JSON.parse(JSON.stringify(replacement)),
+        );
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('undoes an insertion at the end of an array by removing it', () => {
+    fc.assert(
+      fc.property(document, fc.nat(), (text, pick) => {
+        const value = parseValue(text);
+        const arrays = pathsOf(value).filter((path) => nodeAt(parse(text), path)?.kind === 'array');
+        fc.pre(arrays.length > 0);
+        const path = arrays[pick % arrays.length]!;
+        const array = nodeAt(parse(text), path)!;
+        const length = array.kind === 'array' ? array.items.length : 0;
+        const longer = insertValue(text, [...path, '-'], 'inserted');
+        expect(nodeAt(parse(longer), [...path, length])).toMatchObject({ raw: '"inserted"' });
+        expect(parseValue(removeValue(longer, [...path, length]))).toEqual(value);
       }),
       { numRuns: RUNS },
     );

@@ -1,5 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { format, HujsonError, minify, parse, parseValue, print } from './index.ts';
+import {
+  format,
+  HujsonError,
+  insertValue,
+  minify,
+  PathError,
+  parse,
+  parseValue,
+  pathOf,
+  print,
+  removeValue,
+  replaceValue,
+  setValue,
+  toExactValue,
+} from './index.ts';
 
 const failure = (text: string): string => {
   try {
@@ -78,6 +92,60 @@ const FILE = `{
 }
 `;
 
-it('parses what it printed', () => {
-  expect(print(parse(FILE))).toBe(FILE);
+describe('patching', () => {
+  it('replaces a value in its place', () => {
+    expect(replaceValue(FILE, ['groups', 'group:a'], ['y@d'])).toBe(FILE.replace('["x@d"]', '["y@d"]'));
+  });
+
+  it('appends behind a last element without a comma, on a line of its own', () => {
+    expect(insertValue(FILE, ['acls', '-'], { a: 1 })).toBe(
+      FILE.replace('"*:*"]}\n', '"*:*"]},\n\t\t{"a": 1}\n'),
+    );
+  });
+
+  it('appends a member behind a trailing comma', () => {
+    expect(setValue(FILE, ['groups', 'group:c'], ['z@d'])).toBe(
+      FILE.replace('"group:b": [],', '"group:b": [],\n\t\t"group:c": ["z@d"],'),
+    );
+  });
+
+  it('removes a member with its line and leaves the comment of the line in front', () => {
+    expect(removeValue(FILE, ['groups', 'group:b'])).toBe(FILE.replace('\n\t\t"group:b": [],', ''));
+  });
+
+  it('inserts into an empty array and removes the only element again', () => {
+    const one = insertValue('{"a": []}', ['a', '-'], 1);
+    expect(one).toBe('{"a": [1]}');
+    expect(removeValue(one, ['a', 0])).toBe('{"a": []}');
+  });
+
+  it('makes the objects and lists on the way to a value that are not there', () => {
+    expect(setValue('{}', ['groups', 'group:a'], ['x@d'])).toBe('{"groups": {"group:a": ["x@d"]}}');
+    expect(setValue('{"groups": {},}', ['acls', '-'], 1)).toBe('{"groups": {}, "acls": [1],}');
+  });
+
+  it('takes JSON Pointers, whose digits are positions in lists and names in objects', () => {
+    expect(removeValue('{"a": [1, 2]}', pathOf('/a/0'))).toBe('{"a": [ 2]}');
+    expect(setValue('{"a": {"0": 1}}', pathOf('/a/0'), 2)).toBe('{"a": {"0": 2}}');
+    expect(setValue('{"a/b~": 1}', pathOf('/a~1b~0'), 2)).toBe('{"a/b~": 2}');
+    for (const bad of ['a', '/~', '/~2']) expect(() => pathOf(bad)).toThrow(PathError);
+    for (const step of ['00', '-1', '1.0', ' 0', '2']) {
+      expect(() => removeValue('[1, 2]', [step])).toThrow(PathError);
+    }
+  });
+
+  it('keeps every digit of a number that is put in', () => {
+    const value = toExactValue(parse('{"id": 9007199254740993, "x": [1.0, 1e400]}'));
+    expect(setValue('{}', ['a'], value)).toBe('{"a": {"id": 9007199254740993, "x": [1.0, 1e400]}}');
+  });
+
+  it('refuses a path that is not there', () => {
+    expect(() => replaceValue(FILE, ['groups', 'group:z'], 1)).toThrow(PathError);
+    expect(() => insertValue(FILE, ['groups', 'group:a', 7], 1)).toThrow(PathError);
+    expect(() => removeValue(FILE, ['acls', 1])).toThrow(PathError);
+  });
+
+  it('parses what it printed', () => {
+    expect(print(parse(FILE))).toBe(FILE);
+  });
 });

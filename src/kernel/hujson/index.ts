@@ -6,6 +6,7 @@
  *   format(text)       -> the canonical layout; the ETag of a policy file is SHA-256 of it
  *   minify(text)       -> plain JSON text, literals as they were written
  *   parseValue(text)   -> plain JSON value
+ *   setValue, insertValue, removeValue, replaceValue (text, path, …) -> text with one span changed
  */
 import { type JsonValue, toValue } from './ast.ts';
 import { formatNode } from './format.ts';
@@ -25,6 +26,17 @@ export {
   toValue,
 } from './ast.ts';
 export { byteLength, HujsonError, type Position, parse } from './parse.ts';
+export {
+  insertValue,
+  nodeAt,
+  type Path,
+  PathError,
+  pathOf,
+  removeValue,
+  replaceEdit,
+  replaceValue,
+  setValue,
+} from './patch.ts';
 export { print } from './print.ts';
 
 /** The canonical layout. Throws HujsonError on bad syntax. */
