@@ -40,6 +40,19 @@ describe('traffic in lines', () => {
     expect(flowTexts(flows)).toEqual(['everything at 10.88.0.4, 10.88.0.6', 'tcp 80 at 10.88.0.2']);
   });
 
+  it('says what everything lacks where that is shorter', () => {
+    const rest = [17, 1, 58].map((protocol) => flow(protocol, ALL, true));
+    const tcp = (first: number, last: number) => flow(6, { first, last }, true);
+    expect(flowTexts([tcp(0, 79), tcp(81, 442), tcp(444, 65_535), ...rest])).toEqual([
+      'everything but tcp 80, tcp 443',
+    ]);
+    expect(flowTexts([tcp(1, 65_535), ...rest, flow(47, ALL, true)])).toEqual([
+      'everything but tcp 0',
+      'protocol 47 any port',
+    ]);
+    expect(flowTexts([tcp(80, 80), ...rest])).toEqual(['tcp 80', 'udp any port', 'icmp', 'icmpv6']);
+  });
+
   it('leaves apart what is not everything', () => {
     const flows = [6, 17, 1, 47].map((protocol) => flow(protocol, ALL, true));
     expect(flowTexts(flows)).toEqual(['tcp any port', 'udp any port', 'icmp', 'protocol 47 any port']);

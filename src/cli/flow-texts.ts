@@ -28,7 +28,22 @@ function spanText({ protocol, first, last }: Span): string {
 }
 
 /** What a rule without protocols and ports opens. */
-const EVERYTHING = [6, 17, 1, 58].map((protocol) => spanText({ protocol, first: 0, last: ANY_LAST }));
+const EVERYTHING = [6, 17, 1, 58];
+
+/** Where more ports than this are missing, it is no longer everything. */
+const MAX_MISSING = 1_024;
+
+/** What is missing between spans of one protocol. */
+function gapsOf(protocol: number, spans: readonly Span[]): Span[] {
+  const out: Span[] = [];
+  let next = 0;
+  for (const { first, last } of [...spans].sort((a, b) => a.first - b.first)) {
+    if (first > next) out.push({ protocol, first: next, last: first - 1 });
+    next = last + 1;
+  }
+  if (next <= ANY_LAST) out.push({ protocol, first: next, last: ANY_LAST });
+  return out;
+}
 
 /** Flows are cut wherever one of them begins or ends; at one place many of the cuts mean nothing. */
 function joined(spans: readonly Span[]): Span[] {
@@ -42,10 +57,17 @@ function joined(spans: readonly Span[]): Span[] {
   return out;
 }
 
-function spanTexts(spans: readonly Span[]): string[] {
-  const texts = joined(spans).map(spanText);
-  if (!EVERYTHING.every((text) => texts.includes(text))) return texts;
-  return ['everything', ...texts.filter((text) => !EVERYTHING.includes(text))];
+function spanTexts(some: readonly Span[]): string[] {
+  const spans = joined(some);
+  const usual = spans.filter(({ protocol }) => EVERYTHING.includes(protocol));
+  const byProtocol = Map.groupBy(usual, ({ protocol }) => protocol);
+  const gaps = [...byProtocol].flatMap(([protocol, own]) => gapsOf(protocol, own));
+  const missing = gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  const isMost = gaps.length < usual.length && missing <= MAX_MISSING;
+  if (byProtocol.size < EVERYTHING.length || !isMost) return spans.map(spanText);
+  const but = gaps.length === 0 ? '' : ` but ${gaps.map(spanText).join(', ')}`;
+  const others = spans.filter(({ protocol }) => !EVERYTHING.includes(protocol));
+  return [`everything${but}`, ...others.map(spanText)];
 }
 
 /** `told`: the device that is said to be the way there. */

@@ -4,35 +4,53 @@ import type { NamedPlace } from '../effective-policy/named-places.ts';
 /** A place in words; of one that is meant in parts, each of these. `told`: a device that needs no telling. */
 export function placeTexts(named: NamedPlace, told?: string): string[] {
   const place = named.carrier === told ? { ...named, carrier: null } : named;
-  const { kind, name, addresses, part, except, route } = place;
+  const { addresses, part, except } = place;
+  if (place.kind === 'address') return [...addresses];
+  if (!part) return [wholeText(place)];
+  if (except.length > 0) return [`${aroundText(place)} but ${except.join(', ')}`];
+  const at = place.kind === 'internet' ? 'on' : place.kind === 'route' ? 'behind' : 'in';
+  return addresses.map((text) => `${text} ${at} ${aroundText(place)}`);
+}
+
+function wholeText(place: NamedPlace): string {
+  const { kind, name, addresses } = place;
   const all = addresses.join(', ');
   switch (kind) {
     case 'resource':
-      return part
-        ? addresses.map((text) => `${text} in ${resourceText(place, [])}`)
-        : [resourceText(place, addresses)];
+      return resourceText(place, addresses);
     case 'service':
-      return [`${name} (${all})`];
+      return `${name} (${all})`;
     case 'host':
-      return part
-        ? addresses.map((text) => `${text} in host ${name}${internetNote(place)}${byCarrier(place)}`)
-        : [`host ${name} (${all}${behindText(place)})`];
+      return `host ${name} (${all}${behindText(place)})`;
     case 'client':
-      return [`plain client ${name} (${all})`];
+      return `plain client ${name} (${all})`;
     case 'clients':
-      return part
-        ? addresses.map((text) => `${text} among the plain clients of ${name}`)
-        : [`the plain clients of ${name} (${all})`];
+      return `the plain clients of ${name} (${all})`;
     case 'route':
-      return part
-        ? addresses.map((text) => `${text} behind the route ${route}${byCarrier(place)}`)
-        : [`the route ${all}${byCarrier(place)}`];
+      return `the route ${all}${byCarrier(place)}`;
     case 'internet':
-      return part && except.length === 0
-        ? addresses.map((text) => `${text} on the internet${offer(place)}`)
-        : [`${internetText(addresses)}${but(except)}${offer(place)}`];
+      return `${internetText(addresses)}${offer(place)}`;
     case 'address':
-      return [...addresses];
+      return all;
+  }
+}
+
+/** What a part lies in. */
+function aroundText(place: NamedPlace): string {
+  const { kind, name, addresses, route, except } = place;
+  switch (kind) {
+    case 'resource':
+      return resourceText(place, []);
+    case 'host':
+      return `host ${name}${route === null ? ` on the internet${offer(place)}` : byCarrier(place)}`;
+    case 'clients':
+      return `the plain clients of ${name}`;
+    case 'route':
+      return `the route ${route}${byCarrier(place)}`;
+    case 'internet':
+      return `${except.length > 0 ? internetText(addresses) : 'the internet'}${offer(place)}`;
+    default:
+      return wholeText(place);
   }
 }
 
@@ -49,9 +67,6 @@ function behindText(place: NamedPlace): string {
   return addresses.includes(route) ? byCarrier(place) : `, behind ${route}${byCarrier(place)}`;
 }
 
-const internetNote = (place: NamedPlace): string =>
-  place.route === null ? ` on the internet${offer(place)}` : '';
-
 /** Packets to an address that is allowed, and nobody's way leads to. */
 const offer = ({ offered }: NamedPlace): string =>
   offered === false ? ', as soon as a rule gives them the exit node' : '';
@@ -59,8 +74,6 @@ const offer = ({ offered }: NamedPlace): string =>
 /** In a network any gateway does; elsewhere a route has one router at a time. */
 const byCarrier = ({ carrier, network }: NamedPlace): string =>
   carrier === null || network !== null ? '' : ` carried by ${carrier}`;
-
-const but = (except: readonly string[]): string => (except.length === 0 ? '' : ` but ${except.join(', ')}`);
 
 function internetText(addresses: readonly string[]): string {
   const families = new Set(addresses.map((text) => (text.includes(':') ? 'IPv6' : 'IPv4')));

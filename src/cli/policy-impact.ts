@@ -71,15 +71,34 @@ function lines(impact: NamedImpact): string[] {
   for (const { targets, opens, closes } of sshGroups(impact.ssh)) {
     both(`SSH to ${listed(targets)}`, loginTexts(opens), loginTexts(closes));
   }
+  for (const [key, found] of Map.groupBy(impact.capabilities, capabilityKey)) {
+    const [capability, targets] = JSON.parse(key) as [string, string[]];
+    const texts = (side: 'opens' | 'closes'): string[] =>
+      found
+        .filter((one) => one[side].length > 0)
+        .map((one) => `${shortened(one.arguments)} for ${listed(one[side])}`);
+    both(`capability ${capability} at ${listed(targets)}`, texts('opens'), texts('closes'));
+  }
+  for (const { devices, opens, closes } of impact.attributes) {
+    both(`attributes of ${listed(devices)}`, opens.map(shortened), closes.map(shortened));
+  }
   if (out.length === 0) return ['Nothing would open or close.'];
   const pairs = impact.pairs === 1 ? '1 ordered pair' : `${impact.pairs} ordered pairs`;
   out.push(
     impact.pairs === 0
-      ? 'Between devices themselves nothing would be different; nothing has been saved.'
+      ? 'No packet between devices would fare differently; nothing has been saved.'
       : `${pairs} of devices would see a difference; nothing has been saved.`,
   );
   return out;
 }
+
+const capabilityKey = ({ capability, targets }: NamedImpact['capabilities'][number]): string =>
+  JSON.stringify([capability, targets]);
+
+/** Arguments are as long as their authors like. */
+const MAX_SHOWN = 120;
+const shortened = (text: string): string =>
+  text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
 
 const FOUND = 'as soon as a gateway has found an address of this name';
 

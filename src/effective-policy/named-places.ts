@@ -13,7 +13,7 @@ export interface NamedPlace {
   readonly addresses: readonly string[];
   /** Whether it has others, that are not meant. */
   readonly part: boolean;
-  /** Of the internet: what of it is not meant, where that takes fewer words. */
+  /** Of a part: what is not meant of the prefixes that it lies in, where that takes fewer words; else empty. */
   readonly except: readonly string[];
   /** The network whose gateways lead there. */
   readonly network: string | null;

@@ -11,6 +11,12 @@ import {
   type Things,
   validatePolicy,
 } from '../policy/index.ts';
+import {
+  type NamedAttributes,
+  type NamedCapability,
+  namedAttributes,
+  namedCapabilities,
+} from './granted-impact.ts';
 import { type Names, nameOf, namesNow, namesOfEither } from './impact-names.ts';
 import { internetPlace, type NamedPlace, namedPlace, withoutNetwork } from './named-places.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
@@ -49,6 +55,10 @@ export interface NamedImpact {
   }[];
   /** Accesses to resources that are names of which no gateway knows an address yet: nothing but the question passes. */
   readonly unresolved: readonly UnresolvedImpact[];
+  /** What applications are told of who calls them. */
+  readonly capabilities: readonly NamedCapability[];
+  /** What clients are told of themselves, by `nodeAttrs` of the policy file. */
+  readonly attributes: readonly NamedAttributes[];
   readonly ssh: readonly {
     readonly target: string;
     readonly opens: readonly string[];
@@ -155,6 +165,8 @@ function namedImpact(before: Side, after: Side): NamedImpact {
       closesPlaces: placesOfRoutes(before, carrier, lost),
     })),
     unresolved: unresolvedImpact(before.engine, after.engine, names),
+    capabilities: namedCapabilities(before.engine, after.engine, names),
+    attributes: namedAttributes(before.engine, after.engine, names),
     ssh: impact.ssh.flatMap(({ target, gained, lost }) => {
       const name = called(target);
       const [opens, closes] = [gained, lost].map((logins) => namedLogins(logins, name, names));

@@ -30,6 +30,8 @@
  *
  * Before a change is made
  *   impactOf(engine, changes) -> Impact       traffic, routes and SSH logins gained and lost, over live devices, grouped
+ *   capabilityImpact(before, after), attributeImpact(before, after)
+ *                                             what applications and clients are told
  *   createThings(engine.core).among(devices, texts)
  *                                             what addresses behind devices are: resources, services, hosts, routes, …
  *   engine.fork(changes)                      an engine of its own with the changes applied
@@ -73,6 +75,12 @@ export { NOT_RESOLVED, type Place, type Problem, type Resolution } from './expla
 export { type PreviewMatch, type PreviewType, preview } from './explain/preview.ts';
 export { type SshLogin, sshLogins } from './explain/ssh.ts';
 export {
+  type AttributeImpact,
+  attributeImpact,
+  type CapabilityImpact,
+  capabilityImpact,
+} from './impact/grants.ts';
+export {
   type FlowText,
   type Impact,
   type ImpactGroup,
@@ -92,7 +100,7 @@ export { parsePolicy, parseTestList } from './parse/policy.ts';
 export { protocolNumber } from './parse/ports.ts';
 export { parseSelector } from './parse/selector.ts';
 export { conditionProblem } from './posture.ts';
-export { INTERNET_RANGES } from './ranges.ts';
+export { FIRST_DEVICE_RANGE, INTERNET_RANGES } from './ranges.ts';
 export { type Relays, relaysOf, withRelays } from './relays.ts';
 export {
   EMPTY_CONTEXT,

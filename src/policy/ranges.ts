@@ -22,6 +22,9 @@ export const ALL_DEVICES: IpSet = {
   v6: TAILNET_V6.v6,
 };
 
+/** As a filter begins to list it. */
+export const [FIRST_DEVICE_RANGE = ''] = formatSet(ALL_DEVICES);
+
 /** The public internet as autogroup:internet means it. */
 export const INTERNET: IpSet = {
   v4: subtractSets(

@@ -20,6 +20,7 @@ import { carry, createPolicyPlace, insertDevice, insertService } from './policy-
 const POLICY = {
   tagOwners: { 'tag:web': [], 'tag:router': [], 'tag:exit': [] },
   hosts: { lan: '10.7.0.0/16', press: '10.7.0.9', far: '10.9.0.1', docs: '8.8.4.4' },
+  ipsets: { 'ipset:some': ['add 10.7.0.0/16', 'remove 10.7.0.9'] },
   grants: [] as object[],
 };
 const FROM = { src: ['ada@acme.test'], ip: ['tcp:443'] };
@@ -80,10 +81,11 @@ describe('what impact says', () => {
   });
   afterAll(() => place.remove());
 
-  const impact = async (dst: string, ...more: string[]) => {
+  const impact = (dst: string, ...more: string[]) => impactOf({ grants: [{ ...FROM, dst: [dst] }] }, ...more);
+  const impactOf = async (next: object, ...more: string[]) => {
     const [, directory = ''] = place.flags;
     const file = path.join(directory, 'next.hujson');
-    writeFileSync(file, JSON.stringify({ ...POLICY, grants: [{ ...FROM, dst: [dst] }] }));
+    writeFileSync(file, JSON.stringify({ ...POLICY, ...next }));
     const args = ['policy', 'impact', file, '--org', 'acme', ...more];
     const { code, out, err, json } = await commandLine(...args, ...place.flags);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -105,6 +107,7 @@ describe('what impact says', () => {
       'laptop through router, spare',
       'tcp 443 at 10.9.0.7 behind the route 10.9.0.0/24 carried by router',
     ],
+    ['ipset:some', 'laptop through router', 'tcp 443 at host lan but 10.7.0.9'],
     ['svc:api', 'laptop through web', 'tcp 443 at svc:api (100.80.0.1)'],
     ['autogroup:internet', 'laptop through exit', 'tcp 443 at the internet over IPv4'],
     ['tag:exit', 'laptop to exit', 'tcp 443'],
@@ -144,6 +147,30 @@ describe('what impact says', () => {
     expect(out).toContain('routes of router for laptop\n  + host lan (10.7.0.0/16), the route 10.9.0.0/24\n');
     expect(out).toContain('routes of exit for laptop\n  + the internet, as an exit node\n');
     expect(out).toContain('laptop to exit\n  + tcp 443 at its own address, the internet over IPv4\n');
+  });
+
+  test('tells of capabilities and attributes, though no packet fares differently', async () => {
+    const app = { 'acme.test/cap/read': [{ limit: JSON.rawJSON('9007199254740993') }] };
+    const { out } = await impactOf({
+      grants: [{ src: ['ada@acme.test'], dst: ['tag:web', 'tag:router'], app }],
+      nodeAttrs: [{ target: ['tag:web'], attr: ['randomize-client-port'] }],
+    });
+    expect(out).toBe(
+      [
+        'capability acme.test/cap/read at web, router, spare',
+        '  + [{"limit":9007199254740993}] for laptop',
+        'attributes of web',
+        '  + randomize-client-port',
+        'No packet between devices would fare differently; nothing has been saved.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('tells once of a capability whose arguments change, and of all devices in a word', async () => {
+    const app = { 'acme.test/cap/read': [{ x: 1 }] };
+    const { out } = await impactOf({ grants: [{ src: ['*'], dst: ['tag:web'], app }] });
+    expect(out).toMatch(/capability acme.test\/cap\/read at web\n {2}\+ \[\{"x":1\}\] for \*, 10/u);
   });
 
   test('tells programs the same beside the addresses', async () => {

@@ -49,7 +49,7 @@ export interface ThingBehind {
   readonly addresses: readonly string[];
   /** Whether there are more, that are not meant. */
   readonly part: boolean;
-  /** Of the internet: what of it is not meant, where that takes fewer words; else empty. */
+  /** Of a part: what is not meant of the prefixes that it lies in, where that takes fewer words; else empty. */
   readonly except: readonly string[];
   /** The prefix by which the first of them is reached; undefined on the internet. */
   readonly route: CarriedRoute | undefined;
@@ -178,52 +178,53 @@ function makeBehind(
   return { entries: sorted, byPrefix, routes, out };
 }
 
-/** Things that were found, with what of them is meant. */
-type Found = Map<string, { readonly thing: Thing; readonly pieces: IpSet[]; part: boolean }>;
+/** Things that were found: what of them is meant, and all that they have there. */
+type Found = Map<
+  string,
+  { readonly thing: Thing; readonly pieces: IpSet[]; readonly wholes: IpSet[]; part: boolean }
+>;
 
-function note(found: Found, { thing, key }: Omit<Entry, 'prefix'>, piece: IpSet, part: boolean): void {
-  const known = found.get(key) ?? { thing, pieces: [], part: false };
+/** `whole`: what the piece is a part of. */
+function note(found: Found, { thing, key }: Omit<Entry, 'prefix'>, piece: IpSet, whole?: IpSet): void {
+  const known = found.get(key) ?? { thing, pieces: [], wholes: [], part: false };
   known.pieces.push(piece);
-  known.part ||= part;
+  known.wholes.push(whole ?? piece);
+  known.part ||= whole !== undefined;
   found.set(key, known);
 }
 
 function named(behind: Behind, set: IpSet): ThingBehind[] {
   const found: Found = new Map();
   let rest = set;
-  for (const internet of [
-    { ...EMPTY_SET, v4: INTERNET.v4 },
-    { ...EMPTY_SET, v6: INTERNET.v6 },
-  ]) {
+  for (const internet of [INTERNET_V4, INTERNET_V6]) {
     if (!setCovers(rest, internet)) continue;
-    note(found, WAY_OUT, internet, false);
+    note(found, WAY_OUT, internet);
     rest = subtractSets(rest, internet);
   }
   rest = subtractSets(rest, noteWhole(behind, rest, found));
   noteParts(behind, rest, found);
   return [...found.values()]
     .sort((a, b) => RANKS[a.thing.kind] - RANKS[b.thing.kind])
-    .map(({ thing, pieces, part }) => {
+    .map(({ thing, pieces, wholes, part }) => {
       const meant = unionSets(pieces);
       const addresses = formatSet(meant);
       const isOut = thing.kind === 'internet';
       return {
         ...{ thing, addresses, part },
-        except: isOut && part ? internetWithout(meant) : [],
+        except: part ? exceptOf(unionSets(wholes), meant) : [],
         route: isOut ? undefined : routeOf(behind, meant),
       };
     });
 }
+const INTERNET_V4: IpSet = { ...EMPTY_SET, v4: INTERNET.v4 };
+const INTERNET_V6: IpSet = { ...EMPTY_SET, v6: INTERNET.v6 };
+const internetOf = ({ addr }: Prefix): IpSet => (addr.family === 4 ? INTERNET_V4 : INTERNET_V6);
 const WAY_OUT = { thing: { kind: 'internet' }, key: 'internet' } as const;
 const BARE = { thing: { kind: 'address' }, key: 'address' } as const;
 
-/** What is not there of those families that are there. */
-function internetWithout(meant: IpSet): readonly string[] {
-  const families: IpSet = {
-    v4: meant.v4.length > 0 ? INTERNET.v4 : [],
-    v6: meant.v6.length > 0 ? INTERNET.v6 : [],
-  };
-  const rest = formatSet(subtractSets(families, meant));
+/** What is not meant, where that takes fewer words. */
+function exceptOf(whole: IpSet, meant: IpSet): readonly string[] {
+  const rest = formatSet(subtractSets(whole, meant));
   return rest.length < formatSet(meant).length ? rest : [];
 }
 
@@ -241,7 +242,7 @@ function noteWhole({ entries, byPrefix }: Behind, set: IpSet, found: Found): IpS
       last = to;
       taken.push(prefix);
       for (const one of foremost(byPrefix.get(formatPrefix(prefix)))) {
-        note(found, one, setOfPrefix(prefix), false);
+        note(found, one, setOfPrefix(prefix));
       }
     }
   }
@@ -273,10 +274,10 @@ function noteParts({ byPrefix, out }: Behind, rest: IpSet, found: Found): void {
     let around: readonly Entry[] = [];
     for (let bits = prefix.bits; bits > 0 && around.length === 0; bits--)
       around = foremost(byPrefix.get(formatPrefix(masked({ ...prefix, bits }))));
-    for (const one of around) note(found, one, piece, true);
+    for (const one of around) note(found, one, piece, setOfPrefix(one.prefix));
     if (around.length > 0) continue;
-    if (out && setCovers(INTERNET, piece)) note(found, WAY_OUT, piece, true);
-    else note(found, BARE, piece, false);
+    if (out && setCovers(INTERNET, piece)) note(found, WAY_OUT, piece, internetOf(prefix));
+    else note(found, BARE, piece);
   }
 }
 
