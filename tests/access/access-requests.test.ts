@@ -48,7 +48,7 @@ describe.each(ENGINES)('requests for access on %s', (engine) => {
       due: { organizations: async () => [org] },
       now: api.clock.now,
     });
-    const of = { organization: api.organization, owner: api.owner, token: api.token };
+    const of = api;
     for (const [name, role] of [
       ['bob', 'member'],
       ['carol', 'member'],

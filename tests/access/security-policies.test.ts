@@ -31,7 +31,7 @@ describe.each(ENGINES)('conditions of security policies on %s', (engine) => {
         onDefect: onError,
       }),
     ]);
-    const of = { organization: api.organization, owner: api.owner, token: api.token };
+    const of = api;
     member = (await api.createMember(of, 'member', 'bob')).token;
     foreign = (await api.createOrganization('rival')).token;
   });

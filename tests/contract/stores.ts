@@ -9,10 +9,10 @@ import type { Engine } from '../../src/store/engine.ts';
 import { migrate } from '../../src/store/migrator.ts';
 import { openEngine, type StoreLocation } from '../../src/store/open-store.ts';
 import { createStore } from '../../src/store/store.ts';
+import type { EngineName } from '../support/engines.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
-export const ENGINES = ['sqlite', 'postgres'] as const;
-export type EngineName = (typeof ENGINES)[number];
+export { ENGINES, type EngineName } from '../support/engines.ts';
 
 export interface OpenedStore {
   readonly store: Store;

@@ -10,7 +10,7 @@ import { permissionsOfRole } from '../../src/domain/access/permissions.ts';
 import { createGatewayAgentService } from '../../src/domain/networks/gateway-agent-service.ts';
 import { createGatewayService } from '../../src/domain/networks/gateway-service.ts';
 import { createJoinPolicy } from '../../src/effective-policy/join-policy.ts';
-import { acmeOf, type Call, callOf, error, responseOf, type Wire } from '../compat/netmaker/calls.ts';
+import { type Call, callOf, error, responseOf, type Wire } from '../compat/netmaker/calls.ts';
 import { keyPair, type MadeGateway, makeGateway } from '../compat/netmaker/gateway-world.ts';
 import { netmakerDialect } from '../compat/netmaker/support.ts';
 import { altered } from '../support/altered.ts';
@@ -85,7 +85,7 @@ describe('the agent of a gateway', () => {
     call = callOf(api);
     origin = await api.listen();
     beta = await api.createOrganization('beta');
-    gate = await makeGateway(api, call, acmeOf(api), 'office');
+    gate = await makeGateway(api, call, api, 'office');
     token = await newToken();
   });
   afterEach(async () => {
@@ -108,7 +108,7 @@ describe('the agent of a gateway', () => {
   const agent = (what: string, body: unknown, as: string | null = token) =>
     call('POST', `/app/api/gateway-agent/${what}`, body, as);
   const addUser = async (name: string): Promise<string> => {
-    const made = await api.createMember(acmeOf(api), 'device-user', name);
+    const made = await api.createMember(api, 'device-user', name);
     await responseOf(
       call('PUT', `/api/v1/users/add_network_user?username=${name}@acme.test&network_id=office`),
     );
@@ -164,7 +164,7 @@ describe('the agent of a gateway', () => {
     for (let index = 0; index < 32; index += 1) many.push((await report()).status);
     expect(many).toEqual([...Array.from({ length: 30 }, () => 200), 429, 429]);
     expect(await report()).toEqual({ status: 429, wait: '1' });
-    const other = await makeGateway(api, call, acmeOf(api), 'depot');
+    const other = await makeGateway(api, call, api, 'depot');
     const path = `/app/api/gateways/${other.node}/agent-token`;
     expect((await report(((await call('POST', path)).body as { token: string }).token)).status).toBe(200);
     // Another token of the same gateway is no way round.
@@ -176,7 +176,7 @@ describe('the agent of a gateway', () => {
   });
 
   test('is let in by a token that only those who write networks make, and that is shown once', async () => {
-    const { token: member } = await api.createMember(acmeOf(api), 'member', 'mona');
+    const { token: member } = await api.createMember(api, 'member', 'mona');
     expect((await call('POST', tokenPath(), undefined, member)).status).toBe(403);
     expect((await call('POST', tokenPath(), undefined, beta.token)).status).toBe(404);
     expect((await call('POST', '/app/api/gateways/nonsense/agent-token')).status).toBe(404);
@@ -280,7 +280,7 @@ describe('the agent of a gateway', () => {
     // Nothing that concerns it.
     const heard = messages.length;
     await call('POST', '/api/networks', { netid: 'elsewhere' });
-    await api.createMember(acmeOf(api), 'member', 'nobody');
+    await api.createMember(api, 'member', 'nobody');
     await call('POST', '/api/users/anna@acme.test/disable?force_disable_configs=true');
     await soon(() =>
       expect(messages.at(-1)).toMatchObject({ kind: 'change', clients: [], removed: [firstId] }),
@@ -318,7 +318,7 @@ describe('the agent of a gateway', () => {
     await set(true);
     await soon(() => expect(rules('of-owner')).toContain('10.20.0.0/16'));
     expect(await users()).toEqual(['owner@acme.test']);
-    const { member, token: admin } = await api.createMember(acmeOf(api), 'admin', 'adam');
+    const { member, token: admin } = await api.createMember(api, 'admin', 'adam');
     await addClient('of-adam', admin);
     await soon(() => expect(rules('of-adam')).toContain('10.20.0.0/16'));
     await seed(api.store, org, (tx) => tx.update('membership', org, member.id, { role: 'member' }));
@@ -330,7 +330,7 @@ describe('the agent of a gateway', () => {
 
   test('is told of clients of its own gateway alone', async () => {
     await agent('hello', interfaceOf());
-    const other = await makeGateway(api, call, acmeOf(api), 'other');
+    const other = await makeGateway(api, call, api, 'other');
     const client = await call('POST', `/api/extclients/other/${other.node}`, { clientid: 'of-other' });
     expect(client.status).toBe(200);
     const theirs = await makeGateway(api, call, beta, 'office');

@@ -18,11 +18,6 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(server.api.failures).toEqual([]);
     await server.close();
   });
-  const acme = () => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
   const actorOf = (token: string) => server.api.authenticator.authenticate(token);
   const devices = () => server.api.store.count('device', server.api.organization.id);
   /** A device that waits; resolves with the path of its page. */
@@ -141,8 +136,8 @@ describe.each(ENGINES)('on %s', (engine) => {
 
     it('says why it did not work, and leaves the choice open', async () => {
       await server.setPassword(
-        (await server.api.createMember(acme(), 'member', 'tom')).member,
-        acme().organization.id,
+        (await server.api.createMember(server.api, 'member', 'tom')).member,
+        server.api.organization.id,
       );
       const path = await waiting({ requestTags: ['tag:prod'] });
       const visitor = await server.signedIn('tom@acme.test');
@@ -166,7 +161,7 @@ describe.each(ENGINES)('on %s', (engine) => {
 
   describe('a link for a password', () => {
     const linkFor = async (name: string, role: 'member' | 'admin' = 'member') => {
-      const { member } = await server.api.createMember(acme(), role, name);
+      const { member } = await server.api.createMember(server.api, role, name);
       const { link } = await server.signIn.passwordLinks.create(
         await actorOf(server.api.token),
         member.id,
@@ -219,7 +214,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     });
 
     it('is not to be had for somebody above oneself, elsewhere, or without right', async () => {
-      const admin = await server.api.createMember(acme(), 'admin', 'will');
+      const admin = await server.api.createMember(server.api, 'admin', 'will');
       const globex = await server.api.createOrganization(`globex-${engine}`);
       const create = async (token: string, id: number) =>
         server.signIn.passwordLinks.create(await actorOf(token), id, 'native-api');

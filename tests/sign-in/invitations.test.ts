@@ -123,7 +123,7 @@ describe.each(ENGINES)('an invitation on %s', (engine) => {
   });
 
   it('has a link for nobody who may not manage the invited, nor elsewhere, nor once it is over', async () => {
-    const acme = { organization: server.api.organization, owner: server.api.owner, token: server.api.token };
+    const acme = server.api;
     const support = await server.api.createMember(acme, 'support', 'sue');
     const globex = await server.api.createOrganization(`globex-${engine}`);
     const { invitation } = await invited('zoe', 'admin');

@@ -13,11 +13,6 @@ describe.each(ENGINES)('the link API on %s', (engine) => {
     expect(server.api.failures).toEqual([]);
     await server.close();
   });
-  const acme = () => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
   const post = async (path: string, token: string | null = server.api.token) => {
     const answer = await fetch(`${server.url}${path}`, {
       method: 'POST',
@@ -28,7 +23,7 @@ describe.each(ENGINES)('the link API on %s', (engine) => {
   };
 
   it('gives a link that sets a password', async () => {
-    const { member } = await server.api.createMember(acme(), 'member', 'una');
+    const { member } = await server.api.createMember(server.api, 'member', 'una');
     const { status, body, cache } = await post(`/app/api/members/${member.id}/password-link`);
     expect([status, cache]).toEqual([201, 'no-store']);
     expect(body.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/login\/password\/\d+-[A-Za-z0-9]{40}$/);
@@ -41,8 +36,8 @@ describe.each(ENGINES)('the link API on %s', (engine) => {
   });
 
   it('ends a link for a password when its member is given another role', async () => {
-    const { member } = await server.api.createMember(acme(), 'admin', 'wanda');
-    const { token } = await server.api.createMember(acme(), 'it-admin', 'ingo');
+    const { member } = await server.api.createMember(server.api, 'admin', 'wanda');
+    const { token } = await server.api.createMember(server.api, 'it-admin', 'ingo');
     const { status, body } = await post(`/app/api/members/${member.id}/password-link`, token);
     expect(status).toBe(201);
     const path = new URL(body.url ?? '').pathname;
@@ -65,7 +60,7 @@ describe.each(ENGINES)('the link API on %s', (engine) => {
   });
 
   it('is not for members, strangers, or a session’s cookie', async () => {
-    const { member, token } = await server.api.createMember(acme(), 'member', 'vera');
+    const { member, token } = await server.api.createMember(server.api, 'member', 'vera');
     const path = `/app/api/members/${member.id}/password-link`;
     expect((await post(path, token)).status).toBe(403);
     expect((await post('/app/api/invitations/1/link', token)).status).toBe(403);

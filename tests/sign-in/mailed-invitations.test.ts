@@ -99,13 +99,7 @@ describe.each(ENGINES)('an invitation by mail on %s', (engine) => {
     const page = await visitor.get(path);
     expect((await visitor.submit(page, `${path}/account`)).status).toBe(403);
 
-    const bound = (
-      await server.api.createMember(
-        { organization: server.api.organization, owner: server.api.owner, token: server.api.token },
-        'member',
-        'zoe',
-      )
-    ).member;
+    const bound = (await server.api.createMember(server.api, 'member', 'zoe')).member;
     await server.setPassword(bound, bound.org);
     const zoe = await server.signedIn('zoe@acme.test');
     expect((await zoe.get(path)).text).not.toContain('Join as');

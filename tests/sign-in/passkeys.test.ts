@@ -24,11 +24,7 @@ describe.each(ENGINES)('passkeys on %s', (engine) => {
     await server.close();
   });
   const org = () => server.api.organization.id;
-  const acme = (): TestOrganization => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
+  const acme = (): TestOrganization => server.api;
   const visitor = (): Visitor => createVisitor(origin);
   const member = async (name: string, everywhere = false): Promise<Membership> => {
     const made = (await server.api.createMember(acme(), 'member', name)).member;

@@ -32,13 +32,8 @@ describe.each(ENGINES)('a fresh sign-in on %s', (engine) => {
     expect(server.api.failures).toEqual([]);
     await server.close();
   });
-  const acme = () => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
   const someone = async (name: string) => {
-    const { member } = await server.api.createMember(acme(), 'member', name);
+    const { member } = await server.api.createMember(server.api, 'member', name);
     await server.setPassword(member, member.org);
     return { member, visitor: await server.signedIn(`${name}@acme.test`) };
   };
@@ -91,8 +86,8 @@ describe.each(ENGINES)('a fresh sign-in on %s', (engine) => {
   });
 
   it('is asked for by a link that sets the password of whoever asks, and a token is none', async () => {
-    const { member } = await server.api.createMember(acme(), 'admin', 'linker');
-    const tokenOfLinker = await server.api.createToken(acme(), member, ['all']);
+    const { member } = await server.api.createMember(server.api, 'admin', 'linker');
+    const tokenOfLinker = await server.api.createToken(server.api, member, ['all']);
     const post = (token: string, id = member.id) =>
       fetch(`${server.url}/app/api/members/${id}/password-link`, {
         method: 'POST',
@@ -116,7 +111,7 @@ describe.each(ENGINES)('a fresh sign-in on %s', (engine) => {
     );
     expect(await refused.json()).toMatchObject({ code: 'sign_in_again' });
     // For others it is administration.
-    const { member: other } = await server.api.createMember(acme(), 'member', 'linked');
+    const { member: other } = await server.api.createMember(server.api, 'member', 'linked');
     expect((await post(token, other.id)).status).toBe(201);
   });
 });

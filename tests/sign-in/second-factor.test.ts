@@ -38,13 +38,8 @@ describe.each(ENGINES)('a second factor on %s', (engine) => {
   const now = () => server.api.clock.now();
   /** The time of another code. */
   const wait = () => server.api.clock.advance(STEP_MS);
-  const acme = () => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
   const member = async (name: string): Promise<Membership> => {
-    const made = (await server.api.createMember(acme(), 'member', name)).member;
+    const made = (await server.api.createMember(server.api, 'member', name)).member;
     await server.setPassword(made, made.org);
     return made;
   };

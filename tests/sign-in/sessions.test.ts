@@ -18,14 +18,9 @@ describe.each(ENGINES)('signing in on %s', (engine) => {
     expect(server.api.failures).toEqual([]);
     await server.close();
   });
-  const people = () => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
   /** A member of acme who has a password. */
   const member = async (name: string) => {
-    const made = (await server.api.createMember(people(), 'member', name)).member;
+    const made = (await server.api.createMember(server.api, 'member', name)).member;
     await server.setPassword(made, made.org);
     return made;
   };
@@ -286,7 +281,7 @@ describe.each(ENGINES)('people of several organizations on %s', (engine) => {
   const PASSWORD_EVERYWHERE = 'one for all of them';
   beforeAll(async () => {
     server = await startSignInServer(engine);
-    const acme = { organization: server.api.organization, owner: server.api.owner, token: server.api.token };
+    const acme = server.api;
     const globex = await server.api.createOrganization('globex');
     await server.api.createOrganization('initech');
     const { member } = await server.api.createMember(acme, 'member', 'ada');

@@ -19,7 +19,7 @@ describe.each(ENGINES)('settings on %s', (engine) => {
         onDefect: onError,
       }),
     ]);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
   });
   afterAll(async () => {
     expect(api.failures).toEqual([]);

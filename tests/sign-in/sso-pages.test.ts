@@ -34,11 +34,7 @@ describe.each(ENGINES)('the pages of single sign-on on %s', (engine) => {
     email_verified: true,
     ...more,
   });
-  const acme = (): TestOrganization => ({
-    organization: server.api.organization,
-    owner: server.api.owner,
-    token: server.api.token,
-  });
+  const acme = (): TestOrganization => server.api;
   /** The path of an address of ours. */
   const pathOf = (url: string): string => url.slice(server.url.length);
   const back = async (visitor: Visitor, who: Person, start = START): Promise<string> => {

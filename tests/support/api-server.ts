@@ -31,11 +31,11 @@ import { migrate } from '../../src/store/migrator.ts';
 import { openEngine, type StoreLocation } from '../../src/store/open-store.ts';
 import { createReplicaLeases } from '../../src/store/replica-leases.ts';
 import { createStore } from '../../src/store/store.ts';
+import type { EngineName } from './engines.ts';
 import { createTestDatabase } from './postgres.ts';
 import { insertMember } from './seeds.ts';
 
-export type EngineName = 'sqlite' | 'postgres';
-export const ENGINES: readonly EngineName[] = ['sqlite', 'postgres'];
+export { ENGINES, type EngineName } from './engines.ts';
 
 /** A clock that stands until it is moved; it starts at the present, as tokens of clients outside live on real time. */
 export interface TestClock extends Clock {
@@ -91,11 +91,9 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface ApiServer extends ApiParts {
+/** It stands for its first organization, `acme`. */
+export interface ApiServer extends ApiParts, TestOrganization {
   readonly server: FastifyInstance;
-  readonly organization: Organization;
-  readonly owner: Membership;
-  readonly token: string;
   /** Failures that were defects of the program: a test that provokes none expects this to stay empty. */
   readonly failures: readonly unknown[];
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;

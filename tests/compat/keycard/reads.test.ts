@@ -40,7 +40,7 @@ describe.each(ENGINES)('Keycard organizations, users and roles on %s', (engine) 
   const tokens = new Map<Role, string>();
   beforeAll(async () => {
     api = await createKeycardServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     other = await api.createOrganization('other');
     tokens.set('owner', api.token);
     for (const role of ROLES.filter((one) => one !== 'owner')) {

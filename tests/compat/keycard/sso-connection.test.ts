@@ -28,7 +28,7 @@ describe.each(ENGINES)('The SSO connection on %s', (engine) => {
   let other: TestOrganization;
   beforeAll(async () => {
     api = await createKeycardServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     other = await api.createOrganization('other');
   });
   afterAll(async () => {

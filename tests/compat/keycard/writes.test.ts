@@ -20,7 +20,7 @@ describe.each(ENGINES)('Keycard writes on %s', (engine) => {
   let other: TestOrganization;
   beforeAll(async () => {
     api = await createKeycardServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     other = await api.createOrganization('other');
   });
   afterAll(async () => {

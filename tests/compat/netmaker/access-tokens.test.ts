@@ -4,17 +4,7 @@ import type { Role } from '../../../src/domain/model/people.ts';
 import { DAY } from '../../../src/kernel/clock.ts';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { insertGroup, seed } from '../../support/seeds.ts';
-import {
-  acmeOf,
-  answer,
-  type Call,
-  callOf,
-  error,
-  GROUP_KIND,
-  responseOf,
-  uuidOf,
-  type Wire,
-} from './calls.ts';
+import { answer, type Call, callOf, error, GROUP_KIND, responseOf, uuidOf, type Wire } from './calls.ts';
 import { createNetmakerServer } from './support.ts';
 
 const PATH = '/api/v1/users/access_token';
@@ -28,7 +18,7 @@ describe.each(ENGINES)('Netmaker access tokens on %s', (engine) => {
     call = callOf(api);
     tokens.set('owner', api.token);
     for (const role of ['admin', 'it-admin', 'network-admin', 'auditor', 'member', 'device-user'] as Role[]) {
-      tokens.set(role, (await api.createMember(acmeOf(api), role, role)).token);
+      tokens.set(role, (await api.createMember(api, role, role)).token);
     }
   });
   afterAll(async () => {
@@ -153,11 +143,7 @@ describe.each(ENGINES)('Netmaker access tokens on %s', (engine) => {
   });
 
   test('a credential that was narrowed makes and ends none', async () => {
-    const narrow = await api.createToken(acmeOf(api), api.owner, [
-      'members',
-      'api_access_tokens',
-      'all:read',
-    ]);
+    const narrow = await api.createToken(api, api.owner, ['members', 'api_access_tokens', 'all:read']);
     const body = { name: 'wide', user_name: name('owner'), expires_at: soon() };
     expect((await call('POST', PATH, body, narrow)).status).toBe(403);
     expect((await call('POST', PATH, { ...body, user_name: name('member') }, narrow)).status).toBe(403);

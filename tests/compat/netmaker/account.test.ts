@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MINUTE } from '../../../src/kernel/clock.ts';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { insertMember, seed } from '../../support/seeds.ts';
-import { acmeOf, answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
+import { answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
 import { createNetmakerServer, setPassword } from './support.ts';
 
 const PASSWORD = 'a right password';
@@ -21,7 +21,7 @@ describe.each(ENGINES)('Netmaker accounts on %s', (engine) => {
       ['ivan', 'it-admin'],
       ['audi', 'auditor'],
     ] as const) {
-      const { member, token } = await api.createMember(acmeOf(api), role, name);
+      const { member, token } = await api.createMember(api, role, name);
       tokens.set(name, token);
       await setPassword(api, member, PASSWORD);
     }
@@ -230,7 +230,7 @@ describe.each(ENGINES)('Netmaker accounts on %s', (engine) => {
       expect(await transfer('anna')).toEqual(error(403, 'only admins can be promoted to superadmin role'));
       expect(await transfer('owner')).toEqual(error(403, 'only admins can be promoted to superadmin role'));
       expect(await transfer('nobody')).toEqual(error(400, 'record not found'));
-      const narrow = await api.createToken(acmeOf(api), api.owner, ['members']);
+      const narrow = await api.createToken(api, api.owner, ['members']);
       expect((await transfer('adam', narrow)).status).toBe(403);
       expect((await transfer('adam')).body).toMatchObject({
         username: 'adam@acme.test',

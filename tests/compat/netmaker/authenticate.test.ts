@@ -27,7 +27,7 @@ describe.each(ENGINES)('signing in over Netmaker on %s', (engine) => {
   const people = new Map<string, Membership>();
   beforeAll(async () => {
     api = await createNetmakerServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     for (const [name, role] of [
       ['anna', 'admin'],
       ['dora', 'device-user'],

@@ -1,6 +1,6 @@
 /** Requests of this dialect, and its answers as data. */
 import { expect } from 'vitest';
-import type { ApiServer, TestOrganization } from '../../support/api-server.ts';
+import type { ApiServer } from '../../support/api-server.ts';
 
 export type Wire = Record<string, unknown>;
 
@@ -42,12 +42,6 @@ export const error = (Code: number, Message: unknown): Called => ({
 export const answer = (Message: string, Response: unknown = null): Called => ({
   status: 200,
   body: { Code: 200, Message, Response },
-});
-
-export const acmeOf = (api: ApiServer): TestOrganization => ({
-  organization: api.organization,
-  owner: api.owner,
-  token: api.token,
 });
 
 /** Ids in the form of a UUID: "hold", the kind's number, the integer. */

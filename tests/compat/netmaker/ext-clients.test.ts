@@ -5,7 +5,7 @@ import { publicKeyOf } from '../../../src/kernel/wireguard-keys.ts';
 import { altered } from '../../support/altered.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { seed } from '../../support/seeds.ts';
-import { acmeOf, answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
+import { answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
 import { keyPair, type MadeGateway, makeGateway, seedAgent } from './gateway-world.ts';
 import { createNetmakerServer } from './support.ts';
 
@@ -26,12 +26,12 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
     api = await createNetmakerServer(engine);
     call = callOf(api);
     beta = await api.createOrganization('beta');
-    gate = await makeGateway(api, call, acmeOf(api), 'office');
+    gate = await makeGateway(api, call, api, 'office');
     gatewayKey = await seedAgent(api, api.organization.id, gate.gateway);
-    ({ token: anna } = await api.createMember(acmeOf(api), 'device-user', 'anna'));
-    ({ token: bert } = await api.createMember(acmeOf(api), 'member', 'bert'));
-    ({ token: admin } = await api.createMember(acmeOf(api), 'admin', 'adam'));
-    ({ token: outsider } = await api.createMember(acmeOf(api), 'member', 'olaf'));
+    ({ token: anna } = await api.createMember(api, 'device-user', 'anna'));
+    ({ token: bert } = await api.createMember(api, 'member', 'bert'));
+    ({ token: admin } = await api.createMember(api, 'admin', 'adam'));
+    ({ token: outsider } = await api.createMember(api, 'member', 'olaf'));
     await responseOf(
       call('POST', '/api/v1/egress', { name: 'Servers', network: 'office', range: '10.20.0.0/16' }),
     );
@@ -309,7 +309,7 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
     });
 
     test('needs the gateway’s agent to have come', async () => {
-      const other = await makeGateway(api, call, acmeOf(api), 'quiet');
+      const other = await makeGateway(api, call, api, 'quiet');
       const client = (await call('POST', `/api/extclients/quiet/${other.node}`, {}, api.token)).body as Wire;
       expect(client.ingressgatewayendpoint).toBe('');
       expect(await call('GET', `/api/extclients/quiet/${client.clientid}/file`)).toEqual(
@@ -340,7 +340,7 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
     });
 
     test('whoever administrates the network does what administrators do with clients there, and sees no key', async () => {
-      const { token } = await api.createMember(acmeOf(api), 'member', 'nora');
+      const { token } = await api.createMember(api, 'member', 'nora');
       expect((await call('GET', '/api/extclients/office', undefined, token)).status).not.toBe(200);
       await responseOf(
         call('POST', '/api/v1/users/group', {
@@ -348,7 +348,7 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
           members: ['nora@acme.test'],
         }),
       );
-      const far = await makeGateway(api, call, acmeOf(api), 'far');
+      const far = await makeGateway(api, call, api, 'far');
       await call('POST', `/api/extclients/far/${far.node}`, { clientid: 'far-away' });
       await made({ clientid: 'ruled-one' });
       for (const path of ['/api/extclients', '/api/extclients/office']) {
@@ -395,7 +395,7 @@ describe.each(ENGINES)('Netmaker external clients on %s', (engine) => {
 
   describe('with the life of its owner', () => {
     const user = async (name: string): Promise<string> => {
-      const { token } = await api.createMember(acmeOf(api), 'device-user', name);
+      const { token } = await api.createMember(api, 'device-user', name);
       await call('PUT', `/api/v1/users/add_network_user?username=${name}@acme.test&network_id=office`);
       return token;
     };

@@ -1,17 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { insertGroup, insertNetwork, seed } from '../../support/seeds.ts';
-import {
-  acmeOf,
-  answer,
-  type Call,
-  callOf,
-  error,
-  GROUP_KIND,
-  responseOf,
-  uuidOf,
-  type Wire,
-} from './calls.ts';
+import { answer, type Call, callOf, error, GROUP_KIND, responseOf, uuidOf, type Wire } from './calls.ts';
 import { makeGateway } from './gateway-world.ts';
 import { createNetmakerServer } from './support.ts';
 
@@ -23,7 +13,7 @@ describe.each(ENGINES)('Netmaker user groups on %s', (engine) => {
     call = callOf(api);
     const org = api.organization.id;
     await seed(api.store, org, (tx) => insertNetwork(tx, org, { name: 'Prod DC', slug: 'prod-dc' }));
-    for (const name of ['anna', 'bert']) await api.createMember(acmeOf(api), 'device-user', name);
+    for (const name of ['anna', 'bert']) await api.createMember(api, 'device-user', name);
   });
   afterAll(async () => {
     expect(api.failures).toEqual([]);
@@ -237,7 +227,7 @@ describe.each(ENGINES)('Netmaker user groups on %s', (engine) => {
   });
 
   test('nobody hands out power over networks that they lack, by a group’s roles or by a place in it', async () => {
-    const { token } = await api.createMember(acmeOf(api), 'it-admin', 'it');
+    const { token } = await api.createMember(api, 'it-admin', 'it');
     const group = { name: 'Admins of prod', network_roles: { 'prod-dc': { 'prod-dc-network-admin': {} } } };
     expect((await call('POST', '/api/v1/users/group', { user_group: group }, token)).status).toBe(403);
     await made(group);
@@ -255,7 +245,7 @@ describe.each(ENGINES)('Netmaker user groups on %s', (engine) => {
     let role: Wire & { id: string };
     let token: string;
     beforeAll(async () => {
-      ({ node } = await makeGateway(api, call, acmeOf(api), 'office'));
+      ({ node } = await makeGateway(api, call, api, 'office'));
       role = await responseOf(
         call('POST', '/api/v1/users/role', {
           name: 'Office VPN',
@@ -267,7 +257,7 @@ describe.each(ENGINES)('Netmaker user groups on %s', (engine) => {
       const [anna] = await api.store.find('membership', api.organization.id, {
         usernameKey: 'anna@acme.test',
       });
-      token = await api.createToken(acmeOf(api), anna ?? api.owner, ['all']);
+      token = await api.createToken(api, anna ?? api.owner, ['all']);
     });
     const connect = async () => {
       const member = { username: 'anna@acme.test', user_group_ids: { [group.id]: {} } };

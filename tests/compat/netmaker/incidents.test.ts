@@ -14,7 +14,7 @@ import { type ApiServer, createApiServer } from '../../support/api-server.ts';
 import type { Server } from '../../support/holdfast.ts';
 import { ask, startServer } from '../../support/installation.ts';
 import { ACCESS, PLATFORM } from './access-table.ts';
-import { acmeOf, type Call, callOf, responseOf, type Wire } from './calls.ts';
+import { type Call, callOf, responseOf, type Wire } from './calls.ts';
 import { netmakerDialect, setPassword } from './support.ts';
 
 const ROLES: Readonly<Record<(typeof PLATFORM)[number], Role>> = {
@@ -42,11 +42,11 @@ beforeAll(async () => {
   for (const name of PLATFORM) {
     const role = ROLES[name];
     if (role === 'owner') continue;
-    const { member, token } = await api.createMember(acmeOf(api), role, name);
+    const { member, token } = await api.createMember(api, role, name);
     tokens.set(name, token);
     await setPassword(api, member, PASSWORD);
   }
-  await api.createMember(acmeOf(api), 'member', 'victim');
+  await api.createMember(api, 'member', 'victim');
 });
 afterAll(async () => {
   expect(api.failures).toEqual([]);

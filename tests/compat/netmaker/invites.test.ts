@@ -2,17 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DAY, MINUTE } from '../../../src/kernel/clock.ts';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { insertGroup, insertNetwork, seed } from '../../support/seeds.ts';
-import {
-  acmeOf,
-  answer,
-  type Call,
-  callOf,
-  error,
-  GROUP_KIND,
-  responseOf,
-  uuidOf,
-  type Wire,
-} from './calls.ts';
+import { answer, type Call, callOf, error, GROUP_KIND, responseOf, uuidOf, type Wire } from './calls.ts';
 import { createNetmakerServer } from './support.ts';
 
 interface Invite {
@@ -41,7 +31,7 @@ describe.each(ENGINES)('Netmaker invites on %s', (engine) => {
       }),
     );
     for (const role of ['admin', 'auditor', 'member'] as const) {
-      tokens.set(role, (await api.createMember(acmeOf(api), role, role)).token);
+      tokens.set(role, (await api.createMember(api, role, role)).token);
     }
   });
   beforeEach(() => api.clock.advance(10 * MINUTE));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MINUTE } from '../../../src/kernel/clock.ts';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { insertGroup, insertMember, seed } from '../../support/seeds.ts';
-import { acmeOf, answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
+import { answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
 import { createNetmakerServer, setPassword } from './support.ts';
 
 interface Page {
@@ -58,7 +58,7 @@ describe.each(ENGINES)('Netmaker pages, bulk changes and activity on %s', (engin
       await insertGroup(tx, org, { name: 'Ops' });
     });
     for (const role of ['admin', 'auditor', 'member'] as const) {
-      const { member, token } = await api.createMember(acmeOf(api), role, role);
+      const { member, token } = await api.createMember(api, role, role);
       await setPassword(api, member, PASSWORD);
       tokens.set(role, token);
     }

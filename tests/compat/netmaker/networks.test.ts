@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { insertNetwork, insertResource, seed } from '../../support/seeds.ts';
-import { acmeOf, answer, type Call, callOf, error, responseOf, uuidOf, type Wire } from './calls.ts';
+import { answer, type Call, callOf, error, responseOf, uuidOf, type Wire } from './calls.ts';
 import { DEVICE_KIND, makeGateway } from './gateway-world.ts';
 import { createNetmakerServer } from './support.ts';
 
@@ -17,7 +17,7 @@ describe.each(ENGINES)('Netmaker networks, nodes, hosts and egress on %s', (engi
     api = await createNetmakerServer(engine);
     call = callOf(api);
     beta = await api.createOrganization('beta');
-    ({ token: member } = await api.createMember(acmeOf(api), 'member', 'mona'));
+    ({ token: member } = await api.createMember(api, 'member', 'mona'));
   });
   afterAll(async () => {
     expect(api.failures).toEqual([]);
@@ -122,7 +122,7 @@ describe.each(ENGINES)('Netmaker networks, nodes, hosts and egress on %s', (engi
 
   describe('nodes and hosts', () => {
     test('a host becomes a gateway of a network, once, named after it', async () => {
-      const { node, device } = await makeGateway(api, call, acmeOf(api), 'gates');
+      const { node, device } = await makeGateway(api, call, api, 'gates');
       const { body: hosts } = await call('GET', '/api/hosts');
       expect(hosts).toContainEqual(
         expect.objectContaining({ id: uuidOf(DEVICE_KIND, device), name: 'gw-gates', nodes: [node] }),
@@ -153,7 +153,7 @@ describe.each(ENGINES)('Netmaker networks, nodes, hosts and egress on %s', (engi
     });
 
     test('how clients are told to use it can be set', async () => {
-      const { node } = await makeGateway(api, call, acmeOf(api), 'looks');
+      const { node } = await makeGateway(api, call, api, 'looks');
       const set = await call('POST', `/api/nodes/looks/${node}/gateway`, {
         metadata: 'Berlin',
         mtu: 1380,
@@ -178,7 +178,7 @@ describe.each(ENGINES)('Netmaker networks, nodes, hosts and egress on %s', (engi
     });
 
     test('deleting the gateway leaves the host', async () => {
-      const { node, device } = await makeGateway(api, call, acmeOf(api), 'leaving');
+      const { node, device } = await makeGateway(api, call, api, 'leaving');
       expect((await call('DELETE', `/api/nodes/leaving/${node}/gateway`)).body).toMatchObject({
         id: node,
         is_gw: false,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { altered } from '../../support/altered.ts';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
 import { addToGroup, insertEdge, insertGroup, insertResource, seed } from '../../support/seeds.ts';
-import { acmeOf, answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
+import { answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
 import { type MadeGateway, makeGateway, seedAgent } from './gateway-world.ts';
 import { createNetmakerServer } from './support.ts';
 
@@ -17,7 +17,7 @@ describe.each(ENGINES)('Netmaker remote access on %s', (engine) => {
     api = await createNetmakerServer(engine);
     call = callOf(api);
     beta = await api.createOrganization('beta');
-    gate = await makeGateway(api, call, acmeOf(api), 'office');
+    gate = await makeGateway(api, call, api, 'office');
     await seedAgent(api, api.organization.id, gate.gateway);
     for (const [name, role] of [
       ['anna', 'device-user'],
@@ -25,7 +25,7 @@ describe.each(ENGINES)('Netmaker remote access on %s', (engine) => {
       ['carl', 'device-user'],
       ['adam', 'admin'],
     ] as const) {
-      const made = await api.createMember(acmeOf(api), role, name);
+      const made = await api.createMember(api, role, name);
       tokens[name] = made.token;
       ids[name] = made.member.id;
     }
@@ -282,7 +282,7 @@ describe.each(ENGINES)('Netmaker remote access on %s', (engine) => {
           network_level_access: { user: { all_user: { update: true } } },
         }),
       );
-      const { token } = await api.createMember(acmeOf(api), 'member', 'dora');
+      const { token } = await api.createMember(api, 'member', 'dora');
       const body = {
         user_group: { name: 'Doorkeepers', network_roles: { office: { [String(role.id)]: {} } } },
       };

@@ -1,17 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { insertNetwork, seed } from '../../support/seeds.ts';
-import {
-  acmeOf,
-  answer,
-  type Call,
-  callOf,
-  error,
-  GATEWAY_KIND,
-  responseOf,
-  uuidOf,
-  type Wire,
-} from './calls.ts';
+import { answer, type Call, callOf, error, GATEWAY_KIND, responseOf, uuidOf, type Wire } from './calls.ts';
 import { createNetmakerServer } from './support.ts';
 
 const rights = (given: object = {}) => ({
@@ -203,7 +193,7 @@ describe.each(ENGINES)('Netmaker permission templates on %s', (engine) => {
   });
 
   test('nobody makes a role with power over networks that they lack', async () => {
-    const { token } = await api.createMember(acmeOf(api), 'it-admin', 'it');
+    const { token } = await api.createMember(api, 'it-admin', 'it');
     const asIt = (body: Wire) => call('POST', '/api/v1/users/role', { network_id: 'prod', ...body }, token);
     expect((await asIt({ name: 'full', full_access: true })).status).toBe(403);
     expect(

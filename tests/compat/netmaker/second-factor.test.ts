@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MINUTE, SECOND } from '../../../src/kernel/clock.ts';
 import { type ApiServer, ENGINES } from '../../support/api-server.ts';
 import { seed } from '../../support/seeds.ts';
-import { acmeOf, answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
+import { answer, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
 import { createNetmakerServer, setPassword } from './support.ts';
 
 const PASSWORD = 'a right password';
@@ -36,11 +36,7 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
     api = await createNetmakerServer(engine);
     call = callOf(api);
     for (const name of ['anna', 'bert', 'carl', 'dora', 'erik']) {
-      const { member, token } = await api.createMember(
-        acmeOf(api),
-        name === 'dora' ? 'device-user' : 'admin',
-        name,
-      );
+      const { member, token } = await api.createMember(api, name === 'dora' ? 'device-user' : 'admin', name);
       tokens.set(name, token);
       await setPassword(api, member, PASSWORD);
     }
@@ -142,7 +138,7 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
   });
 
   test('a code makes no session of a token, and leaves a session the way in that it has', async () => {
-    const { member, token: api_token } = await api.createMember(acmeOf(api), 'member', 'emma');
+    const { member, token: api_token } = await api.createMember(api, 'member', 'emma');
     tokens.set('emma', api_token);
     await setPassword(api, member, PASSWORD);
     const url = await setUp('emma');
@@ -211,12 +207,12 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
     const member = (
       await api.store.find('membership', api.organization.id, { usernameKey: 'bert@acme.test' })
     )[0];
-    const narrow = await api.createToken(acmeOf(api), member ?? api.owner, ['all:read']);
+    const narrow = await api.createToken(api, member ?? api.owner, ['all:read']);
     expect((await call('POST', path('bert', 'init'), undefined, narrow)).status).toBe(403);
   });
 
   test('are set up by nobody whose sign-in is old, and by no token', async () => {
-    const { member, token } = await api.createMember(acmeOf(api), 'member', 'fred');
+    const { member, token } = await api.createMember(api, 'member', 'fred');
     await setPassword(api, member, PASSWORD);
     tokens.set('fred', token);
     expect((await init('fred')).status).toBe(403);
@@ -232,7 +228,7 @@ describe.each(ENGINES)('one-time codes over Netmaker on %s', (engine) => {
   });
 
   test('are turned off by their person, and a password changed, only after a fresh sign-in', async () => {
-    const { member, token } = await api.createMember(acmeOf(api), 'member', 'gina');
+    const { member, token } = await api.createMember(api, 'member', 'gina');
     await setPassword(api, member, PASSWORD);
     const url = await setUp('gina');
     const { pre_auth_token: pre } = await responseOf<{ pre_auth_token: string }>(login('gina'));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, ENGINES, type TestOrganization } from '../../support/api-server.ts';
-import { acmeOf, type Call, callOf, error, responseOf, type Wire } from './calls.ts';
+import { type Call, callOf, error, responseOf, type Wire } from './calls.ts';
 import { createNetmakerServer } from './support.ts';
 
 describe.each(ENGINES)('Netmaker server settings on %s', (engine) => {
@@ -79,12 +79,12 @@ describe.each(ENGINES)('Netmaker server settings on %s', (engine) => {
 
   test('are administrators’ to write', async () => {
     for (const role of ['auditor', 'member', 'device-user'] as const) {
-      const { token } = await api.createMember(acmeOf(api), role, role);
+      const { token } = await api.createMember(api, role, role);
       const before: Wire = await read();
       expect((await write({ mfa_enforced: true }, token)).status).toBe(403);
       expect(await read()).toEqual(before);
     }
-    const { token } = await api.createMember(acmeOf(api), 'admin', 'admin');
+    const { token } = await api.createMember(api, 'admin', 'admin');
     expect((await write({ mfa_enforced: false }, token)).status).toBe(200);
   });
 });

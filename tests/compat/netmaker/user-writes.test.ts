@@ -18,7 +18,7 @@ describe.each(ENGINES)('Netmaker users written on %s', (engine) => {
   let groups: { ops: number; synced: number; system: number };
   beforeAll(async () => {
     api = await createNetmakerServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     const org = acme.organization.id;
     groups = await seed(api.store, org, async (tx) => ({
       ops: (await insertGroup(tx, org, { name: 'Ops' })).id,

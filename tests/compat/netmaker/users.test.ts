@@ -54,7 +54,7 @@ describe.each(ENGINES)('Netmaker users on %s', (engine) => {
   const tokens = new Map<Role, string>();
   beforeAll(async () => {
     api = await createNetmakerServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     other = await api.createOrganization('other');
     tokens.set('owner', api.token);
     for (const role of ROLES.filter((one) => one !== 'owner')) {

@@ -28,7 +28,7 @@ const roleTokens = new Map<Role, string>();
 
 beforeAll(async () => {
   api = await createApiServer('sqlite', tailscaleDialect());
-  acme = { organization: api.organization, owner: api.owner, token: api.token };
+  acme = api;
   roleTokens.set('owner', api.token);
   for (const role of ROLES) {
     if (role !== 'owner') roleTokens.set(role, (await api.createMember(acme, role)).token);

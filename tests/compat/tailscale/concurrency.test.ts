@@ -16,7 +16,7 @@ describe.each(ENGINES)('writes at the same time on %s', (engine) => {
 
   beforeEach(async () => {
     api = await createTailscaleServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
   });
   afterEach(async () => {
     expect(api.failures).toEqual([]);

@@ -20,7 +20,7 @@ describe.each(ENGINES)('device invites over the REST API on %s', (engine) => {
 
   beforeEach(async () => {
     api = await createTailscaleServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     rival = await api.createOrganization('rival');
     [device] = (await addDevices(api, acme.organization.id, [
       { label: 'printer', owner: acme.owner.id, online: true, advertised: ['10.1.0.0/16'] },

@@ -197,10 +197,7 @@ describe.each(ENGINES)('devices over the REST API on %s', (engine) => {
   test('a route that rests with its approver is enabled anew by whoever asks for it', async () => {
     const routeOf = () =>
       api.store.find('route', api.organization.id, { device: router.id, prefix: '2.0.0.0/24' });
-    const { member } = await api.createMember(
-      { organization: api.organization, owner: api.owner, token: api.token },
-      'network-admin',
-    );
+    const { member } = await api.createMember(api, 'network-admin');
     await seed(api.store, api.organization.id, (tx) =>
       tx.put('route', {
         ...{ org: api.organization.id, device: router.id, prefix: '2.0.0.0/24', advertised: true },

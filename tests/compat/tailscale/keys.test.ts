@@ -36,7 +36,7 @@ describe.each(ENGINES)('keys over the REST API on %s', (engine) => {
 
   beforeEach(async () => {
     api = await createTailscaleServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     await api.call('POST', '/api/v2/tailnet/-/acl', { body: POLICY });
   });
   afterEach(async () => {

@@ -38,7 +38,7 @@ beforeAll(async () => {
     responses.plugin,
     createTailscaleApi(tailscaleParts(parts, undefined, internet, 'administrators', roles)),
   ]);
-  acme = { organization: api.organization, owner: api.owner, token: api.token };
+  acme = api;
 });
 afterAll(async () => {
   expect(api.failures).toEqual([]);

@@ -120,7 +120,7 @@ describe.each(ENGINES)('services over the REST API on %s', (engine) => {
   });
 
   test('who sees the hosts of a service must see devices as well', async () => {
-    const acme = { organization: api.organization, owner: api.owner, token: api.token };
+    const acme = api;
     await put('svc:web', { ports: ['tcp:1'] });
     const statusOf = async (method: string, path: string, scopes: string[]) => {
       const token = await api.createToken(acme, api.owner, scopes);

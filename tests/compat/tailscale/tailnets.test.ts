@@ -21,7 +21,7 @@ describe.each(ENGINES)('tailnets over the REST API on %s', (engine) => {
 
   const start = async (creators: OrganizationCreators): Promise<void> => {
     api = await createApiServer(engine, tailscaleDialect(undefined, undefined, creators));
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
   };
   beforeEach(() => start('administrators'));
   afterEach(async () => {

@@ -23,7 +23,7 @@ describe.each(ENGINES)('users over the REST API on %s', (engine) => {
 
   beforeEach(async () => {
     api = await createTailscaleServer(engine);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
   });
   afterEach(async () => {
     expect(api.failures).toEqual([]);

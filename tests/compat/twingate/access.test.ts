@@ -129,7 +129,7 @@ describe.each(ENGINES)('who may do what over Twingate, on %s', (engine) => {
   beforeAll(async () => {
     api = await createTwingateServer(engine);
     gql = gqlOf(api);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     await seedOrganization(api);
     other = await api.createOrganization('other');
     foreign = await seedOrganization(api, other.organization.id, other.owner.id);

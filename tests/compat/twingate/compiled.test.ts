@@ -16,7 +16,7 @@ describe('a compiled document answers like an interpreted one', () => {
   beforeAll(async () => {
     api = await createTwingateServer('sqlite');
     gql = gqlOf(api);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     seeded = await seedOrganization(api);
     await makeWide(api, gql);
     narrow = await api.createToken(acme, api.owner, ['groups:read']);

@@ -27,7 +27,7 @@ describe.each(ENGINES)('Twingate mutations of what lies in networks on %s', (eng
     api = await createTwingateServer(engine);
     gql = gqlOf(api);
     run = mutationOf(gql);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     seeded = await seedOrganization(api);
     net = gid('RemoteNetwork', seeded.networks.prod.id);
   });

@@ -12,7 +12,7 @@ describe.each(ENGINES)('Twingate mutations of groups, networks and users on %s',
   beforeAll(async () => {
     api = await createTwingateServer(engine);
     gql = gqlOf(api);
-    acme = { organization: api.organization, owner: api.owner, token: api.token };
+    acme = api;
     seeded = await seedOrganization(api);
   });
   afterAll(async () => {
