@@ -12,6 +12,7 @@ import { detailOf } from '../shared/refusal.ts';
 import { hintsOf } from './authentication.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { ALL_NETWORKS, refId, toNetworkRoles } from './group-wire.ts';
+import { insteadOfMissing } from './missing.ts';
 import type { NetmakerApiParts } from './parts.ts';
 import { bodyOf } from './request.ts';
 import { isPlatformRole, ROLE_NAMES, ROLES_WRITTEN } from './roles.ts';
@@ -82,8 +83,8 @@ export const inviteOperations = ({ services, dashboardUrl, publicUrl }: Netmaker
     for (const [network, roles] of Object.entries(given ?? {})) {
       for (const role of Object.keys(roles ?? {})) {
         if (isPlatformRole(role)) throw new NetmakerError(400, `cannot use platform as network role ${role}`);
-        const known = await networkRoles.one(actor, role).catch(() => undefined);
-        if (known === undefined) throw new NetmakerError(400, `failed to fetch role ${role} `);
+        const unknown = new NetmakerError(400, `failed to fetch role ${role} `);
+        const known = await insteadOfMissing(networkRoles.one(actor, role), unknown);
         if (known.network !== null && known.network !== network && network !== ALL_NETWORKS) {
           throw new NetmakerError(400, `failed to fetch network ${network} `);
         }

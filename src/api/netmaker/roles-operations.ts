@@ -9,6 +9,7 @@ import { detailOf } from '../shared/refusal.ts';
 import { fromResourceAccess, toResourceAccess } from './access-wire.ts';
 import { envelope, NetmakerError, ORIGIN, RECORD_NOT_FOUND } from './envelope.ts';
 import { ALL_NETWORKS } from './group-wire.ts';
+import { undefinedIfMissing } from './missing.ts';
 import type { NetmakerApiParts } from './parts.ts';
 import { bodyOf, queryFlag } from './request.ts';
 import { isPlatformRole, PLATFORM_ROLES, platformRole, type RoleTemplate } from './roles.ts';
@@ -92,7 +93,7 @@ export const roleOperations = ({ services }: NetmakerApiParts): Operation[] => {
         const body = bodyOf(Body, request);
         const id = body.id ?? '';
         const known =
-          isPlatformRole(id) || (id !== '' && (await networkRoles.one(actor, id).catch(() => undefined)));
+          isPlatformRole(id) || (id !== '' && (await undefinedIfMissing(networkRoles.one(actor, id))));
         if (known) throw new NetmakerError(400, `role with id \`${id}\` exists already`);
         const access = fromResourceAccess(body.network_level_access ?? {});
         if (!body.network_id) throw new NetmakerError(400, 'only network roles are allowed to be created');
