@@ -6,9 +6,10 @@ import { AppError, invalid } from '../../kernel/errors.ts';
 import { sameDigest, sha256Hex } from '../../kernel/hash.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { queueMail, requireMail } from '../mail/mail-bounds.ts';
 import type { Row } from '../model/entities.ts';
 import type { AuditOrigin } from '../model/operations.ts';
-import type { Reader, Store, Tx } from '../ports/store.ts';
+import type { Reader, Store } from '../ports/store.ts';
 
 export const CONTACT_KINDS = ['account', 'support', 'security'] as const;
 export type ContactKind = (typeof CONTACT_KINDS)[number];
@@ -63,8 +64,7 @@ export function createContactService({ store }: { readonly store: Store }): Cont
     verified: row.verifiedAt !== null,
   });
   /** The mail makes the secret that proves the address; nothing but its hash is ever stored. */
-  const sendVerification = (tx: Tx, org: number, kind: ContactKind, email: string): void =>
-    tx.enqueue(org, { kind: 'mail', target: email, payload: { template: 'verify-contact', contact: kind } });
+  const mailOf = (kind: ContactKind) => ({ template: 'verify-contact', contact: kind });
 
   const waiting = async (reader: Reader, link: string): Promise<Row<'contact'> | undefined> => {
     const [, org, name, secret] = LINK.exec(link) ?? [];
@@ -124,7 +124,7 @@ export function createContactService({ store }: { readonly store: Store }): Cont
           fallbackEmail: isProven ? null : proven,
           tokenHash: null,
         };
-        if (!isProven) sendVerification(tx, org, kind, email);
+        if (!isProven) await queueMail(tx, org, email, mailOf(kind));
         await tx.put('contact', after);
         tx.audit(org, {
           verb: 'update',
@@ -146,7 +146,7 @@ export function createContactService({ store }: { readonly store: Store }): Cont
         if (before.verifiedAt !== null) {
           throw new AppError('invalid', `the ${kind} contact has no pending verification`);
         }
-        sendVerification(tx, org, kind, before.email);
+        await requireMail(tx, org, before.email, mailOf(kind));
         tx.audit(org, { verb: 'resend', objectKind: 'contact', objectId: kind, objectName: kind });
       });
     },

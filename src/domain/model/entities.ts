@@ -24,6 +24,7 @@ export const entities = {
   networkRoleNetmaker: people.networkRoleNetmaker,
   groupNetworkRole: people.groupNetworkRole,
   invitation: people.invitation,
+  mailing: people.mailing,
   serviceAccount: people.serviceAccount,
   ssoConnection: people.ssoConnection,
   credential: credentials.credential,

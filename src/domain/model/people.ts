@@ -237,6 +237,17 @@ export const invitation = entity(
 );
 export type Invitation = RowOf<typeof invitation.columns>;
 
+/** Mails to an address within the time that they are counted for. */
+export const mailing = entity(
+  {
+    /** The SHA-256 of the normalised address, hex. */
+    address: text(),
+    sentAt: json<readonly number[]>(),
+    lastAt: time(),
+  },
+  { key: ['address'], indexes: [['lastAt']], volatile: true },
+);
+
 export const serviceAccount = entity(
   {
     id: integer(),

@@ -17,6 +17,7 @@ import type { GroupNetworkRole } from '../groups/group-network-roles.ts';
 import { type GroupRef, resolveGroups } from '../groups/network-groups.ts';
 import { type HeldRole, heldRolesOf } from '../groups/network-role-reads.ts';
 import { groupsOfRoles } from '../groups/role-groups.ts';
+import { queueMail } from '../mail/mail-bounds.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Group, Invitation, Membership, Role } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
@@ -142,18 +143,15 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
     requireManages(actor, known.role);
     await tx.update('membership', org, known.id, { role });
     await writeGroups(tx, actor, known, groups);
+    // Where the address has had its mails there is a new code all the same, which is shown to whoever invites.
+    const wait = await queueMail(tx, org, email, { template: 'invitation', invitation: open.id });
     const renewed = await tx.update('invitation', org, open.id, {
       madeBy: 'netmaker',
       epoch: open.epoch + 1,
       tries: 0,
       tokenHash: null,
       expiresAt: tx.now + days * DAY,
-      lastSentAt: tx.now,
-    });
-    tx.enqueue(org, {
-      kind: 'mail',
-      target: email,
-      payload: { template: 'invitation', invitation: open.id },
+      ...(wait === 0 ? { lastSentAt: tx.now } : {}),
     });
     auditInvite(tx, renewed, 'resend', { role });
   };

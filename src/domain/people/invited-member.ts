@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, byColumnsOf } from '../access/actor.ts';
+import { queueMail } from '../mail/mail-bounds.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
 import type { Tx } from '../ports/store.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -49,13 +50,8 @@ export async function insertInvited(
     madeBy: input.madeBy,
     days,
   });
-  if (input.send) {
-    tx.enqueue(org, {
-      kind: 'mail',
-      target: email,
-      payload: { template: 'invitation', invitation: invitation.id },
-    });
-  }
+  // Made all the same where the address has had its mails: the link may be handed over, or sent later.
+  if (input.send) await queueMail(tx, org, email, { template: 'invitation', invitation: invitation.id });
   return { member, invitation };
 }
 

@@ -9,6 +9,7 @@ import { normalizeKey } from '../../kernel/text.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRow } from '../directory/missing.ts';
+import { queueMail, requireMail } from '../mail/mail-bounds.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Role } from '../model/people.ts';
 import type { KeyedTexts } from '../ports/keyed-texts.ts';
@@ -38,7 +39,8 @@ export interface UserInvites {
   /** Errors: `not_found`, also for one that is not open any more. */
   get(actor: Actor, id: number): Promise<UserInvite>;
   /**
-   * A second invitation of an address renews the first, with the new role. Without an address, whoever has the link may
+   * A second invitation of an address renews the first, with the new role; within a minute of its mail, or where the address
+   * has had its mails, without another mail. Without an address, whoever has the link may
    * join, once. Only people invite. All are made, or none. Errors: `forbidden`, `invalid`, `taken`, `too_large`.
    */
   create(
@@ -48,7 +50,10 @@ export interface UserInvites {
     origin: AuditOrigin,
   ): Promise<readonly UserInvite[]>;
   revoke(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
-  /** Sends the mail again, with a new link. Errors: `invalid` without an address, `rate_limited` within a minute of the last. */
+  /**
+   * Sends the mail again, with a new link. Errors: `invalid` without an address, `rate_limited` within a minute of the last and
+   * where the address has had its mails.
+   */
   resend(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
 }
 
@@ -110,13 +115,14 @@ export function createUserInvites({
     return invite;
   };
   /** The mail holds a new link: the one before it opens nothing any more. */
-  const send = async (tx: Tx, invitation: Invitation): Promise<void> => {
-    const { org, id, epoch } = invitation;
-    const email = requireAddress(invitation);
+  const noteSent = async (tx: Tx, { org, id, epoch }: Invitation, email: string): Promise<void> => {
     await tx.update('invitation', org, id, { epoch: epoch + 1, tokenHash: null, lastSentAt: tx.now });
-    tx.enqueue(org, { kind: 'mail', target: email, payload: { template: 'invitation', invitation: id } });
     tx.audit(org, { verb: 'resend', objectKind: 'invitation', objectId: id, objectName: email });
   };
+  const mailOf = ({ id }: Invitation) => ({ template: 'invitation', invitation: id });
+  /** Milliseconds until the mail of an invitation may be sent once more. */
+  const pauseOf = ({ lastSentAt, createdAt }: Invitation, now: number): number =>
+    Math.max((lastSentAt ?? createdAt) + RESEND_INTERVAL - now, 0);
 
   const renew = async (
     tx: Tx,
@@ -127,7 +133,12 @@ export function createUserInvites({
   ): Promise<Invitation> => {
     if (membership !== null) await setInvitedRole(tx, actor, membership, role, (present) => present === role);
     const invitation = await tx.update('invitation', org, id, { expiresAt: tx.now + days * DAY });
-    await send(tx, invitation);
+    const email = requireAddress(invitation);
+    const sent =
+      pauseOf(invitation, tx.now) === 0 && (await queueMail(tx, org, email, mailOf(invitation))) === 0;
+    if (sent) await noteSent(tx, invitation, email);
+    // The link that was mailed stays good.
+    else tx.audit(org, { verb: 'update', objectKind: 'invitation', objectId: id, objectName: email });
     return requireRow(tx, 'invitation', org, id);
   };
 
@@ -241,15 +252,16 @@ export function createUserInvites({
       requirePerson(actor);
       await store.write(contextOf(actor, origin), async (tx) => {
         const invitation = await openIn(tx, actor.org, id);
-        requireAddress(invitation);
-        const wait = (invitation.lastSentAt ?? invitation.createdAt) + RESEND_INTERVAL - tx.now;
+        const email = requireAddress(invitation);
+        const wait = pauseOf(invitation, tx.now);
         if (wait > 0) {
           const retryAfterSeconds = Math.ceil(wait / SECOND);
           throw new AppError('rate_limited', 'the invitation was sent less than a minute ago', {
             details: { retryAfterSeconds },
           });
         }
-        await send(tx, invitation);
+        await requireMail(tx, actor.org, email, mailOf(invitation));
+        await noteSent(tx, invitation, email);
       });
     },
   };

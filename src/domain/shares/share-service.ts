@@ -6,6 +6,7 @@ import { type Clock, DAY, MINUTE, SECOND } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import { type Actor, byColumnsOf, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
+import { queueMail, requireMail } from '../mail/mail-bounds.ts';
 import type { DeviceShare, ShareAccept } from '../model/devices.ts';
 import type { AuditOrigin, AuditVerb } from '../model/operations.ts';
 import { checkEmail } from '../people/member-rules.ts';
@@ -107,14 +108,7 @@ export function createShareService({
     if (invite === undefined || !isShown(invite)) throw notFound('invite');
     return invite;
   };
-  const send = (tx: Tx, share: DeviceShare): void => {
-    if (share.email === null) return;
-    tx.enqueue(share.org, {
-      kind: 'mail',
-      target: share.email,
-      payload: { template: 'device-share', share: share.id },
-    });
-  };
+  const mailOf = (id: DeviceShare['id']) => ({ template: 'device-share', share: id });
 
   return {
     list: async (actor, device) => {
@@ -145,9 +139,12 @@ export function createShareService({
         const made: DeviceInvite[] = [];
         for (const [index, { multiUse, exitNode }] of wanted.entries()) {
           const email = emails[index] ?? null;
+          const id = tx.newId();
+          // Made all the same where the address has had its mails: the link may be handed over, or sent later.
+          const sent = email !== null && (await queueMail(tx, actor.org, email, mailOf(id))) === 0;
           const share = await tx.insert('deviceShare', {
             org: actor.org,
-            id: tx.newId(),
+            id,
             device,
             sharer: actor.membership,
             multiUse,
@@ -155,10 +152,9 @@ export function createShareService({
             email,
             createdAt: tx.now,
             expiresAt: tx.now + LINK_DAYS * DAY,
-            lastSent: email === null ? null : tx.now,
+            lastSent: sent ? tx.now : null,
             ...byColumnsOf(actor),
           });
-          send(tx, share);
           auditShare(tx, share, 'create', { after: { device: found.label, multiUse, exitNode } });
           made.push({ share, accepts: [] });
         }
@@ -188,8 +184,8 @@ export function createShareService({
             details: { retryAfterSeconds: Math.ceil(wait / SECOND) },
           });
         }
+        await requireMail(tx, actor.org, share.email, mailOf(id));
         await tx.update('deviceShare', actor.org, id, { lastSent: tx.now });
-        send(tx, share);
         auditShare(tx, share, 'resend');
       });
     },

@@ -289,6 +289,18 @@ describe.each(ENGINES)('device invites over the REST API on %s', (engine) => {
     expect((await resend((await one()).id)).status).toBe(400);
   });
 
+  test('an address gets five mails an hour, and what is made beyond says that none was sent', async () => {
+    const sent: boolean[] = [];
+    for (let number = 0; number < 7; number += 1) {
+      const made = await one([{ email: 'guest@else.test' }]);
+      sent.push(Object.hasOwn(made, 'lastEmailSentAt'));
+      expect(made).toHaveProperty('inviteUrl');
+    }
+    expect(sent).toEqual([true, true, true, true, true, false, false]);
+    const mails = await api.engine.run('SELECT "target" FROM "outbox" WHERE "kind" = \'mail\'', []);
+    expect(mails).toHaveLength(5);
+  });
+
   test('a deleted invite is gone, opens nothing, and takes the device back', async () => {
     const [used, unused] = (await invite([{}, {}])).json<Invite[]>();
     await accept(used!.inviteUrl);

@@ -146,7 +146,8 @@ describe.each(ENGINES)('settings and contacts over the REST API on %s', (engine)
       (await api.call('POST', `${CONTACTS}/${kind}/resend-verification-email`)).status;
     expect(await resend('security')).toBe(400);
     await patch(`${CONTACTS}/security`, { email: 'sec@acme.test' });
-    expect(await resend('security')).toBe(200);
+    for (let mail = 2; mail <= 5; mail += 1) expect(await resend('security')).toBe(200);
+    expect(await resend('security')).toBe(429);
     expect(await resend('nobody')).toBe(404);
   });
 

@@ -97,6 +97,59 @@ describe.each(ENGINES)('user invites over the REST API on %s', (engine) => {
     expect(renewed).not.toMatchObject({ inviteUrl: (made as { inviteUrl?: string }).inviteUrl });
   });
 
+  /** Mails that wait to be sent. */
+  const mails = async (): Promise<unknown[]> =>
+    (await api.engine.run('SELECT "target" FROM "outbox" WHERE "kind" = \'mail\' ORDER BY "id"', [])).map(
+      ({ target }) => target,
+    );
+
+  test('an address that is invited again within a minute keeps its mail and its link, and gets the new role', async () => {
+    const [made] = (await invite([{ email: 'a@b.test' }])).json<{ inviteUrl: string }[]>();
+    for (let again = 0; again < 10; again += 1) {
+      const answer = await invite([{ email: 'a@b.test', role: 'auditor' }]);
+      expect(answer.status).toBe(200);
+      const [renewed] = answer.json<{ inviteUrl: string; role: string }[]>();
+      expect(renewed).toMatchObject({ inviteUrl: made?.inviteUrl, role: 'auditor' });
+    }
+    expect(await mails()).toEqual(['a@b.test']);
+    api.clock.advance(60_000);
+    const [renewed] = (await invite([{ email: 'a@b.test' }])).json<{ inviteUrl: string }[]>();
+    expect(renewed?.inviteUrl).not.toBe(made?.inviteUrl);
+    expect(await mails()).toEqual(['a@b.test', 'a@b.test']);
+  });
+
+  test('an address gets five mails an hour, whatever becomes of the invites', async () => {
+    const spellings = [
+      'a@b.test',
+      'A@B.test',
+      'a+1@b.test',
+      'a@b.test',
+      'a@b.test',
+      'a+2@b.test',
+      'a@b.test',
+    ];
+    let id = '';
+    for (const email of spellings) {
+      if (id !== '') await api.call('DELETE', `/api/v2/user-invites/${id}`);
+      const answer = await invite([{ email }]);
+      expect(answer.status).toBe(200);
+      const [made] = answer.json<{ id: string; inviteUrl?: string }[]>();
+      // The link may be handed over where no mail goes out.
+      expect(made).toHaveProperty('inviteUrl');
+      id = made?.id ?? '';
+    }
+    expect(await mails()).toHaveLength(5);
+    api.clock.advance(60_000);
+    const refused = await api.call('POST', `/api/v2/user-invites/${id}/resend`);
+    expect([refused.status, refused.headers['retry-after']]).toEqual([429, String(59 * 60)]);
+    // Of others nothing is held back.
+    expect((await invite([{ email: 'other@b.test' }])).status).toBe(200);
+    expect(await mails()).toHaveLength(6);
+    api.clock.advance(59 * 60_000);
+    expect((await api.call('POST', `/api/v2/user-invites/${id}/resend`)).status).toBe(200);
+    expect(await mails()).toHaveLength(7);
+  });
+
   test('an invite that has run out is listed no more', async () => {
     await invite([{ email: 'a@b.test' }]);
     api.clock.advance(7 * 86_400_000);
