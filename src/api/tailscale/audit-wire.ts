@@ -215,7 +215,9 @@ export function auditWire(event: AuditEvent, organization: Organization): WireEn
     eventGroupID: groupOf(event),
     origin: ORIGINS[event.origin],
     actor: {
-      id: externalId(ACTOR_IDS[event.byKind], event.byId),
+      // A worker of this program has no id. It gets the name of its kind, since clients take an entry without an actor's id
+      // for a broken one, and the whole answer with it.
+      id: externalId(ACTOR_IDS[event.byKind], event.byId) || event.byKind,
       type: ACTOR_TYPES[event.byKind] ?? 'AUTOMATED_WORKER',
       loginName: event.byName,
       displayName: event.byName,

@@ -159,6 +159,22 @@ describe.each(ENGINES)('the configuration log on %s', (engine) => {
     expect(JSON.stringify(await logs('', 0))).not.toMatch(/tskey-|hidden/u);
   });
 
+  test('every entry has an actor with an id, also what this program did by itself', async () => {
+    const by = { kind: 'system', id: '', name: 'control' } as const;
+    const context = { orgs: [api.organization.id], by, origin: 'system' } as const;
+    const at = api.clock.now();
+    await api.store.write(context, async (tx) =>
+      tx.audit(api.organization.id, {
+        verb: 'expire',
+        objectKind: 'device',
+        objectId: 1,
+        objectName: 'gone',
+      }),
+    );
+    const actor = { id: 'system', type: 'AUTOMATED_WORKER', loginName: 'control', displayName: 'control' };
+    expect((await logs('&actor=control', at)).map((entry) => entry.actor)).toEqual([actor]);
+  });
+
   test('ids for AWS roles are new each time, but for the one that may be used again', async () => {
     const make = async (reusable: boolean) =>
       (await api.call('POST', `${T}/aws-external-id`, { body: { reusable } })).json<{ externalId: string }>();
