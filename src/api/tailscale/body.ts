@@ -29,6 +29,9 @@ export function jsonBody<T extends z.ZodType>(request: FastifyRequest, schema: T
   return parsed.data;
 }
 
+/** A list where the contract has one; clients send the only thing in it by itself too. */
+export const asList = (value: unknown): unknown => (Array.isArray(value) ? value : [value]);
+
 /** Checks of shapes leave this member out, so that what is asked under it would be answered with yes and not be done. */
 const UNUSABLE_MEMBER = /"__proto__"\s*:/u;
 

@@ -10,7 +10,7 @@ import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
 import { pathText } from '../shared/parameters.ts';
-import { jsonBody } from './body.ts';
+import { asList, jsonBody } from './body.ts';
 import { deviceOfPath } from './device-path.ts';
 import { BASE, DEVICE, type GuardedCall, ORIGIN, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
@@ -20,8 +20,6 @@ const newInvite = z.object({
   allowExitNode: z.boolean().nullish(),
   email: z.string().nullish(),
 });
-/** Clients send either form where the contract has a list. */
-const asList = (value: unknown): unknown => (Array.isArray(value) ? value : [value]);
 const createBody = z.preprocess(asList, z.array(newInvite));
 const invitation = z.object({ invite: z.string() });
 const acceptBody = z.preprocess(asList, z.array(invitation).length(1));

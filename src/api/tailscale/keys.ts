@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Actor } from '../../domain/access/actor.ts';
 import { READ_ANY_KEY } from '../../domain/credentials/key-list.ts';
 import type { CreatedKey } from '../../domain/credentials/key-service.ts';
-import { CREDENTIAL_FAMILIES, FAMILY_PERMISSIONS } from '../../domain/credentials/kinds.ts';
+import { CREDENTIAL_FAMILIES, FAMILY_PERMISSIONS, familyOf } from '../../domain/credentials/kinds.ts';
 import { invalid } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { pathText } from '../shared/parameters.ts';
@@ -149,28 +149,21 @@ export function keyOperations({ services, clock }: TailscaleApiParts): Operation
       requires: { anyOf: WRITE_ANY_KEY },
       handle: inTailnet(organizations, async (call) => {
         const { actor, request } = call;
-        const { keyType } = jsonBody(request, typeBody);
-        const replaced =
-          keyType === 'client'
-            ? await keys.replaceClient(actor, keyId(call), clientOf(jsonBody(request, clientBody)), ORIGIN)
-            : keyType === 'federated'
-              ? await keys.replaceFederated(
-                  actor,
-                  keyId(call),
-                  federationOf(jsonBody(request, federatedBody)),
-                  ORIGIN,
-                )
-              : undefined;
-        if (replaced === undefined) {
-          const { keyType: present } = keyWire(await keys.get(actor, keyId(call)), clock.now()) as {
-            keyType: string;
-          };
-          if (!keyType && (present === 'client' || present === 'federated')) {
-            throw invalid(`keyType must be "${present}" to update this key`, 'keyType');
+        // The key itself says of what type it is where the body does not.
+        const keyType =
+          jsonBody(request, typeBody).keyType || familyOf((await keys.get(actor, keyId(call))).kind);
+        switch (keyType) {
+          case 'client': {
+            const input = clientOf(jsonBody(request, clientBody));
+            return keyWire(await keys.replaceClient(actor, keyId(call), input, ORIGIN), clock.now());
           }
-          throw invalid(`keys of type "${keyType || present}" can not be updated`, 'keyType');
+          case 'federated': {
+            const input = federationOf(jsonBody(request, federatedBody));
+            return keyWire(await keys.replaceFederated(actor, keyId(call), input, ORIGIN), clock.now());
+          }
+          default:
+            throw invalid(`keys of type "${keyType}" can not be updated`, 'keyType');
         }
-        return keyWire(replaced, clock.now());
       }),
     },
     {

@@ -7,12 +7,13 @@ import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
 import { originOf } from '../shared/origin.ts';
 import { pathText } from '../shared/parameters.ts';
-import { jsonBody } from './body.ts';
+import { asList, jsonBody } from './body.ts';
 import { BASE, type GuardedCall, inTailnet, ORIGIN, TAILNET, type TailscaleApiParts } from './parts.ts';
 import { wireTime } from './times.ts';
 import { isWireRole, wireRole } from './users.ts';
 
-const body = z.array(z.object({ role: z.string().nullish(), email: z.string().nullish() })).min(1);
+const newInvite = z.object({ role: z.string().nullish(), email: z.string().nullish() });
+const body = z.preprocess(asList, z.array(newInvite).min(1));
 
 /** Ids inside an invite are integers, its own is a text: so the vendor has it. */
 function inviteWire({ invitation, role, link }: UserInvite, origin: string): object {
@@ -27,7 +28,7 @@ function inviteWire({ invitation, role, link }: UserInvite, origin: string): obj
   };
 }
 
-function wanted({ role, email }: z.output<typeof body>[number]) {
+function wanted({ role, email }: z.output<typeof newInvite>) {
   const given = role || 'member';
   if (!isWireRole(given) || given === 'owner') {
     throw invalid(
