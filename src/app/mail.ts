@@ -4,7 +4,7 @@ import type { MailConfig } from '../config/config.ts';
 import { createMailService } from '../domain/mail/mail-service.ts';
 import { createMailWorker } from '../jobs/mail/mail-worker.ts';
 import { createSmtpTransport } from '../jobs/mail/smtp.ts';
-import { createOutbox } from '../store/jobs.ts';
+import { createOutbox } from '../store/outbox.ts';
 import type { Installation } from './installation.ts';
 import type { Services } from './services.ts';
 

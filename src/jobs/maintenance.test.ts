@@ -13,7 +13,7 @@ test('old rows are removed again and again, also after a failure, until it is cl
     prune: async (windows: RetentionWindows) => {
       asked.push(windows);
       if (asked.length === 1) throw new Error('the database is away');
-      return { changes: 0, outbox: 0, jobs: 0, flowLogs: 0 };
+      return { changes: 0, outbox: 0, flowLogs: 0 };
     },
   };
   const onError = (error: unknown) => errors.push(error);

@@ -5,29 +5,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ENGINES, type EngineName } from '../../tests/support/engines.ts';
 import { createTestDatabase } from '../../tests/support/postgres.ts';
-import type { ClaimedJob, Jobs } from '../domain/ports/jobs.ts';
+import type { ClaimedOutbox, Outbox } from '../domain/ports/outbox.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { systemRandom } from '../kernel/random.ts';
-import { createJobs } from '../store/jobs.ts';
 import { migrate } from '../store/migrator.ts';
 import { openEngine, type StoreLocation } from '../store/open-store.ts';
+import { createOutbox } from '../store/outbox.ts';
 import { createStore } from '../store/store.ts';
 import { retryDelay } from './backoff.ts';
-import { jobQueue } from './queues.ts';
 import { createWorker, PermanentFailure, type WorkerParts } from './worker.ts';
 
 const ORG = 7;
-const KIND = 'test';
+const KIND = 'mail';
 const SHORTEST_DELAY_MS = 800;
-/** A machine that stands still for two thirds of it loses the lock of a job that is under way. */
+/** A machine that stands still for two thirds of it loses the lock of an item that is under way. */
 const LOCK_MS = 3_000;
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-async function openJobs(name: EngineName) {
-  const directory = name === 'sqlite' ? mkdtempSync(join(tmpdir(), 'holdfast-jobs-')) : undefined;
+async function openOutbox(name: EngineName) {
+  const directory = name === 'sqlite' ? mkdtempSync(join(tmpdir(), 'holdfast-worker-')) : undefined;
   const location: StoreLocation =
     directory === undefined
       ? { kind: 'postgres', url: await createTestDatabase() }
@@ -40,24 +39,30 @@ async function openJobs(name: EngineName) {
     if (directory !== undefined) rmSync(directory, { recursive: true });
   });
   const rows = () =>
-    engine.run('SELECT "payload", "attempt", "dead", "lastError", "runAt" FROM "job" ORDER BY "id"', []);
-  return { jobs: createJobs({ engine, clock: systemClock, store }), rows };
+    engine.run('SELECT "payload", "attempt", "dead", "lastError", "runAt" FROM "outbox" ORDER BY "id"', []);
+  /** Puts one item for each payload into the outbox. */
+  const add = (...payloads: unknown[]) =>
+    store.write(
+      { orgs: [ORG], by: { kind: 'system', id: '', name: 'test' }, origin: 'system' },
+      async (tx) => {
+        for (const payload of payloads) tx.enqueue(ORG, { kind: KIND, target: '', payload });
+        tx.audit(ORG, { verb: 'update', objectKind: 'test', objectId: 0, objectName: '' });
+      },
+    );
+  return { outbox: createOutbox({ engine, clock: systemClock }), add, rows };
 }
 
 const errors: unknown[] = [];
-function worker(
-  jobs: Jobs,
-  handle: WorkerParts<ClaimedJob>['handle'],
-  options: Partial<WorkerParts<ClaimedJob>> = {},
-) {
+function worker(outbox: Outbox, handle: WorkerParts['handle'], options: Partial<WorkerParts> = {}) {
   const made = createWorker({
-    queue: jobQueue(jobs, KIND),
+    outbox,
+    kind: KIND,
     handle,
     holder: `holder-${undo.length}`,
     clock: systemClock,
     random: systemRandom,
     onError: (error) => errors.push(error),
-    maxAttempts: (item) => item.maxAttempts,
+    maxAttempts: 10,
     pollMs: 20,
     ...options,
   });
@@ -80,20 +85,20 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe.each(ENGINES)('workers on %s', (engine) => {
-  test('do every job once, however many share the queue, and never too many at once', async () => {
-    const { jobs, rows } = await openJobs(engine);
-    for (let i = 0; i < 60; i += 1) await jobs.add(ORG, { kind: KIND, payload: i });
+  test('do everything once, however many share the outbox, and never too many at once', async () => {
+    const { outbox, add, rows } = await openOutbox(engine);
+    await add(...Array.from({ length: 60 }, (_, i) => i));
     const done: unknown[] = [];
     let running = 0;
     let most = 0;
-    const handle = async (item: ClaimedJob): Promise<void> => {
+    const handle = async (item: ClaimedOutbox): Promise<void> => {
       running += 1;
       most = Math.max(most, running);
       await delay(5);
       running -= 1;
       done.push(item.payload);
     };
-    for (let i = 0; i < 3; i += 1) worker(jobs, handle, { concurrency: 2 });
+    for (let i = 0; i < 3; i += 1) worker(outbox, handle, { concurrency: 2 });
     await until(async () => (await rows()).length === 0);
     expect(done.toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 60 }, (_, i) => i));
     expect(most).toBeLessThanOrEqual(6);
@@ -101,10 +106,10 @@ describe.each(ENGINES)('workers on %s', (engine) => {
   });
 
   test('try again later what failed, and keep why', async () => {
-    const { jobs, rows } = await openJobs(engine);
-    await jobs.add(ORG, { kind: KIND, payload: null });
+    const { outbox, add, rows } = await openOutbox(engine);
+    await add(null);
     const tries: number[] = [];
-    worker(jobs, async () => {
+    worker(outbox, async () => {
       tries.push(Date.now());
       throw new Error('the other side is away');
     });
@@ -115,24 +120,23 @@ describe.each(ENGINES)('workers on %s', (engine) => {
     expect(second - first).toBeGreaterThanOrEqual(SHORTEST_DELAY_MS);
   });
 
-  test('give up what fails for good, at once or after the last try', async () => {
-    const { jobs, rows } = await openJobs(engine);
-    await jobs.add(ORG, { kind: KIND, payload: 'hopeless' });
-    await jobs.add(ORG, { kind: KIND, payload: 'last', maxAttempts: 1 });
-    worker(jobs, async (item) => {
-      if (item.payload === 'hopeless') throw new PermanentFailure('there is no such address');
-      throw new Error('away');
-    });
+  test.each([
+    ['at once', new PermanentFailure('there is no such address'), 10],
+    ['after the last try', new Error('away'), 1],
+  ])('give up what fails for good, %s', async (_, error, maxAttempts) => {
+    const { outbox, add, rows } = await openOutbox(engine);
+    await add(null);
+    worker(outbox, () => Promise.reject(error), { maxAttempts });
     await until(async () => (await rows()).every(({ dead }) => dead !== null));
-    expect((await rows()).map(({ lastError }) => lastError)).toEqual(['there is no such address', 'away']);
+    expect(await rows()).toMatchObject([{ attempt: 1, lastError: error.message }]);
   });
 
-  test('leave a job to others when they stop before it is done', async () => {
-    const { jobs } = await openJobs(engine);
-    await jobs.add(ORG, { kind: KIND, payload: null });
+  test('leave an item to others when they stop before it is done', async () => {
+    const { outbox, add } = await openOutbox(engine);
+    await add(null);
     let begun = false;
     const first = worker(
-      jobs,
+      outbox,
       (_, signal) => {
         begun = true;
         return new Promise((_resolve, reject) =>
@@ -144,22 +148,22 @@ describe.each(ENGINES)('workers on %s', (engine) => {
     await until(() => begun);
     await first.close();
     let attempt = 0;
-    worker(jobs, async (item) => {
+    worker(outbox, async (item) => {
       attempt = item.attempt;
     });
     await until(() => attempt === 2);
   }, 20_000);
 
-  test('keep a long job to themselves', async () => {
-    const { jobs, rows } = await openJobs(engine);
-    await jobs.add(ORG, { kind: KIND, payload: null });
+  test('keep an item that takes long to themselves', async () => {
+    const { outbox, add, rows } = await openOutbox(engine);
+    await add(null);
     let begun = 0;
     const handle = async (): Promise<void> => {
       begun += 1;
       await delay(1.5 * LOCK_MS);
     };
-    worker(jobs, handle, { lockMs: LOCK_MS });
-    worker(jobs, handle, { lockMs: LOCK_MS });
+    worker(outbox, handle, { lockMs: LOCK_MS });
+    worker(outbox, handle, { lockMs: LOCK_MS });
     await until(async () => (await rows()).length === 0);
     expect(begun).toBe(1);
   });

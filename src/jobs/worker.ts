@@ -1,19 +1,12 @@
 /**
- * Works through a queue that lives in the database: claims what is due, a few at a time, tries again later what failed, and
- * gives up what fails for good. Processes share a queue by its locks; whoever dies leaves its items to the others.
+ * Works through one kind of the outbox: claims what is due, a few at a time, tries again later what failed, and gives up
+ * what fails for good. Processes share it by its locks; whoever dies leaves its items to the others.
  */
-import type { Claimed, ClaimOptions, Failure } from '../domain/ports/jobs.ts';
+import type { ClaimedOutbox, Failure, Outbox } from '../domain/ports/outbox.ts';
+import type { OutboxEntry } from '../domain/ports/store.ts';
 import { type Clock, MINUTE, SECOND } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { retryDelay } from './backoff.ts';
-
-/** One kind of work in the outbox or among the jobs. */
-export interface WorkQueue<Item extends Claimed> {
-  claim(options: ClaimOptions): Promise<readonly Item[]>;
-  complete(item: Item): Promise<boolean>;
-  fail(item: Item, failure: Failure): Promise<boolean>;
-  extend(item: Item, lockMs: number): Promise<boolean>;
-}
 
 /** Thrown by a handler for what no further try would change. */
 export class PermanentFailure extends Error {
@@ -23,21 +16,22 @@ export class PermanentFailure extends Error {
   }
 }
 
-export interface WorkerParts<Item extends Claimed> {
-  readonly queue: WorkQueue<Item>;
+export interface WorkerParts {
+  readonly outbox: Outbox;
+  readonly kind: OutboxEntry['kind'];
   /**
    * Does the work; must bear being done twice. `signal` aborts when the item passed to another process or this one stops.
    * Its message, when it throws, is kept with the item.
    */
-  readonly handle: (item: Item, signal: AbortSignal) => Promise<void>;
+  readonly handle: (item: ClaimedOutbox, signal: AbortSignal) => Promise<void>;
   /** Names the process. */
   readonly holder: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** Failures of the queue itself. */
+  /** Failures of the outbox itself. */
   readonly onError: (error: unknown) => void;
   /** Tries before an item is given up. */
-  readonly maxAttempts: (item: Item) => number;
+  readonly maxAttempts: number;
   readonly concurrency?: number;
   readonly lockMs?: number;
   readonly pollMs?: number;
@@ -56,37 +50,36 @@ const CLOSE_GRACE_MS = 5 * SECOND;
 /** How many times a lock is renewed before it would expire. */
 const RENEWALS = 3;
 
-export function createWorker<Item extends Claimed>(parts: WorkerParts<Item>): Worker {
-  const { queue, handle, holder, clock, random, onError, maxAttempts } = parts;
+export function createWorker(parts: WorkerParts): Worker {
+  const { outbox, kind, handle, holder, clock, random, onError, maxAttempts } = parts;
   const { concurrency = CONCURRENCY, lockMs = LOCK_MS, pollMs = POLL_MS } = parts;
   const running = new Map<Promise<void>, AbortController>();
   let closed = false;
   let looping: Promise<void> = Promise.resolve();
   let wakeUp = (): void => undefined;
 
-  const failureOf = (item: Item, error: unknown): Failure => {
+  const failureOf = (item: ClaimedOutbox, error: unknown): Failure => {
     const text = error instanceof Error ? error.message : String(error);
-    if (error instanceof PermanentFailure || item.attempt >= maxAttempts(item))
-      return { error: text, dead: true };
+    if (error instanceof PermanentFailure || item.attempt >= maxAttempts) return { error: text, dead: true };
     return { error: text, retryAt: clock.now() + retryDelay(item.attempt, random) };
   };
 
-  const work = async (item: Item, control: AbortController): Promise<void> => {
+  const work = async (item: ClaimedOutbox, control: AbortController): Promise<void> => {
     const renewal = setInterval(() => {
-      queue.extend(item, lockMs).then((held) => held || control.abort(), onError);
+      outbox.extend(item, lockMs).then((held) => held || control.abort(), onError);
     }, lockMs / RENEWALS);
     try {
       await handle(item, control.signal);
-      await queue.complete(item);
+      await outbox.complete(item);
     } catch (error) {
       // Aborted: it is another's now, or will be when the lock expires.
-      if (!control.signal.aborted) await queue.fail(item, failureOf(item, error));
+      if (!control.signal.aborted) await outbox.fail(item, failureOf(item, error));
     } finally {
       clearInterval(renewal);
     }
   };
 
-  const begin = (item: Item): void => {
+  const begin = (item: ClaimedOutbox): void => {
     const control = new AbortController();
     const done = work(item, control)
       .catch(onError)
@@ -116,7 +109,7 @@ export function createWorker<Item extends Claimed>(parts: WorkerParts<Item>): Wo
         continue;
       }
       try {
-        const items = await queue.claim({ holder, limit, lockMs });
+        const items = await outbox.claim(kind, { holder, limit, lockMs });
         for (const item of items) begin(item);
         if (items.length === limit) continue;
       } catch (error) {

@@ -38,12 +38,11 @@ export function createRetention({ engine, clock, chunk = CHUNK }: RetentionParts
     `SELECT "seq", "at" FROM "change" WHERE "org" = ? AND ${notNewest} ORDER BY "seq" LIMIT ?`,
   );
   const pruneThrough = text('DELETE FROM "change" WHERE "org" = ? AND "seq" <= ? RETURNING "seq"');
-  const pruneDead = (table: 'outbox' | 'job'): string =>
-    text(
-      `DELETE FROM "${table}" WHERE ("org", "id") IN (
-         SELECT "org", "id" FROM "${table}" WHERE "dead" < ? LIMIT ?
-       ) RETURNING "id"`,
-    );
+  const pruneDead = text(
+    `DELETE FROM "outbox" WHERE ("org", "id") IN (
+       SELECT "org", "id" FROM "outbox" WHERE "dead" < ? LIMIT ?
+     ) RETURNING "id"`,
+  );
 
   const remove = async (sql: string, parameters: readonly StoredValue[]): Promise<number> =>
     (await engine.transaction((connection) => connection.run(sql, parameters))).length;
@@ -85,8 +84,7 @@ export function createRetention({ engine, clock, chunk = CHUNK }: RetentionParts
       }
       const removed: Pruned = {
         changes,
-        outbox: await removeAll(pruneDead('outbox'), [now - deadMs, chunk]),
-        jobs: await removeAll(pruneDead('job'), [now - deadMs, chunk]),
+        outbox: await removeAll(pruneDead, [now - deadMs, chunk]),
         flowLogs: await pruneFlowLogs(engine, now - flowLogMs, chunk),
       };
       return removed;

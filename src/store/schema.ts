@@ -14,7 +14,6 @@ const storeTables = {
   flowLog: operations.flowLog,
   flowLogHead: operations.flowLogHead,
   logStreamCursor: operations.logStreamCursor,
-  job: operations.job,
   lease: operations.lease,
   installation: operations.installation,
   idAllocator: operations.idAllocator,

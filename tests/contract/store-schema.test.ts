@@ -15,7 +15,6 @@ const DECLARED: Readonly<Record<string, EntitySpec>> = {
   flowLog: operations.flowLog,
   flowLogHead: operations.flowLogHead,
   logStreamCursor: operations.logStreamCursor,
-  job: operations.job,
   lease: operations.lease,
   installation: operations.installation,
   idAllocator: operations.idAllocator,

@@ -8,7 +8,7 @@ import { createMailWorker } from '../../src/jobs/mail/mail-worker.ts';
 import { createSmtpTransport } from '../../src/jobs/mail/smtp.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
-import { createOutbox } from '../../src/store/jobs.ts';
+import { createOutbox } from '../../src/store/outbox.ts';
 import { ENGINES } from '../support/engines.ts';
 import { createMailServer, type MailServer } from '../support/mail-server.ts';
 import { createRig, type Rig, until } from '../webhooks/rig.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { sha256Hex } from '../../kernel/hash.ts';
 import { CONTACT_KINDS, type ContactKind } from '../contacts/contact-service.ts';
 import type { Organization } from '../model/people.ts';
-import type { ClaimedOutbox } from '../ports/jobs.ts';
+import type { ClaimedOutbox } from '../ports/outbox.ts';
 import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
 import { shareCode } from '../shares/share-code.ts';
 import { isOpen } from '../shares/share-service.ts';

@@ -154,22 +154,6 @@ export const logStreamCursor = entity(
   { key: ['logType'], volatile: true },
 );
 
-export const job = entity(
-  {
-    id: integer(),
-    kind: text(),
-    payload: json<unknown>(),
-    runAt: time(),
-    attempt: integer(),
-    maxAttempts: integer(),
-    lockedBy: nullable(text()),
-    lockedUntil: nullable(time()),
-    dead: nullable(time()),
-    lastError: nullable(text()),
-  },
-  { indexes: [['runAt']], volatile: true },
-);
-
 /** A named right that one holder has until it expires. Lives in organization 0. */
 export const lease = entity(
   { name: text(), holder: text(), fence: integer(), expiresAt: time(), data: text() },

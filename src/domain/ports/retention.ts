@@ -4,7 +4,7 @@ export interface RetentionWindows {
   readonly volatileMs: number;
   /** All other changes: the window in which the organization can be shown as of any time. At least `volatileMs`. */
   readonly historyMs: number;
-  /** Outbox rows and jobs that were given up. */
+  /** Outbox rows that were given up. */
   readonly deadMs: number;
   readonly flowLogMs: number;
 }
@@ -12,7 +12,6 @@ export interface RetentionWindows {
 export interface Pruned {
   readonly changes: number;
   readonly outbox: number;
-  readonly jobs: number;
   readonly flowLogs: number;
 }
 

@@ -3,10 +3,9 @@
  * what they would have said can be had in other ways, and sent again when there is one.
  */
 import type { MailService } from '../../domain/mail/mail-service.ts';
-import type { ClaimedOutbox, Outbox } from '../../domain/ports/jobs.ts';
+import type { Outbox } from '../../domain/ports/outbox.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
-import { outboxQueue } from '../queues.ts';
 import { createWorker, PermanentFailure, type Worker } from '../worker.ts';
 import type { MailTransport } from './smtp.ts';
 import { mailText } from './templates.ts';
@@ -29,12 +28,12 @@ export interface MailWorkerParts {
 const MAX_ATTEMPTS = 24;
 
 export function createMailWorker(parts: MailWorkerParts): Worker {
-  const { outbox, mails, transport, url, ...rest } = parts;
+  const { mails, transport, url, ...rest } = parts;
   const host = new URL(url).hostname.replaceAll(/[[\]]/gu, '');
-  return createWorker<ClaimedOutbox>({
+  return createWorker({
     ...rest,
-    queue: outboxQueue(outbox, 'mail'),
-    maxAttempts: () => MAX_ATTEMPTS,
+    kind: 'mail',
+    maxAttempts: MAX_ATTEMPTS,
     handle: async (row) => {
       if (transport === undefined) throw new PermanentFailure('no mail server is configured (--smtp-url)');
       const mail = await mails.prepare(row);

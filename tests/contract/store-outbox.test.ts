@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HOUR, MINUTE } from '../../src/kernel/clock.ts';
-import { createJobs, createOutbox } from '../../src/store/jobs.ts';
+import { createOutbox } from '../../src/store/outbox.ts';
 import { createRetention } from '../../src/store/retention.ts';
 import { audited, ENGINES, insertSerial, type OpenedStore, openNew, serial, tamper } from './stores.ts';
 
 const LOCK = { limit: 10, lockMs: 1_000 };
 
-describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
+describe.each(ENGINES)('outbox and retention on %s', (engine) => {
   let opened: OpenedStore;
   let now = 1_000_000_000;
   const clock = { now: () => now };
@@ -14,20 +14,11 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
     opened = await openNew(engine, clock);
   });
   beforeEach(async () => {
-    for (const table of [
-      'outbox',
-      'job',
-      'change',
-      'serialNumber',
-      'presence',
-      'organizationHead',
-      'auditEvent',
-    ])
+    for (const table of ['outbox', 'change', 'serialNumber', 'presence', 'organizationHead', 'auditEvent'])
       await tamper(opened.engine, `DELETE FROM "${table}"`);
   });
   afterAll(() => opened.close());
   const outbox = () => createOutbox({ engine: opened.engine, clock });
-  const jobs = () => createJobs({ engine: opened.engine, clock, store: opened.store });
   const enqueue = (org: number, target: string): Promise<void> =>
     audited(opened.store, [org], async (tx) =>
       tx.enqueue(org, { kind: 'webhook', target, payload: { target } }),
@@ -114,30 +105,6 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
     expect(row).toEqual({ lastError: 'x'.repeat(1_000), lockedBy: null });
   });
 
-  test('a job runs when it is due, for whoever claims its kind', async () => {
-    const id = await jobs().add(0, {
-      kind: 'tidy',
-      payload: { what: 'all' },
-      runAt: now + 10,
-      maxAttempts: 3,
-    });
-    expect(await jobs().claim('tidy', { ...LOCK, holder: 'p' })).toEqual([]);
-    now += 10;
-    expect(await jobs().claim('other', { ...LOCK, holder: 'p' })).toEqual([]);
-    const [job] = await jobs().claim('tidy', { ...LOCK, holder: 'p' });
-    expect(job).toEqual({
-      org: 0,
-      id,
-      kind: 'tidy',
-      payload: { what: 'all' },
-      attempt: 1,
-      maxAttempts: 3,
-      lockedBy: 'p',
-    });
-    expect(await jobs().complete(job!)).toBe(true);
-    expect(await jobs().complete(job!)).toBe(false);
-  });
-
   describe('retention', () => {
     const windows = { volatileMs: 10 * MINUTE, historyMs: HOUR, deadMs: HOUR, flowLogMs: HOUR };
     const prune = (chunk: number) => createRetention({ engine: opened.engine, clock, chunk }).prune(windows);
@@ -158,9 +125,9 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
       await see(2); // 11, at the edge of the window
       await insertSerial(opened.store, 2, 3); // 12
       now += 1;
-      expect(await prune(chunk)).toEqual({ changes: 9, outbox: 0, jobs: 0, flowLogs: 0 });
+      expect(await prune(chunk)).toEqual({ changes: 9, outbox: 0, flowLogs: 0 });
       expect(await seqs(2)).toEqual([3, 11, 12]);
-      expect(await prune(chunk)).toEqual({ changes: 0, outbox: 0, jobs: 0, flowLogs: 0 });
+      expect(await prune(chunk)).toEqual({ changes: 0, outbox: 0, flowLogs: 0 });
       expect(await opened.store.count('serialNumber', 2)).toBe(3);
       expect((await opened.store.auditEvents(2, { afterSeq: 0, limit: 9 })).length).toBeGreaterThanOrEqual(3);
     });
@@ -179,17 +146,14 @@ describe.each(ENGINES)('outbox, jobs and retention on %s', (engine) => {
       expect(await seqs(2)).toEqual([5, 6]);
     });
 
-    test('removes what was given up long ago from the outbox and the jobs, and nothing that waits', async () => {
+    test('removes what was given up long ago from the outbox, and nothing that waits', async () => {
       for (const target of ['dead', 'waiting']) await enqueue(3, target);
-      await jobs().add(0, { kind: 'tidy', payload: null });
       const items = await outbox().claim('webhook', { ...LOCK, holder: 'p' });
       await outbox().fail(items.find(({ target }) => target === 'dead')!, { error: 'gone', dead: true });
-      const [job] = await jobs().claim('tidy', { ...LOCK, holder: 'p' });
-      await jobs().fail(job!, { error: 'gone', dead: true });
       now += HOUR;
-      expect(await prune(5)).toMatchObject({ outbox: 0, jobs: 0, flowLogs: 0 });
+      expect(await prune(5)).toMatchObject({ outbox: 0, flowLogs: 0 });
       now += 1;
-      expect(await prune(5)).toMatchObject({ outbox: 1, jobs: 1 });
+      expect(await prune(5)).toMatchObject({ outbox: 1 });
       expect(await outbox().claim('webhook', { ...LOCK, holder: 'p' })).toMatchObject([
         { target: 'waiting' },
       ]);
