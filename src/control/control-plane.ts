@@ -122,7 +122,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     calls,
     questions: [
       hostedServicesQuestion(createServiceHosting({ store, policy })),
-      postureIdentityQuestion(createPostureIdentity({ store })),
+      postureIdentityQuestion({ identity: createPostureIdentity({ store }), clock }),
       resolvedNamesQuestion({ reports: createNameReports({ store }), clock }),
     ],
     onError,

@@ -11,21 +11,23 @@ import type { ClientAnswer, ClientCall, ClientCalls } from './client-calls.ts';
 
 /** A question and what its answer is good for. */
 export interface ClientQuestion {
-  /** Equal texts: what is known still holds. Undefined: nothing to ask now. */
-  version(snapshot: Snapshot, facts: DeviceFacts): string | undefined;
+  /** Equal texts: what is known still holds. Undefined: nothing to ask now. `connected`: how many devices are, here. */
+  version(snapshot: Snapshot, facts: DeviceFacts, connected: number): string | undefined;
   /** Errors: `unavailable` when the device does not answer, or not in a form that can be read. */
   take(facts: DeviceFacts, ask: (call: ClientCall) => Promise<ClientAnswer>): Promise<void>;
   /** Kinds whose changes may concern every device. */
   readonly concerns: ReadonlySet<Change['kind']>;
+  /** The devices whose answer may become another without a word from them. */
+  changesSilently(snapshot: Snapshot): 'none' | 'gateways' | 'all';
 }
 
-type Hub = Pick<OrganizationHub, 'snapshot' | 'connected' | 'send' | 'streams'>;
+type Hub = Pick<OrganizationHub, 'snapshot' | 'connected' | 'send' | 'streams' | 'streamCount'>;
 
 export interface ClientFacts {
   opened(hub: Hub, device: number): void;
   /** After the changes are in the hub's snapshot. */
   applied(hub: Hub, changes: readonly Change[], touched: ReadonlySet<number>): void;
-  /** Asks the devices of gateways whose answer may be another though nothing said so. */
+  /** Asks the devices whose answer may be another though nothing said so. */
   look(hub: Hub): void;
 }
 
@@ -39,11 +41,12 @@ export function createClientFacts({ calls, questions, onError }: ClientFactsPart
   /** The version that each device was last asked about, by question. */
   const known = questions.map(() => new Map<number, string>());
 
-  const consider = (hub: Hub, id: number): void => {
+  const consider = (hub: Hub, id: number, only?: ClientQuestion): void => {
     const facts = hub.snapshot.devices.get(id);
     for (const [index, question] of questions.entries()) {
+      if (only !== undefined && question !== only) continue;
       const versions = known[index];
-      const version = facts && question.version(hub.snapshot, facts);
+      const version = facts && question.version(hub.snapshot, facts, hub.streamCount);
       if (facts === undefined || version === undefined) {
         versions?.delete(id);
         continue;
@@ -65,8 +68,9 @@ export function createClientFacts({ calls, questions, onError }: ClientFactsPart
 
   return {
     look: (hub) => {
-      for (const { device } of hub.snapshot.table('gateway').values())
-        if (device !== null && hub.connected(device)) consider(hub, device);
+      for (const question of questions) {
+        for (const id of silentlyOther(hub, question)) if (hub.connected(id)) consider(hub, id, question);
+      }
     },
     opened: (hub, device) => {
       for (const versions of known) versions.delete(device);
@@ -79,4 +83,15 @@ export function createClientFacts({ calls, questions, onError }: ClientFactsPart
       for (const id of ids) if (hub.connected(id) || !hub.snapshot.devices.has(id)) consider(hub, id);
     },
   };
+}
+
+function silentlyOther(hub: Hub, question: ClientQuestion): number[] {
+  switch (question.changesSilently(hub.snapshot)) {
+    case 'none':
+      return [];
+    case 'gateways':
+      return [...hub.snapshot.table('gateway').values()].flatMap(({ device }) => device ?? []);
+    case 'all':
+      return [...hub.streams()].map(({ device }) => device);
+  }
 }

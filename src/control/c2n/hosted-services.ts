@@ -22,6 +22,7 @@ const CALL = { method: 'GET', path: '/vip-services' } as const;
 export const hostedServicesQuestion = (hosting: ServiceHosting): ClientQuestion => ({
   // A service that is made, or takes another name, may be one that a device has long offered.
   concerns: new Set(['service']),
+  changesSilently: () => 'none',
   version: (snapshot, { device, live }) => {
     const hash = live?.hostinfo.ServicesHash;
     const serves = typeof hash === 'string' && hash !== '';

@@ -30,6 +30,7 @@ export function resolvedNamesQuestion({
 }): ClientQuestion {
   return {
     concerns: new Set(['resource', 'gateway', 'network']),
+    changesSilently: () => 'gateways',
     version: (snapshot, { device, routes }) => {
       const networks = new Set(
         snapshot
