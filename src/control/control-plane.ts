@@ -22,6 +22,7 @@ import type { IdentityTokens } from '../domain/ports/identity-tokens.ts';
 import type { PresenceQuery } from '../domain/ports/presence-query.ts';
 import type { Store } from '../domain/ports/store.ts';
 import { createServiceHosting } from '../domain/services/service-hosting.ts';
+import { createRecordingReports } from '../domain/ssh-checks/recording-reports.ts';
 import { createSshChecks, type SshDecision } from '../domain/ssh-checks/ssh-check-service.ts';
 import { type Clock, SECOND } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
@@ -180,6 +181,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       ...{ register, map, hubs, calls, challenges, publicUrl: parts.publicUrl, clock },
       disconnects: createDisconnectReports({ store }),
       attributes: createOwnAttributes({ store, policy }),
+      recordings: createRecordingReports({ store }),
       identity: createDeviceIdentity({ store, tokens: parts.identityTokens, clock, random }),
     }),
     sshActionRoute({

@@ -127,6 +127,21 @@ const FAULTY: readonly (readonly [section: string, message: string, file: string
     'invalid dst',
     '{"ssh": [{"action": "accept", "src": ["x@a.test"], "dst": [¦"*"], "users": ["root"]}]}',
   ],
+  [
+    'ssh',
+    'invalid recorder',
+    '{"ssh": [{"action": "accept", "users": ["root"], "recorder": [¦"10.0.0.1:80"]}]}',
+  ],
+  [
+    'ssh',
+    'recorder=tag not found',
+    '{"ssh": [{"action": "accept", "users": ["root"], "recorder": [¦"tag:no"]}]}',
+  ],
+  [
+    'ssh',
+    'only one recorder tag',
+    '{"tagOwners": {"tag:a": []}, "ssh": [{"action": "accept", "users": ["root"], "recorder": ["tag:a", ¦"tag:a"]}]}',
+  ],
   ['ssh', 'srcPosture', '{"ssh": [{"action": "accept", "users": ["root"], "srcPosture": [¦"posture:no"]}]}'],
 
   ['nodeAttrs', 'tag not', '{"nodeAttrs": [{"target": ["*", ¦"tag:no"], "attr": ["x"]}]}'],

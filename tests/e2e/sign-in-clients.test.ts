@@ -1,5 +1,4 @@
 // Real clients that join because a person signs in at the page they show: login, key expiry, logout, a refused login.
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,17 +9,12 @@ import { type InteractiveClient, startInteractiveClient } from '../support/inter
 import { startProgram } from '../support/program.ts';
 import { BUILD_TIMEOUT_MS, realClients, whyNoRealClients } from '../support/real-clients.ts';
 import { unless } from '../support/requirements.ts';
+import { type SshSession, sshSession, whyNoSsh } from '../support/ssh-session.ts';
 import { createVisitor, type Visitor } from '../support/visitor.ts';
 
 const TEST_TIMEOUT_MS = 120_000;
 const UP_TIMEOUT_MS = 60_000;
 const PASSWORD = 'correct horse battery';
-
-/** The SSH session is opened with the plain client. */
-function whyNoSsh(): string | undefined {
-  const { error } = spawnSync('ssh', ['-V']);
-  return error === undefined ? undefined : 'an SSH session needs the program ssh (Debian: openssh-client)';
-}
 
 describe('real clients whose person signs in', unless(await whyNoRealClients()), () => {
   let directory: string;
@@ -162,28 +156,8 @@ describe('real clients whose person signs in', unless(await whyNoRealClients()),
     }, BUILD_TIMEOUT_MS);
     afterAll(() => target?.end());
 
-    /** `ssh` through the client, as the person at the laptop has it; what it said so far, and its end. */
-    async function session(): Promise<{
-      readonly said: () => string;
-      readonly ended: Promise<number | null>;
-    }> {
-      const { tailscale } = await realClients();
-      const address = (await target.status()).Self.TailscaleIPs?.[0] ?? '';
-      const quiet = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes'];
-      const proxy = `ProxyCommand=${tailscale} --socket=${client.socket} nc %h %p`;
-      const options = [...quiet, proxy].flatMap((option) => ['-o', option]);
-      const ssh = spawn('ssh', [...options, `root@${address}`, 'echo', 'inside'], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let text = '';
-      for (const stream of [ssh.stdout, ssh.stderr]) {
-        stream.setEncoding('utf8');
-        stream.on('data', (more: string) => {
-          text += more;
-        });
-      }
-      return { said: () => text, ended: new Promise((resolve) => ssh.once('close', resolve)) };
-    }
+    const session = async (): Promise<SshSession> =>
+      sshSession(client.socket, (await target.status()).Self.TailscaleIPs?.[0] ?? '', 'echo', 'inside');
 
     test(
       'gets a link, signs in again there, and is let in',

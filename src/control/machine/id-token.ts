@@ -4,14 +4,13 @@ import { type DeviceIdentity, MAX_AUDIENCE } from '../../domain/devices/device-i
 import type { Clock } from '../../kernel/clock.ts';
 import { createTokenBuckets } from '../../kernel/token-buckets.ts';
 import { wireText } from '../hostinfo-schema.ts';
-import type { Found } from '../hubs.ts';
 import { nodeKey } from '../requests.ts';
 import { answerJson, parseJson } from './answers.ts';
-import type { MachineCall, MachineRoute } from './router.ts';
+import type { OwnNode } from './own-node.ts';
+import type { MachineRoute } from './router.ts';
 
 export interface IdTokenParts {
-  /** The node of a request, if it belongs to the machine at the other end; else it is answered, and undefined. */
-  readonly ownNode: (call: MachineCall, nodeKey: string) => Promise<Found | undefined>;
+  readonly ownNode: OwnNode;
   readonly identity: DeviceIdentity;
   /** The origin that people open; undefined: the one that the device called. */
   readonly publicUrl: string | undefined;

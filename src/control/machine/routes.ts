@@ -6,17 +6,20 @@ import type { Challenges } from '../../domain/certificates/challenge-service.ts'
 import type { DeviceIdentity } from '../../domain/devices/device-identity.ts';
 import type { DisconnectReports } from '../../domain/devices/disconnect-reports.ts';
 import type { OwnAttributes } from '../../domain/devices/own-attributes.ts';
+import type { RecordingReports } from '../../domain/ssh-checks/recording-reports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { CLIENT_ANSWER_PATH, type ClientCalls } from '../c2n/client-calls.ts';
 import { wireText } from '../hostinfo-schema.ts';
-import type { Found, Hubs } from '../hubs.ts';
+import type { Hubs } from '../hubs.ts';
 import { lackOf } from '../map/certificates.ts';
 import type { createMapHandler } from '../map/map-handler.ts';
 import type { RegisterHandler } from '../register/register-handler.ts';
 import { mapRequest, nodeKey, registerRequest } from '../requests.ts';
 import { answerJson, answerText, endOf, parseJson } from './answers.ts';
 import { idTokenRoute } from './id-token.ts';
-import type { MachineCall, MachineRoute } from './router.ts';
+import { createOwnNode } from './own-node.ts';
+import type { MachineRoute } from './router.ts';
+import { sshNotifyRoute } from './ssh-notify.ts';
 
 export interface MachineRoutesParts {
   readonly register: RegisterHandler;
@@ -27,6 +30,7 @@ export interface MachineRoutesParts {
   readonly attributes: OwnAttributes;
   readonly challenges: Challenges;
   readonly identity: DeviceIdentity;
+  readonly recordings: RecordingReports;
   /** The origin that people open; undefined: the one that a device called. */
   readonly publicUrl: string | undefined;
   readonly clock: Clock;
@@ -75,15 +79,9 @@ function featureAnswer(feature: string, lack: CertificateLack | undefined): obje
 
 export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[] {
   const { register, map, hubs, calls, disconnects, attributes, challenges, identity } = parts;
-  const { publicUrl, clock } = parts;
+  const { recordings, publicUrl, clock } = parts;
 
-  /** The node of a request, if it belongs to the machine at the other end; one answer for all that is not so. */
-  const ownNode = async ({ context, stream }: MachineCall, key: string): Promise<Found | undefined> => {
-    const found = await hubs.find(key);
-    if (found?.facts.device.machineKey === context.machineKey) return found;
-    answerText(stream, constants.HTTP_STATUS_NOT_FOUND, 'node not found');
-    return undefined;
-  };
+  const ownNode = createOwnNode(hubs);
 
   return [
     {
@@ -175,5 +173,6 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
       },
     },
     idTokenRoute({ ownNode, identity, publicUrl, clock }),
+    sshNotifyRoute({ ownNode, recordings, clock }),
   ];
 }

@@ -77,11 +77,11 @@ export function sshActionRoute({ hubs, checks, waiters, publicUrl }: SshActionPa
     const rule = hub.sshRule(source, target, user);
     const from = hub.snapshot.devices.get(source)?.device;
     if (rule === undefined || from === undefined) return reject('access denied');
-    if (!rule.check) return acceptance(rule);
+    if (!rule.check) return acceptance(rule, hub.recordersOf(rule));
     if (from.ownerKind !== 'membership') return reject('access denied: this device has no person to ask');
     const login = { org, source, membership: from.owner, target, user };
     if (question.check === undefined) {
-      if (await checks.isFresh(login, rule.checkPeriod)) return acceptance(rule);
+      if (await checks.isFresh(login, rule.checkPeriod)) return acceptance(rule, hub.recordersOf(rule));
       const check = await checks.begin(login);
       const page = `${publicUrl ?? call.context.origin}${SSH_CHECK_PATH}${check}`;
       const message = `# This login needs you to sign in again.\r\n# Open this page: ${page}\r\n`;
@@ -93,7 +93,9 @@ export function sshActionRoute({ hubs, checks, waiters, publicUrl }: SshActionPa
       case 'allowed': {
         // The rules may have changed while the person signed in.
         const present = hub.sshRule(source, target, user);
-        return present === undefined ? reject('access denied') : acceptance(present);
+        return present === undefined
+          ? reject('access denied')
+          : acceptance(present, hub.recordersOf(present));
       }
       case 'denied':
         return reject('the login was refused');

@@ -14,7 +14,7 @@ import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import type { ClientAccess } from '../../effective-policy/client-access.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { SshRuleOutput } from '../../policy/index.ts';
-import type { DerpMap } from '../wire/index.ts';
+import type { AddrPort, DerpMap } from '../wire/index.ts';
 import { createBroadcast } from './broadcast.ts';
 import { type ClassState, createClassState } from './class-state.ts';
 import { type DeviceRender, ownerUser, renderDevice, renderExternal } from './device-render.ts';
@@ -87,6 +87,8 @@ export interface OrganizationHub {
   drained(stream: MapStream): void;
   /** The rule by which a login from one device to another, as that user, would be let in or checked. */
   sshRule(source: number, target: number, user: string): SshRuleOutput | undefined;
+  /** Where sessions of an SSH rule are recorded now. */
+  recordersOf(rule: SshRuleOutput): readonly AddrPort[];
   /** Whether the device has a stream here that has had its first map. */
   connected(device: number): boolean;
   /** Members of a message that say nothing of the network, for one device; false when it has no stream here. */
@@ -294,6 +296,7 @@ export function createOrganizationHub(parts: OrganizationHubParts): Organization
     },
     drained: broadcast.catchUp,
     sshRule: network.sshRule,
+    recordersOf: network.recordersOf,
     connected: (device) => registry.of(device)?.ready === true,
     send: (device, members) => {
       const stream = registry.of(device);

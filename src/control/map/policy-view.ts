@@ -14,10 +14,11 @@ import {
   type SshRuleOutput,
   withRelays,
 } from '../../policy/index.ts';
-import type { CapMap, DerpMap, FilterRule, SshPolicy } from '../wire/index.ts';
+import type { AddrPort, CapMap, DerpMap, FilterRule, SshPolicy } from '../wire/index.ts';
 import { hasCertificates } from './certificates.ts';
 import { connectorCaps, connectorsConcerned } from './connector-caps.ts';
 import type { NetworkView, OwnView, PeerView, ViewEffects } from './network-view.ts';
+import { createRecorders } from './recorders.ts';
 import { hostCapability, usableServices } from './service-caps.ts';
 import { sshPolicyOf } from './ssh-policy.ts';
 
@@ -65,6 +66,8 @@ export interface PolicyView extends NetworkView {
   readonly clients: ClientAccess;
   /** The first SSH rule of the target that means the source and lets it in as that user. */
   sshRule(source: number, target: number, user: string): SshRuleOutput | undefined;
+  /** Where sessions of an SSH rule are recorded now. */
+  recordersOf(rule: SshRuleOutput): readonly AddrPort[];
   /** After the changes are in the snapshot. `touched`: the devices whose facts they changed. */
   update(changes: readonly Change[], touched: ReadonlySet<number>): ViewEffects;
   /** The relays of a map with what the policy says of them. */
@@ -90,7 +93,9 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
   const policy = createEffectivePolicy({ snapshot, now, onError });
   const { engine } = policy;
   const saidOfRelays = (): Relays | undefined => relaysOf(engine.core.world.policy);
-  const sshOnWire = new WeakMap<PolicySsh, SshPolicy>();
+  let sshOnWire = new WeakMap<PolicySsh, SshPolicy>();
+  const recorders = createRecorders(engine);
+  const recordersOf = (rule: SshRuleOutput): readonly AddrPort[] => recorders.at(rule.recorders);
 
   /** Equal policies are one object, also when the engine made them anew. */
   const sshByText = new Map<string, SshPolicy>();
@@ -99,7 +104,7 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
     const rules = engine.ssh(device);
     let wire = sshOnWire.get(rules);
     if (wire === undefined) {
-      const made = sshPolicyOf(rules, snapshot.organization.id);
+      const made = sshPolicyOf(rules, snapshot.organization.id, recordersOf);
       const text = JSON.stringify(made);
       if (sshByText.size >= MAX_SHARED_SSH) sshByText.clear();
       wire = sshByText.get(text) ?? made;
@@ -145,6 +150,14 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
     changes.some(({ kind }) => kind === 'service')
       ? { ...effects, own: new Set([...effects.own, ...snapshot.devices.keys()]) }
       : effects;
+  /** Devices that are logged in to are told where that is recorded, so a recorder that comes or goes concerns them. */
+  const withRecorders = (effects: ViewEffects): ViewEffects => {
+    if (!recorders.refresh()) return effects;
+    sshOnWire = new WeakMap();
+    const isRecorded = (device: number): boolean =>
+      engine.ssh(device).rules.some(({ recorders: tags }) => tags.length > 0);
+    return { ...effects, own: new Set([...effects.own, ...[...snapshot.devices.keys()].filter(isRecorded)]) };
+  };
   const peer = (viewer: number, device: number): PeerView | undefined =>
     viewer !== device && engine.sees(viewer, device) ? (engine.view(viewer, device) as PeerView) : undefined;
 
@@ -192,7 +205,7 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
     saidOfRelays,
     update: (changes, touched) => {
       servicesOfClass.clear();
-      const effects = withServices(gather(policy.apply(changes, touched)), changes);
+      const effects = withRecorders(withServices(gather(policy.apply(changes, touched)), changes));
       return { ...effects, own: effects.own.union(connectorsConcerned(snapshot, changes)) };
     },
     sshRule: (source, target, user) => {
@@ -204,10 +217,11 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
             loginOf(sshUsers, user) !== '' && principals.some(({ nodeIP }) => addresses.has(nodeIP)),
         );
     },
+    recordersOf,
     expire: (time) => {
       const changes = policy.expire(time);
       if (changes !== undefined) servicesOfClass.clear();
-      return changes === undefined ? undefined : gather(changes);
+      return changes === undefined ? undefined : withRecorders(gather(changes));
     },
   };
 }

@@ -2,7 +2,14 @@ import type { Policy, Selector, SshRule } from '../ast.ts';
 import { refuseAt } from '../errors.ts';
 import type { ValidationContext } from './context.ts';
 import { validatePostures } from './rules.ts';
-import { isAutogroup, namesPeople, selectorText, unknownDomain, unknownName } from './selectors.ts';
+import {
+  isAutogroup,
+  namesPeople,
+  selectorText,
+  tagExists,
+  unknownDomain,
+  unknownName,
+} from './selectors.ts';
 
 /** `localpart:*@domain` logs each user of the domain in under the local part of their own address. */
 const LOCALPART_OF_DOMAIN = /^localpart:\*@(.+)$/;
@@ -25,8 +32,16 @@ export function validateSsh(policy: Policy, context: ValidationContext): void {
     for (const [i, src] of rule.src.entries()) refuse(sourceProblem(policy, context, src), 'src', i);
     for (const [i, dst] of rule.dst.entries())
       refuse(destinationProblem(policy, context, rule, dst), 'dst', i);
+    for (const [i, tag] of rule.recorder.entries()) refuse(recorderProblem(policy, tag, i), 'recorder', i);
     validatePostures(policy, rule.srcPosture, 'ssh', rule.index, 'srcPosture');
   }
+}
+
+/** Recorders are the devices of one tag. */
+function recorderProblem(policy: Policy, tag: string, item: number): string | undefined {
+  if (item > 0) return 'only one recorder tag is allowed in a rule';
+  if (!tag.startsWith('tag:')) return `invalid recorder ${quote(tag)}: must be a tag`;
+  return tagExists(policy, tag) ? undefined : `recorder=tag not found: ${quote(tag)}`;
 }
 
 const SRC_AUTOGROUPS = new Set(['autogroup:member', 'autogroup:tagged', 'autogroup:shared']);
