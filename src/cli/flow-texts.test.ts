@@ -6,6 +6,7 @@ const BARE = {
   ...{ kind: 'address', name: null, resourceAddress: null, part: false, except: [] },
   ...{ network: null, route: null, carrier: null, offered: null },
 } as const satisfies Omit<NamedPlace, 'addresses'>;
+const BOTH: readonly (4 | 6)[] = [4, 6];
 const ALL = { first: 0, last: 65_535 };
 const flow = (
   protocol: number,
@@ -13,7 +14,7 @@ const flow = (
   own: boolean,
   ...behind: string[]
 ) => ({
-  ...{ protocol, ...ports, own, behind },
+  ...{ protocol, ...ports, own, behind, ownFamilies: own ? BOTH : [] },
   places: behind.map((text) => ({ ...BARE, addresses: [text] })),
 });
 const port = (number: number) => ({ first: number, last: number });
@@ -21,6 +22,15 @@ const port = (number: number) => ({ first: number, last: number });
 describe('traffic in lines', () => {
   it('says what is at the destination itself by itself', () => {
     expect(flowTexts([flow(6, port(22), true), flow(1, ALL, true)])).toEqual(['tcp 22', 'icmp']);
+  });
+
+  it('says which of its two addresses is meant where one is', () => {
+    const only = (family: 4 | 6) => ({ ...flow(6, port(22), true), ownFamilies: [family] });
+    expect(flowTexts([only(4)])).toEqual(['tcp 22 at its own IPv4 address']);
+    expect(flowTexts([only(6), flow(6, port(443), true)])).toEqual([
+      'tcp 22 at its own IPv6 address',
+      'tcp 443',
+    ]);
   });
 
   it('names the places of equal traffic in one line', () => {

@@ -13,6 +13,10 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
 const ANY_LAST = 65_535;
 const OWN = 'its own address';
 
+/** Devices have an address of each family: where only one is meant, which. */
+const ownText = (families: NamedFlow['ownFamilies']): string =>
+  families.length === 1 ? `its own IPv${families[0]} address` : OWN;
+
 interface Span {
   readonly protocol: number;
   readonly first: number;
@@ -73,8 +77,9 @@ function spanTexts(some: readonly Span[]): string[] {
 /** `told`: the device that is said to be the way there. */
 export function flowTexts(flows: readonly NamedFlow[], told?: string): string[] {
   const byPlace = new Map<string, Span[]>();
-  for (const { protocol, first, last, own, places } of flows) {
-    for (const place of [...(own ? [OWN] : []), ...places.flatMap((place) => placeTexts(place, told))]) {
+  for (const { protocol, first, last, own, ownFamilies, places } of flows) {
+    const itself = own ? [ownText(ownFamilies)] : [];
+    for (const place of [...itself, ...places.flatMap((place) => placeTexts(place, told))]) {
       const spans = byPlace.get(place) ?? [];
       spans.push({ protocol, first, last });
       byPlace.set(place, spans);

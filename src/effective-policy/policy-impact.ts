@@ -29,6 +29,8 @@ export interface NamedFlow {
   readonly last: number;
   /** Whether the destinations' own addresses are meant. */
   readonly own: boolean;
+  /** Which of those: a rule that names one address opens no other. */
+  readonly ownFamilies: readonly (4 | 6)[];
   /** Prefixes and ranges behind the destinations; `autogroup:internet` for all of that. */
   readonly behind: readonly string[];
   /** What that is: resources, services, hosts, routes, the internet. Together these have all addresses of `behind`. */
@@ -127,6 +129,7 @@ const namedFlow = (
 ): NamedFlow => ({
   ...{ protocol, first, last },
   own: own.length > 0,
+  ownFamilies: own,
   behind: withInternet(behind),
   places: placesAt(at, sources, targets, behind),
 });

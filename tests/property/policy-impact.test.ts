@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Addr, formatAddr, formatSet, unionSets } from '../../src/kernel/netip/index.ts';
+import { type Addr, formatAddr, formatSet, setContains, unionSets } from '../../src/kernel/netip/index.ts';
 import { reachesAcross } from '../../src/policy/engine/visibility.ts';
 import { setOfText } from '../../src/policy/impact/flows.ts';
 import {
@@ -14,6 +14,7 @@ import {
   parsePolicy,
   type Things,
 } from '../../src/policy/index.ts';
+import { INTERNET } from '../../src/policy/ranges.ts';
 import { deviceChange, networkChange, policyText, startChanges } from './policy-arbitraries.ts';
 import type { Packet } from './policy-naive.ts';
 import { ADDRESSES, covers, filterAccepts, TRAFFIC } from './policy-packet.ts';
@@ -21,20 +22,25 @@ import { ADDRESSES, covers, filterAccepts, TRAFFIC } from './policy-packet.ts';
 const RUNS = process.env.HOLDFAST_LONG === '1' ? 2_000 : 300;
 const settings = { ...DEFAULT_SETTINGS, domains: ['a.test'] };
 
+const PUBLIC = ADDRESSES.filter((addr) => setContains(INTERNET, addr));
+
 /** A policy travels as text, so that a counterexample can be read. */
 type Step = Change | { readonly kind: 'policy-text'; readonly text: string };
 const changeOf = (step: Step): Change =>
   step.kind === 'policy-text' ? { kind: 'policy', policy: parsePolicy(step.text) } : step;
 const policyChange: fc.Arbitrary<Step> = policyText.map((text) => ({ kind: 'policy-text', text }));
 
-/** Own addresses of a device, and those of the sample that it routes. */
+/** Own addresses of a device, and those of the sample that it routes, the internet over the families that it offers. */
 function addressesOn(engine: PolicyEngine, id: number): Addr[] {
   const device = engine.core.devices.get(id);
   if (device === undefined || !device.active) return [];
   const own = device.addresses.map(({ addr }) => addr);
   const routed = ADDRESSES.filter((addr) =>
     device.routes.some(
-      (route) => !route.exit && route.range.family === addr.family && covers(route.text, addr),
+      (route) =>
+        (!route.exit || (device.profile.external === undefined && setContains(INTERNET, addr))) &&
+        route.range.family === addr.family &&
+        covers(route.text, addr),
     ),
   );
   return [...own, ...routed];
@@ -109,10 +115,11 @@ describe('the impact of a change', () => {
                 (group) => group.sources.includes(source) && group.targets.includes(target),
               );
               const tos = new Map(
-                [...addressesOn(engine, target), ...addressesOn(after, target)].map((to) => [
-                  formatAddr(to),
-                  to,
-                ]),
+                [
+                  ...addressesOn(engine, target),
+                  ...addressesOn(after, target),
+                  ...([on, off].some((one) => one?.profile.external) ? [] : PUBLIC),
+                ].map((to) => [formatAddr(to), to]),
               );
               for (const to of tos.values()) {
                 const from = (was ?? is)?.addresses.find(({ addr }) => addr.family === to.family)?.addr;

@@ -80,7 +80,7 @@ function openingsOfSharedIn(core: Core, device: DeviceState): Opening[] {
   const flowsTo = (addresses: IpSet): Flow[] =>
     DEFAULT_PROTOCOLS.map((protocol) => ({ protocol, ports: ALL_PORTS, addresses }));
   const itself = flowsTo(setOfAddrs(device.addresses.map(({ addr }) => addr)));
-  const behind = flowsTo(INTERNET);
+  const behind = flowsTo(internetOf(device));
   const leadingOut = device.exit ? unitsOf(core.program(), device).filter(({ spec }) => leadsOut(spec)) : [];
   return [
     { unit: undefined, flows: [], across: () => itself },
@@ -94,11 +94,15 @@ function openingsOfSharedIn(core: Core, device: DeviceState): Opening[] {
   ];
 }
 
+/** The internet as far as an exit node offers it: routes of one family lead nobody out over the other. */
+const internetOf = (device: DeviceState): IpSet =>
+  ofFamilies(INTERNET, new Set(device.routes.filter(({ exit }) => exit).map(({ range }) => range.family)));
+
 /** Addresses that packets to a device can carry: its own, those it routes, and the internet on an exit node. */
 function addressSpaceOf(device: DeviceState): IpSet {
   const routes = device.routes.filter((route) => !route.exit).map((route) => setOfRanges([route.range]));
   const own = setOfAddrs(device.addresses.map(({ addr }) => addr));
-  return unionSets([own, ...routes, device.exit || device.exitNetworks.length > 0 ? INTERNET : EMPTY_SET]);
+  return unionSets([own, ...routes, internetOf(device)]);
 }
 
 /** Of an address, a prefix, a range or `*`. */
@@ -162,14 +166,15 @@ function familiesOf(device: DeviceState, { slot, spec }: Unit): ReadonlySet<4 | 
   return new Set(named.map(({ addr }) => addr.family));
 }
 
+const ofFamilies = (set: IpSet, families: ReadonlySet<4 | 6>): IpSet => ({
+  v4: families.has(4) ? set.v4 : [],
+  v6: families.has(6) ? set.v6 : [],
+});
+
 function flowsOfFamilies(flows: readonly Flow[], families: ReadonlySet<4 | 6>): readonly Flow[] {
   if (families.size === 2) return flows;
-  const only = (set: IpSet): IpSet => ({
-    v4: families.has(4) ? set.v4 : [],
-    v6: families.has(6) ? set.v6 : [],
-  });
   return flows
-    .map((flow) => ({ ...flow, addresses: only(flow.addresses) }))
+    .map((flow) => ({ ...flow, addresses: ofFamilies(flow.addresses, families) }))
     .filter((flow) => !isEmptySet(flow.addresses));
 }
 
