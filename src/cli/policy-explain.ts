@@ -48,13 +48,16 @@ function closed({ closedTo, ended, request }: NamedRule): string {
   return `${state}, and ${answer}`;
 }
 
-function lackText(rule: NamedRule, lack: NamedRule['lacks'][number]): string {
+function lackText(rule: NamedRule, lack: NamedRule['lacks'][number], protocol: number): string {
+  if (lack === 'protocol-or-port' && !hasPorts(protocol)) return 'does not open this protocol';
   if (lack === 'time') return `expired at ${rule.ended?.at}`;
   return lack === 'source' && rule.closedTo !== null ? closed(rule) : LACKS[lack];
 }
 
-function ruleLine(rule: NamedRule): string {
-  const why = rule.lacks.map((lack) => lackText(rule, lack)).join(', and ');
+function ruleLine(rule: NamedRule, protocol: number): string {
+  // A posture goes last, since its conditions follow.
+  const lacks = [...rule.lacks].sort((a, b) => Number(a === 'posture') - Number(b === 'posture'));
+  const why = lacks.map((lack) => lackText(rule, lack, protocol)).join(', and ');
   // What fails, where something does: else what it depends on.
   const isLacking = rule.lacks.includes('posture');
   const posture = rule.posture
@@ -77,7 +80,10 @@ function traffic({ protocol, port }: AccessExplanation): string {
 
 function sshLine({ ssh, allowed }: NamedVerdict): string[] {
   if (ssh.length === 0) return [];
-  const logins = ssh.map(
+  // Whoever logs in as any user logs in as each of them.
+  const isAny = (check: boolean): boolean => ssh.some((one) => one.login === '*' && one.check === check);
+  const apart = ssh.filter(({ login, check }) => login === '*' || login === 'root' || !isAny(check));
+  const logins = apart.map(
     ({ login, check }) =>
       `${login === '*' ? 'any user but root' : login}${check ? ' after a fresh sign-in' : ''}`,
   );
@@ -92,40 +98,96 @@ function pathLine({ path, itself }: NamedVerdict): string[] {
   return [`  taken by ${path.dns}${through}${network}${chosen} (${path.online ? 'online' : 'offline'})`];
 }
 
-function verdictLines(answer: AccessExplanation, verdict: NamedVerdict): string[] {
-  const { source, target, path } = verdict;
-  if (verdict.itself) {
-    const how =
-      path?.route == null ? `is ${target} itself` : `leads to ${target} itself, by its route ${path.route}`;
-    return [`${source} ${how}: the network is not asked`];
-  }
-  const offline = answer.source.devices.some(({ name, online }) => name === source && online === false);
+interface Told {
+  readonly sources: string[];
+  readonly targets: string[];
+  readonly allowed: boolean;
+  readonly why: readonly string[];
+  readonly ways: readonly string[];
+}
+
+function whyLines(answer: AccessExplanation, verdict: NamedVerdict): string[] {
+  const rule = (one: NamedRule): string => ruleLine(one, answer.protocol);
   return [
-    `${source} may ${verdict.allowed ? '' : 'NOT '}reach ${target} ${traffic(answer)}`,
     ...verdict.problems.map((problem) => `  ${problem}`),
-    ...verdict.by.map((rule) => `  ${verdict.allowed ? 'by' : 'else it might, by'} ${ruleLine(rule)}`),
+    ...verdict.by.map((one) => `  ${verdict.allowed ? 'by' : 'else it might, by'} ${rule(one)}`),
     ...(verdict.more > 0 ? [`  and by ${verdict.more} more`] : []),
-    ...verdict.closest.map((rule) => `  closest: ${ruleLine(rule)}`),
+    ...verdict.closest.map((one) => `  closest: ${rule(one)}`),
     ...(verdict.by.length + verdict.closest.length + verdict.problems.length === 0
-      ? ['  no rule has to do with both']
+      ? ['  no rule lets anything pass between them']
       : []),
     ...sshLine(verdict),
     ...(verdict.allowed && verdict.decidedAlsoBy !== null
       ? [`  as far as this organization decides: ${verdict.decidedAlsoBy} decides about its own device`]
       : []),
-    ...pathLine(verdict),
-    ...(offline ? [`  ${source} is offline`] : []),
+  ];
+}
+
+/** Verdicts that differ in one side alone, together: first those of several sources, then those to several targets. */
+function together(verdicts: readonly Told[]): Told[] {
+  const join = (
+    some: readonly Told[],
+    side: 'sources' | 'targets',
+    sameBy: (one: Told) => unknown,
+  ): Told[] => {
+    const groups = new Map<string, Told>();
+    for (const one of some) {
+      const key = JSON.stringify([one.allowed, one.why, sameBy(one)]);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { ...one, [side]: [...one[side]] });
+      else {
+        group[side].push(...one[side]);
+        groups.set(key, { ...group, ways: [...new Set([...group.ways, ...one.ways])] });
+      }
+    }
+    return [...groups.values()];
+  };
+  const bySource = join(verdicts, 'sources', ({ targets, ways }) => [targets, ways]);
+  return join(bySource, 'targets', ({ sources }) => sources);
+}
+
+function itselfLine({ source, target, path }: NamedVerdict): string {
+  const how =
+    path?.route == null ? `is ${target} itself` : `leads to ${target} itself, by its route ${path.route}`;
+  return `${source} ${how}: the network is not asked`;
+}
+
+function verdictLines(answer: AccessExplanation): string[] {
+  const asked = answer.verdicts.filter(({ itself }) => !itself);
+  const told = together(
+    asked.map((verdict) => ({
+      ...{ sources: [verdict.source], targets: [verdict.target], allowed: verdict.allowed },
+      ...{ why: whyLines(answer, verdict), ways: pathLine(verdict) },
+    })),
+  );
+  const away = new Set(
+    answer.source.devices.filter(({ online }) => online === false).map(({ name }) => name),
+  );
+  return [
+    ...answer.verdicts.filter(({ itself }) => itself).map(itselfLine),
+    ...told.flatMap(({ sources, targets, allowed, why, ways }) => {
+      const offline = sources.filter((name) => away.has(name));
+      return [
+        `${sources.join(', ')} may ${allowed ? '' : 'NOT '}reach ${targets.join(', ')} ${traffic(answer)}`,
+        ...why,
+        ...ways,
+        ...(offline.length === 0
+          ? []
+          : [`  ${offline.join(', ')} ${offline.length === 1 ? 'is' : 'are'} offline`]),
+      ];
+    }),
   ];
 }
 
 function lines(answer: AccessExplanation): string[] {
   const out: string[] = [];
+  const isTold = (text: string): boolean => answer.verdicts.some(({ problems }) => problems.includes(text));
   for (const side of [answer.source, answer.target]) {
-    if (side.problem !== null) out.push(`${side.asked}: ${side.problem.text}`);
+    if (side.problem !== null && !isTold(side.problem.text)) out.push(`${side.asked}: ${side.problem.text}`);
     if (side.more > 0)
       out.push(`${side.asked}: ${side.more} more devices are not looked at: ask about one of them`);
   }
-  return [...out, ...answer.verdicts.flatMap((verdict) => verdictLines(answer, verdict))];
+  return [...out, ...verdictLines(answer)];
 }
 
 /** What is wrong with the question, in the words of the command. */

@@ -9,6 +9,7 @@ import type { AccessHistory } from './access-history.ts';
 import { type EdgeFacts, plainEdgeInput } from './network-inputs.ts';
 import { resolvedAddresses } from './network-serving.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
+import { withUnresolved } from './unresolved-access.ts';
 
 export interface EndedAccess {
   readonly edge: EdgeFacts & { readonly expiresAt: number };
@@ -36,7 +37,7 @@ export function endedAccess(
       return { kind: 'edge', edge: plainEdgeInput(snapshot, edge, resource?.securityPolicy ?? null) };
     }),
   );
-  return explain(revived, question).verdicts.map(({ by, closest }) =>
+  return withUnresolved(revived, question, explain(revived, question)).verdicts.map(({ by, closest }) =>
     [...by, ...closest]
       .flatMap((report) => {
         const edge = report.origin.kind === 'edge' ? edges.get(report.origin.edge) : undefined;

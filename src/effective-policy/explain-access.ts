@@ -19,6 +19,7 @@ import { type EndedAccess, endedAccess } from './ended-access.ts';
 import { accessText, deviceDns, deviceName, isOnline, originText, readablePrincipals } from './names.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
 import { placeOf } from './places.ts';
+import { withUnresolved } from './unresolved-access.ts';
 
 export interface NamedRule {
   readonly rule: string;
@@ -188,7 +189,7 @@ export function explainAccess(
   const isIPv6 = first.verdicts.some(({ path }) => path?.address.includes(':'));
   const isOther = isIPv6 && question.protocol === ICMP;
   const asked: Question = isOther ? { ...inIPv4, protocol: ICMPV6 } : inIPv4;
-  const answer = isOther ? explain(policy.engine, asked) : first;
+  const answer = withUnresolved(policy.engine, asked, isOther ? explain(policy.engine, asked) : first);
   const ended = answer.allowed || history === undefined ? [] : endedAccess(loaded, history, asked, answer);
   const side = (asked: string, resolution: (typeof answer)['source']): NamedSide => ({
     asked,

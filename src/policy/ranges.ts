@@ -1,10 +1,12 @@
 import {
+  type Addr,
   formatRange,
   formatSet,
   type IpSet,
   parsePrefix,
   type Range,
   rangesOf,
+  setContains,
   setOfPrefixes,
   subtractSets,
 } from '../kernel/netip/index.ts';
@@ -15,6 +17,10 @@ const setOf = (...texts: string[]): IpSet =>
 /** Where devices have their addresses. */
 const TAILNET_V4 = setOf('100.64.0.0/10');
 const TAILNET_V6 = setOf('fd7a:115c:a1e0::/48');
+
+/** Whether an address is a device's, or nobody's: no exit node takes packets to the others' addresses. */
+export const isAmongDevices = (addr: Addr): boolean =>
+  setContains({ v4: TAILNET_V4.v4, v6: TAILNET_V6.v6 }, addr);
 
 /** What `*` stands for as a source: every device address but the block that one platform's containers use. */
 export const ALL_DEVICES: IpSet = {

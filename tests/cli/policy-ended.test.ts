@@ -73,6 +73,9 @@ async function insertPlant(tx: Tx, org: number, ada: number): Promise<void> {
   await cleared(again, HOUR);
   await edge(again);
 
+  const name = { addressKind: 'dns', lowAddress: null, highAddress: null } as const;
+  await edge(await resource('erp', { ...name, addressText: 'erp.plant.test', protocols: NARROW }));
+  await cleared(await resource('crm', { ...name, addressText: 'crm.plant.test' }), HOUR);
   await lock(await edge(await resource('press'), { accessMode: 'auto-lock' }), { lockedAt: at(HOUR) });
   const bySelf = await edge(await resource('shear'), { accessMode: 'auto-lock' });
   await lock(bySelf, { openUntil: at(HOUR) });
@@ -161,6 +164,38 @@ describe.each(ENGINES)('what explain says of accesses that ended, on %s', (engin
     ['one that was given again', 'resource:again'],
   ])('and nothing of %s', async (_, target) => {
     expect((await explain('laptop', `${target}:80`)).out).not.toContain('expired');
+  });
+
+  const NO_ADDRESS =
+    'no gateway has found an address of this name yet: it does when somebody with access asks';
+  test.each([
+    [
+      'laptop',
+      'erp.plant.test:443',
+      ['else it might, by access to erp for Operators: Operators to erp.plant.test over tcp 443\n'],
+    ],
+    [
+      'laptop',
+      'erp.plant.test:80',
+      ['closest: access to erp for Operators: Operators to erp.plant.test over tcp 443; it does not open'],
+    ],
+    [
+      'eve@acme.test',
+      'resource:erp:443',
+      ['closest: access to erp for Operators', '; it does not name the source\n'],
+    ],
+    [
+      'laptop',
+      'crm.plant.test:443',
+      [`access to crm for Operators: Operators to crm.plant.test; it expired at`],
+    ],
+  ])('of a name without an address who may use it: from %s to %s', async (source, target, told) => {
+    const { out } = await explain(source, target);
+    expect(out.split(NO_ADDRESS)).toHaveLength(2);
+    for (const text of told) expect(out).toContain(text);
+    const { allowed, verdicts } = (await explain(source, target, '--json')).json<AccessExplanation>();
+    expect([allowed, verdicts.some((one) => one.allowed || one.path !== null)]).toEqual([false, false]);
+    expect(JSON.stringify(verdicts)).not.toContain('2001:db8');
   });
 
   test('programs get the instants apart', async () => {

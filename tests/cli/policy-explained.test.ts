@@ -38,11 +38,16 @@ const POLICY = {
     ...Array.from({ length: 12 }, (_, i) => ({
       ...{ src: ['autogroup:member'], dst: ['tag:many'], ip: [`tcp:20-${22 + i}`] },
     })),
+    { src: ['autogroup:member'], dst: ['tag:other'], app: { 'acme.test/cap/x': [{}] } },
   ],
   postures: { 'posture:linux': ["node:os == 'linux'"], 'posture:macos': ["node:os == 'macos'"] },
   ssh: [
     { action: 'accept', src: ['autogroup:member'], dst: ['autogroup:self'], users: ['autogroup:nonroot'] },
     { action: 'check', src: ['autogroup:member'], dst: ['tag:web'], users: ['root'] },
+    {
+      ...{ action: 'accept', src: ['autogroup:member'], dst: ['tag:many'] },
+      users: ['autogroup:nonroot', 'deploy'],
+    },
   ],
   nodeAttrs: [{ target: ['100.64.0.3'], attr: ['disable-ipv4'] }],
 };
@@ -231,7 +236,7 @@ describe('what explain says', () => {
     ['laptop', 'mill.plant.test:22', 'tcp', ['may reach mill.plant.test', 'which carries 10.88.0.8/32']],
     ['laptop', 'saw.plant.test:22', 'tcp', ['may reach saw.plant.test', 'which carries 10.88.0.9/32']],
     ['laptop', 'other.plant.test:22', 'tcp', ['no gateway has found an address of this name yet']],
-    ['laptop', 'twins:22', 'tcp', ['may NOT reach twin-a on port 22', 'may NOT reach twin-b on port 22']],
+    ['laptop', 'twins:22', 'tcp', ['may NOT reach twin-a, twin-b on port 22']],
     ['laptop', 'press', 'gre', ['may NOT reach press by protocol 47']],
     ['laptop', 'resource:45', 'icmp', ['may NOT reach resource:45 by icmp']],
     ['laptop', 'tag:router:22', 'tcp', ['may reach router', "given node:os == 'linux' (it is linux)"]],
@@ -247,7 +252,22 @@ describe('what explain says', () => {
       'tcp',
       ['laptop may reach many', 'by grants[10]', 'by grants[19]', 'and by 2 more'],
     ],
-    ['laptop', '100.64.0.99:80', 'tcp', ['may NOT reach']],
+    [
+      'laptop',
+      '100.64.0.99:80',
+      'tcp',
+      ["100.64.0.99 is no device's address, and no device carries a route"],
+    ],
+    ['laptop', 'many:22', 'tcp', ['SSH rules let it log in as any user but root\n']],
+    ['router', 'newcomer:9', 'tcp', ['the destination is cut off: it is not authorized\n']],
+    ['twin-a', 'newcomer:9', 'tcp', ['else it might, by grants[8]']],
+    [
+      'laptop',
+      'exit:23',
+      'tcp',
+      ['this protocol and port, and asks for a posture that the source does not have: node'],
+    ],
+    ['laptop', 'many', 'icmp', ['tcp 20-22; it does not open this protocol\n']],
     ['eve', 'web:443', 'tcp', ['pad may reach web on port 443']],
     ['laptop', 'resource:press:22', 'tcp', ['it is closed to ada@acme.test now, until access is asked for']],
     ['pad', 'resource:press:22', 'tcp', ['nobody to 10.88.0.4; it does not name the source']],
@@ -275,7 +295,7 @@ describe('what explain says', () => {
     ['laptop', 'fd7a:115c:a1e0::99', 'icmp', ['may NOT reach fd7a:115c:a1e0::99 by icmp']],
     ['laptop', '*:443', 'tcp', ['laptop may reach web on port 443']],
     ['laptop', 'autogroup:tagged:443', 'tcp', ['laptop may reach web on port 443']],
-    ['*', 'web:443', 'tcp', ['laptop may reach web on port 443']],
+    ['*', 'web:443', 'tcp', ['laptop, pad may reach web on port 443\n', '  laptop, pad are offline\n']],
     ['web', 'ada@acme.test:22', 'tcp', ['web may NOT reach laptop on port 22']],
   ];
   /** What is asked, the exit code, and what is said. */
@@ -355,6 +375,8 @@ describe('what explain says', () => {
   test('names no rule that has nothing to do with the destination where others have', async () => {
     expect(await explain('router', 'web:443')).not.toContain('does not name the destination');
     expect((await explain('laptop', 'old:22')).match(/closest/gu)).toBeNull();
+    // Capabilities let no packet pass.
+    expect(await explain('laptop', 'twins:22')).not.toContain('autogroup:member to tag:other');
   });
 
   test('impact speaks of devices, services and the internet by their names', async () => {

@@ -196,13 +196,18 @@ function heldRules(
 
 /** Rules that at least lead to the destination; where none does and nothing else keeps packets off, others of the source. */
 function closestOf(held: readonly Held[], isKeptOff: boolean): Held[] {
-  const lacking = held.filter(({ lacks }) => lacks.length > 0 && lacks.length < 3);
+  const lacking = held.filter(
+    ({ unit, lacks }) => opensSomething(unit) && lacks.length > 0 && lacks.length < 3,
+  );
   const near = lacking.filter(({ lacks }) => !lacks.includes('destination'));
   const rest = isKeptOff ? [] : lacking.filter(({ lacks }) => lacks.length === 1);
   return (near.length > 0 ? near : rest)
     .sort((a, b) => distance(a.lacks) - distance(b.lacks))
     .slice(0, MAX_CLOSEST);
 }
+
+/** Rules with nothing but capabilities let no packet pass, whoever they name. */
+const opensSomething = ({ spec }: Unit): boolean => spec.targets.some(({ allow }) => allow.length > 0);
 
 function problemsOf(
   core: Core,
@@ -287,7 +292,7 @@ function lacksOf(
   const fitting = spec.targets.filter(({ dst }) =>
     dst.some((one) => {
       if (!namesDestination(one, spec.reach, from, to)) return false;
-      if (path === undefined || addr === undefined) return spec.reach.kind !== 'via';
+      if (path === undefined || addr === undefined || isCutOff(path)) return spec.reach.kind !== 'via';
       return spelledOn(core, unit, one, path, addr, guestOf(from));
     }),
   );
@@ -301,6 +306,10 @@ function lacksOf(
   } else if (!fitting.some(({ allow }) => allows(allow, traffic))) lacks.push('protocol-or-port');
   return lacks;
 }
+
+/** No rule leads to a device that is out: it is told what would if it were not. */
+const isCutOff = ({ receiver, route }: Path): boolean =>
+  route === undefined && !receiver.active && !isForeign(receiver);
 
 /** The source, where it is a device of another organization: rules open less to it. */
 const guestOf = ({ device }: Endpoint): DeviceState | undefined => (isForeign(device) ? device : undefined);

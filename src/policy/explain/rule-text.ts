@@ -1,7 +1,7 @@
 /** A rule in words: as its author wrote it, where it stands in the file. */
 import type { PortRange, ProtoPorts, Rule } from '../ast.ts';
 import { spelledLiterals } from '../compile/selectors.ts';
-import type { DstSpec, SourceSpec, UnitSpec } from '../compile/unit.ts';
+import type { DstSpec, SourceSpec, TargetSpec, UnitSpec } from '../compile/unit.ts';
 import type { Core } from '../engine/core.ts';
 import { selectorText } from '../validate/index.ts';
 
@@ -26,7 +26,7 @@ const MAX_LISTED = 20;
 export function ruleText(core: Core, spec: UnitSpec): RuleText {
   const rule = ruleOf(core, spec);
   const via = spec.reach.kind === 'via' ? ` via ${spec.reach.tags.join(', ')}` : '';
-  const ports = listed([...new Set(spec.targets.flatMap(({ allow }) => allow.flatMap(portsTexts)))]);
+  const ports = listed([...new Set(tellingTargets(spec).flatMap(({ allow }) => allow.flatMap(portsTexts)))]);
   return {
     source: rule === undefined ? sourceText(spec.source) : listed(rule.src.map(selectorText)),
     destination: `${destinationText(spec, rule)}${via}`,
@@ -42,10 +42,17 @@ function ruleOf(core: Core, { origin, targets }: UnitSpec): Rule | undefined {
   );
 }
 
-function destinationText({ reach, targets }: UnitSpec, rule: Rule | undefined): string {
+/** That a name can be asked for goes without saying where something else is open. */
+function tellingTargets({ targets }: UnitSpec): readonly TargetSpec[] {
+  const others = targets.filter(({ dst }) => dst.some(({ kind }) => kind !== 'resolver'));
+  return others.length > 0 ? others : targets;
+}
+
+function destinationText(spec: UnitSpec, rule: Rule | undefined): string {
+  const { reach, targets } = spec;
   if (targets.length === 0) return 'capabilities only';
   if (reach.kind === 'self') return SELF;
-  if (rule === undefined) return listed(targets.flatMap(({ dst }) => dst.map(specText)));
+  if (rule === undefined) return listed(tellingTargets(spec).flatMap(({ dst }) => dst.map(specText)));
   return listed(rule.targets.flatMap(({ dst }) => dst.map(selectorText)).filter((text) => text !== SELF));
 }
 const SELF = 'autogroup:self';
