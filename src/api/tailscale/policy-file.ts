@@ -14,11 +14,14 @@ const HUJSON_TYPE = 'application/hujson';
 /** The condition of tools that must not replace what somebody wrote. */
 const TAILSCALE_DEFAULT = 'ts-default';
 
-/** `If-Match`: an ETag with or without its quotes, `ts-default`, `*`, or nothing. */
+/** Go's clients quote an ETag that has its quotes already, and escape those. */
+const QUOTES_AROUND = /^[\\"]+|[\\"]+$/gu;
+
+/** `If-Match`: an ETag with quotes, without, or with too many, `ts-default`, `*`, or nothing. No state has an empty ETag. */
 function conditionOf(request: FastifyRequest): PolicyCondition {
-  const header = request.headers['if-match'];
-  const value = header?.trim().replace(/^"+|"+$/gu, '') ?? '';
-  if (value === '' || value === '*') return { kind: 'none' };
+  const header = request.headers['if-match']?.trim() ?? '';
+  const value = header.replace(QUOTES_AROUND, '');
+  if (header === '' || value === '*') return { kind: 'none' };
   if (value === TAILSCALE_DEFAULT) return { kind: 'untouched-default' };
   return { kind: 'etag', etag: value };
 }

@@ -81,7 +81,12 @@ describe.each(ENGINES)('the policy file over the REST API on %s', (engine) => {
   test.each([
     ['the quoted ETag', (etag: string) => etag, 200],
     ['the ETag without quotes', (etag: string) => etag.slice(1, -1), 200],
+    ['an ETag whose quotes were quoted', (etag: string) => JSON.stringify(etag), 200],
+    ['an ETag with two quotes on each side', (etag: string) => `"${etag}"`, 200],
     ['a star', () => '*', 200],
+    ['an empty ETag', () => '""', 412],
+    ['an empty ETag whose quotes were quoted', () => JSON.stringify('""'), 412],
+    ['an ETag that is a weak one', (etag: string) => `W/${etag}`, 412],
     ['another ETag', () => `"${'0'.repeat(64)}"`, 412],
     ['the words for the default', () => '"ts-default"', 412],
   ])('a write on %s', async (_name, condition, status) => {
