@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createTestDatabase } from '../../tests/support/postgres.ts';
+import { until } from '../../tests/support/until.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { migrate } from '../store/migrator.ts';
@@ -35,14 +36,6 @@ async function open(location: StoreLocation) {
   undo.push(() => engine.close());
   await migrate(engine);
   return { engine, leases: createReplicaLeases({ engine, clock: systemClock }) };
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('did not come to hold within 10 s');
-    await delay(20);
-  }
 }
 
 describe.each(['sqlite', 'postgres'] as const)('replicas on %s', (name) => {

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ENGINES, type EngineName } from '../../tests/support/engines.ts';
 import { createTestDatabase } from '../../tests/support/postgres.ts';
+import { until } from '../../tests/support/until.ts';
 import type { ClaimedOutbox, Outbox } from '../domain/ports/outbox.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { systemRandom } from '../kernel/random.ts';
@@ -74,14 +75,6 @@ function worker(outbox: Outbox, handle: WorkerParts['handle'], options: Partial<
   };
   undo.push(close);
   return { ...made, close };
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('did not come to hold within 10 s');
-    await delay(10);
-  }
 }
 
 describe.each(ENGINES)('workers on %s', (engine) => {

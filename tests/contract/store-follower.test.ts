@@ -8,6 +8,7 @@ import { createFollower } from '../../src/store/follower.ts';
 import { openEngine } from '../../src/store/open-store.ts';
 import { createStore } from '../../src/store/store.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 import {
   audited,
   ENGINES,
@@ -25,13 +26,8 @@ const POLLED_WITHIN_MS = 1_000;
 const PATIENCE = 5;
 const LONG_MS = 60_000;
 
-const until = async (condition: () => boolean, withinMs = POLLED_WITHIN_MS * PATIENCE): Promise<void> => {
-  const deadline = performance.now() + withinMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('what was waited for did not happen');
-    await sleep(5);
-  }
-};
+const polled = (holds: () => boolean): Promise<number> =>
+  until(holds, 'what another process wrote', POLLED_WITHIN_MS * PATIENCE);
 
 interface Seen {
   readonly changes: Change[];
@@ -110,10 +106,10 @@ describe.each(ENGINES)('the follower on %s', (engine) => {
     following().follow(org, 0, seen.listener);
     await insertSerial(other.store, org, 1);
     const committed = performance.now();
-    await until(() => seen.changes.length === 1);
+    await polled(() => seen.changes.length === 1);
     console.log(`${engine}: polled after ${Math.round(performance.now() - committed)} ms`);
     await insertSerial(other.store, org, 2);
-    await until(() => seen.changes.length === 2);
+    await polled(() => seen.changes.length === 2);
     expect(seen.seqs()).toEqual([1, 2]);
   });
 
@@ -125,7 +121,7 @@ describe.each(ENGINES)('the follower on %s', (engine) => {
     await insertSerial(other.store, org, 1);
     await insertSerial(other.store, org, 2);
     await insertSerial(opened.store, org, 3);
-    await until(() => seen.changes.length === 3);
+    await polled(() => seen.changes.length === 3);
     expect(seen.seqs()).toEqual([1, 2, 3]);
   });
 
@@ -263,7 +259,7 @@ describe.each(ENGINES)('the follower on %s', (engine) => {
     for (const one of orgs) follower.follow(one, 0, seen.listener);
     await insertSerial(other.store, orgs[0]!, 1);
     await insertSerial(other.store, orgs[1_499]!, 1);
-    await until(() => seen.changes.length === 2);
+    await polled(() => seen.changes.length === 2);
     expect(seen.changes.map((change) => change.org).sort()).toEqual([orgs[0], orgs[1_499]]);
   });
 });
@@ -295,7 +291,7 @@ describe('hints between processes on PostgreSQL', () => {
     await untilHinted();
     const written = performance.now();
     await insertSerial(writer.store, 1, ++id);
-    await until(() => seen.seqs().at(-1) === id);
+    await polled(() => seen.seqs().at(-1) === id);
     console.log(`postgres: hinted after ${Math.round(performance.now() - written)} ms`);
     expect(own).not.toContain(undefined);
 

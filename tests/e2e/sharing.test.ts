@@ -1,4 +1,5 @@
 // A device that is shared with somebody of another organization, with real clients on either side.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -8,6 +9,7 @@ import { type RealDevice, startDevice } from '../support/real-clients-device.ts'
 import { unless } from '../support/requirements.ts';
 import type { Rest } from '../support/rest.ts';
 import { LOGIN_SERVER } from '../support/server-host.ts';
+import { until } from '../support/until.ts';
 import { createNetwork, type Network } from './network.ts';
 
 const TEST_TIMEOUT_MS = 120_000;
@@ -15,7 +17,6 @@ const SOON_MS = 30_000;
 /** Promised within a second; asserted at five times that, beside the time that a client takes to say so. */
 const CUT_WITHIN_MS = 5_000;
 const REFUSED_MS = 4_000;
-const POLL_MS = 100;
 
 const Key = z.looseObject({ key: z.string() });
 const Devices = z.looseObject({ devices: z.array(z.looseObject({ id: z.string(), name: z.string() })) });
@@ -61,14 +62,6 @@ describe('a device shared with another organization', unless(await whyNoRealClie
       (text) => text === 'hello',
       () => false,
     );
-  const until = async (what: string, holds: () => Promise<boolean>, withinMs: number): Promise<number> => {
-    const start = performance.now();
-    while (!(await holds())) {
-      if (performance.now() - start > withinMs) throw new Error(`not in ${withinMs} ms: ${what}`);
-      await sleep(POLL_MS);
-    }
-    return performance.now() - start;
-  };
   const peersOf = async (device: RealDevice): Promise<string[]> =>
     (await device.peers()).map(({ DNSName }) => DNSName);
 
@@ -90,7 +83,7 @@ describe('a device shared with another organization', unless(await whyNoRealClie
       const [made] = Invites.parse(await acme.ask('POST', path, [{}]));
       invite = made?.id ?? '';
       await rival.ask('POST', '/api/v2/device-invites/-/accept', { invite: made?.inviteUrl });
-      await until('the shared device answers', () => answers('laptop', address), SOON_MS);
+      await until(() => answers('laptop', address), 'the shared device answers', SOON_MS);
       expect(await peersOf(laptop)).toEqual(['router.acme.holdfast.internal.']);
       const found = await laptop.cli('dns', 'query', 'router.acme.holdfast.internal');
       expect(found).toContain(address);
@@ -107,11 +100,11 @@ describe('a device shared with another organization', unless(await whyNoRealClie
     'an open connection ends, and no other begins, when the share is removed',
     async () => {
       const chatter = await network.chatter('laptop', address);
-      await until('the chatter runs', async () => chatter.log().trim() !== '', SOON_MS);
+      await until(() => chatter.log().trim() !== '', 'the chatter runs', SOON_MS);
       await acme.ask('DELETE', `/api/v2/device-invites/${invite}`);
       const gone = (from: RealDevice) => async (): Promise<boolean> => (await peersOf(from)).length === 0;
-      await until('the peer is gone', gone(laptop), CUT_WITHIN_MS);
-      await until('the guest is gone', gone(given), CUT_WITHIN_MS);
+      await until(gone(laptop), 'the peer is gone', CUT_WITHIN_MS);
+      await until(gone(given), 'the guest is gone', CUT_WITHIN_MS);
       const said = chatter.log();
       await sleep(REFUSED_MS);
       expect(chatter.log()).toBe(said);

@@ -3,7 +3,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { unless } from '../support/requirements.ts';
-import { until } from '../webhooks/rig.ts';
+import { until } from '../support/until.ts';
 import { createStreamRig, linesOf, namesOf, type StreamRig, T } from './rig.ts';
 
 describe.each(ENGINES)('log streams on %s', (engine) => {

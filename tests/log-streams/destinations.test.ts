@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Exchange } from '../../src/jobs/outgoing/exchange.ts';
 import { SESSION_SECRET } from '../support/aws-services.ts';
 import { signatureProblem } from '../support/aws-signature.ts';
-import { until } from '../webhooks/rig.ts';
+import { until } from '../support/until.ts';
 import { createStreamRig, linesOf, namesOf, type StreamRig, T } from './rig.ts';
 
 let rig: StreamRig;

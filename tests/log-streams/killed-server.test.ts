@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
+import { until } from '../support/until.ts';
 import { createReceiver, type Receiver } from '../support/webhook-receiver.ts';
-import { until } from '../webhooks/rig.ts';
 import { linesOf, namesOf } from './rig.ts';
 
 /** On PostgreSQL the killed process holds the right to deliver until its lease of 15 s ends. */

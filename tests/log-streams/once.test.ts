@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { createGate } from '../support/gate.ts';
 import { unless } from '../support/requirements.ts';
-import { until } from '../webhooks/rig.ts';
+import { until } from '../support/until.ts';
 import { createStreamRig, linesOf, namesOf, type StreamRig } from './rig.ts';
 
 /** Longer than a lease that nobody renews is held. */

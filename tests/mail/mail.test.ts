@@ -11,7 +11,8 @@ import { systemRandom } from '../../src/kernel/random.ts';
 import { createOutbox } from '../../src/store/outbox.ts';
 import { ENGINES } from '../support/engines.ts';
 import { createMailServer, type MailServer } from '../support/mail-server.ts';
-import { createRig, type Rig, until } from '../webhooks/rig.ts';
+import { until } from '../support/until.ts';
+import { createRig, type Rig } from '../webhooks/rig.ts';
 
 const DAY_MS = 86_400_000;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -14,7 +14,7 @@ import { createSigningKeys, type SigningKeys } from '../../src/auth/signing-keys
 import { createUsageRecorder, type UsageRecorder } from '../../src/auth/usage-recorder.ts';
 import { insertToken } from '../../src/domain/credentials/insert-token.ts';
 import { createFlowLogService, type FlowLogService } from '../../src/domain/flow-logs/flow-log-service.ts';
-import type { Membership, Organization, Role } from '../../src/domain/model/people.ts';
+import { type Membership, type Organization, ROLES, type Role } from '../../src/domain/model/people.ts';
 import { createOrganizationService } from '../../src/domain/organizations/organization-service.ts';
 import type { Follower } from '../../src/domain/ports/follower.ts';
 import type { LogStreamQueue } from '../../src/domain/ports/log-stream-queue.ts';
@@ -104,6 +104,8 @@ export interface ApiServer extends ApiParts, TestOrganization {
     role: Role,
     name?: string,
   ): Promise<{ member: Membership; token: string }>;
+  /** A token of each role in the first organization: its owner's, and those of new members. */
+  createRoles(): Promise<ReadonlyMap<Role, string>>;
   createToken(of: TestOrganization, member: Membership, scopes: readonly string[]): Promise<string>;
   /** Resolves with http://127.0.0.1:<port>. */
   listen(): Promise<string>;
@@ -187,6 +189,26 @@ export async function createApiServer(
       return token;
     });
 
+  const createMember: ApiServer['createMember'] = async (of, role, name = role) => {
+    const { id: org, label } = of.organization;
+    const member = await store.write(
+      { orgs: [INSTALLATION, org], by: BY_TEST, origin: 'system' },
+      async (tx) => {
+        const email = `${name}@${label}.test`;
+        const made = await insertMember(tx, org, { username: email, role });
+        tx.audit(INSTALLATION, {
+          verb: 'create',
+          objectKind: 'account',
+          objectId: made.account,
+          objectName: email,
+        });
+        tx.audit(org, { verb: 'create', objectKind: 'membership', objectId: made.id, objectName: email });
+        return made;
+      },
+    );
+    return { member, token: await issueToken(of, member, ['all']) };
+  };
+
   return {
     ...parts,
     server,
@@ -216,24 +238,12 @@ export async function createApiServer(
       };
     },
     createOrganization,
-    createMember: async (of, role, name = role) => {
-      const { id: org, label } = of.organization;
-      const member = await store.write(
-        { orgs: [INSTALLATION, org], by: BY_TEST, origin: 'system' },
-        async (tx) => {
-          const email = `${name}@${label}.test`;
-          const made = await insertMember(tx, org, { username: email, role });
-          tx.audit(INSTALLATION, {
-            verb: 'create',
-            objectKind: 'account',
-            objectId: made.account,
-            objectName: email,
-          });
-          tx.audit(org, { verb: 'create', objectKind: 'membership', objectId: made.id, objectName: email });
-          return made;
-        },
-      );
-      return { member, token: await issueToken(of, member, ['all']) };
+    createMember,
+    createRoles: async () => {
+      const tokens = new Map<Role, string>([['owner', first.token]]);
+      for (const role of ROLES.filter((one) => one !== 'owner'))
+        tokens.set(role, (await createMember(first, role)).token);
+      return tokens;
     },
     createToken: issueToken,
     listen: async () => {

@@ -1,19 +1,19 @@
 // The host of a world on which the server runs, with a relay, and the way to its REST API from outside of the world.
+
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Server, serve } from './holdfast.ts';
 import type { World } from './namespaces.ts';
 import type { RealClients } from './real-clients.ts';
 import { startRelay } from './real-clients-relay.ts';
 import { createRest, type Rest } from './rest.ts';
+import { until } from './until.ts';
 
 export const AGENT = path.resolve(import.meta.dirname, 'namespace-agent.ts');
 export const SERVER_ADDRESS = '10.99.0.1';
 export const SERVER_PORT = 8080;
 export const LOGIN_SERVER = `http://${SERVER_ADDRESS}:${SERVER_PORT}`;
-const POLL_MS = 20;
 
 export interface ServerHost {
   /** A Unix socket outside of the world that leads to the server's port. */
@@ -43,7 +43,7 @@ export async function startServerHost(world: World, clients: RealClients): Promi
   const socketPath = path.join(world.directory, 'rest.sock');
   const port = String(SERVER_PORT);
   await world.start('inet', [process.execPath, AGENT, 'forward', socketPath, SERVER_ADDRESS, port]);
-  while (!existsSync(socketPath)) await sleep(POLL_MS);
+  await until(() => existsSync(socketPath), 'the way to the server');
   return {
     socketPath,
     serve: (databaseFlags) =>

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { unless } from '../support/requirements.ts';
+import { until } from '../support/until.ts';
 import { isSigned } from '../support/webhook-receiver.ts';
-import { createRig, type Rig, until } from './rig.ts';
+import { createRig, type Rig } from './rig.ts';
 
 const labels = (rig: Rig, path: string): unknown[] =>
   rig.receiver

@@ -4,7 +4,8 @@ import { createExpiryFinder } from '../../src/store/expiry-finder.ts';
 import { createInstallationFacts } from '../../src/store/installation-facts.ts';
 import { createNamedLease } from '../../src/store/named-lease.ts';
 import { ENGINES } from '../support/engines.ts';
-import { createRig, type Rig, until } from './rig.ts';
+import { until } from '../support/until.ts';
+import { createRig, type Rig } from './rig.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/engines.ts';
 import { ask, createInstallation, type TestInstallation } from '../support/installation.ts';
 import { unless } from '../support/requirements.ts';
+import { until } from '../support/until.ts';
 import { createReceiver, isSigned, type Receiver } from '../support/webhook-receiver.ts';
-import { until } from './rig.ts';
 
 /** The API takes endpoints on port 80 and 443 alone: so each receiver has an address of its own, which no other run has. */
 const anywhere = () => ({

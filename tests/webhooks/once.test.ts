@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createWebhookQueue } from '../../src/store/webhook-queue.ts';
 import { ENGINES } from '../support/engines.ts';
 import { createGate } from '../support/gate.ts';
-import { createRig, type Rig, until } from './rig.ts';
+import { until } from '../support/until.ts';
+import { createRig, type Rig } from './rig.ts';
 
 /** Longer than a lease that nobody renews is held. */
 const STALL_MS = 20_000;

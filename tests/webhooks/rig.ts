@@ -1,6 +1,5 @@
 // An organization whose webhooks are delivered to a receiver on this machine, on either engine.
 import { rmSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createWebhookEncoder } from '../../src/api/tailscale/webhook-messages.ts';
 import { createSealer } from '../../src/auth/sealing.ts';
 import type { Actor } from '../../src/domain/access/actor.ts';
@@ -25,7 +24,6 @@ import { type EngineName, newLocation } from '../contract/stores.ts';
 import { createReceiver } from '../support/webhook-receiver.ts';
 
 const BY = { kind: 'system', id: '', name: 'the-test' } as const;
-const SETTLE_MS = 15_000;
 
 export type Rig = Awaited<ReturnType<typeof createRig>>;
 
@@ -186,16 +184,4 @@ export async function createRig(engineName: EngineName) {
       if (location.kind === 'sqlite') rmSync(location.directory, { recursive: true, force: true });
     },
   };
-}
-
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  what = 'it',
-  withinMs = SETTLE_MS,
-): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come to hold within ${withinMs / 1000} s`);
-    await sleep(10);
-  }
 }

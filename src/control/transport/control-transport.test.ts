@@ -7,6 +7,7 @@ import {
   upgradeRequest,
 } from '../../../tests/client/control-connection.ts';
 import { openRequest, request } from '../../../tests/client/request.ts';
+import { until } from '../../../tests/support/until.ts';
 import { generatePrivateKey, initiate } from '../noise/index.ts';
 import {
   BodyError,
@@ -109,14 +110,6 @@ function raw(
     socket.on('error', (error: NodeJS.ErrnoException) => error.code !== 'ECONNRESET' && reject(error));
   });
 }
-
-const until = async (condition: () => boolean, ms = 5000): Promise<void> => {
-  const end = Date.now() + ms;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error('not in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
 
 describe('a request through upgrade, Noise and HTTP/2', () => {
   test('reaches the handler with who called, and its answer comes back', async () => {

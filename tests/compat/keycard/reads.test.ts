@@ -37,15 +37,12 @@ describe.each(ENGINES)('Keycard organizations, users and roles on %s', (engine) 
   let api: ApiServer;
   let acme: TestOrganization;
   let other: TestOrganization;
-  const tokens = new Map<Role, string>();
+  let tokens: ReadonlyMap<Role, string>;
   beforeAll(async () => {
     api = await createKeycardServer(engine);
     acme = api;
     other = await api.createOrganization('other');
-    tokens.set('owner', api.token);
-    for (const role of ROLES.filter((one) => one !== 'owner')) {
-      tokens.set(role, (await api.createMember(acme, role)).token);
-    }
+    tokens = await api.createRoles();
     const org = acme.organization.id;
     await seed(api.store, org, async (tx) => {
       await insertMember(tx, org, { username: 'local', email: null, role: 'auditor' });

@@ -51,15 +51,12 @@ describe.each(ENGINES)('Netmaker users on %s', (engine) => {
   let acme: TestOrganization;
   let other: TestOrganization;
   let group: number;
-  const tokens = new Map<Role, string>();
+  let tokens: ReadonlyMap<Role, string>;
   beforeAll(async () => {
     api = await createNetmakerServer(engine);
     acme = api;
     other = await api.createOrganization('other');
-    tokens.set('owner', api.token);
-    for (const role of ROLES.filter((one) => one !== 'owner')) {
-      tokens.set(role, (await api.createMember(acme, role)).token);
-    }
+    tokens = await api.createRoles();
     const org = acme.organization.id;
     group = await seed(api.store, org, async (tx) => {
       const anna = await insertMember(tx, org, {

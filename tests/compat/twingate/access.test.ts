@@ -125,7 +125,7 @@ describe.each(ENGINES)('who may do what over Twingate, on %s', (engine) => {
   let acme: TestOrganization;
   let other: TestOrganization;
   let foreign: Seeded;
-  const tokens = new Map<Role, string>();
+  let tokens: ReadonlyMap<Role, string>;
   beforeAll(async () => {
     api = await createTwingateServer(engine);
     gql = gqlOf(api);
@@ -133,10 +133,7 @@ describe.each(ENGINES)('who may do what over Twingate, on %s', (engine) => {
     await seedOrganization(api);
     other = await api.createOrganization('other');
     foreign = await seedOrganization(api, other.organization.id, other.owner.id);
-    tokens.set('owner', api.token);
-    for (const role of ROLES.filter((one) => one !== 'owner')) {
-      tokens.set(role, (await api.createMember(acme, role)).token);
-    }
+    tokens = await api.createRoles();
   });
   afterAll(async () => {
     expect(api.failures).toEqual([]);

@@ -32,15 +32,3 @@ test('no server starts with a password that a document shows', async () => {
     expect(refused.err).toContain('example');
   }
 });
-
-test('every file that a document names by a link is there', () => {
-  for (const file of documents) {
-    for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-      const found = path.resolve(path.dirname(file), target);
-      expect([target, readdirSync(path.dirname(found)).includes(path.basename(found))]).toEqual([
-        target,
-        true,
-      ]);
-    }
-  }
-});
