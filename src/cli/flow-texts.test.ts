@@ -6,7 +6,6 @@ const BARE = {
   ...{ kind: 'address', name: null, resourceAddress: null, part: false, except: [] },
   ...{ network: null, route: null, carrier: null, offered: null },
 } as const satisfies Omit<NamedPlace, 'addresses'>;
-const BOTH: readonly (4 | 6)[] = [4, 6];
 const ALL = { first: 0, last: 65_535 };
 const flow = (
   protocol: number,
@@ -14,7 +13,7 @@ const flow = (
   own: boolean,
   ...behind: string[]
 ) => ({
-  ...{ protocol, ...ports, own, behind, ownFamilies: own ? BOTH : [] },
+  ...{ protocol, ...ports, own, behind, ownFamily: null },
   places: behind.map((text) => ({ ...BARE, addresses: [text] })),
 });
 const port = (number: number) => ({ first: number, last: number });
@@ -25,7 +24,7 @@ describe('traffic in lines', () => {
   });
 
   it('says which of its two addresses is meant where one is', () => {
-    const only = (family: 4 | 6) => ({ ...flow(6, port(22), true), ownFamilies: [family] });
+    const only = (family: 4 | 6) => ({ ...flow(6, port(22), true), ownFamily: family });
     expect(flowTexts([only(4)])).toEqual(['tcp 22 at its own IPv4 address']);
     expect(flowTexts([only(6), flow(6, port(443), true)])).toEqual([
       'tcp 22 at its own IPv6 address',

@@ -13,9 +13,8 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
 const ANY_LAST = 65_535;
 const OWN = 'its own address';
 
-/** Devices have an address of each family: where only one is meant, which. */
-const ownText = (families: NamedFlow['ownFamilies']): string =>
-  families.length === 1 ? `its own IPv${families[0]} address` : OWN;
+const ownText = (family: NamedFlow['ownFamily']): string =>
+  family === null ? OWN : `its own IPv${family} address`;
 
 interface Span {
   readonly protocol: number;
@@ -77,8 +76,8 @@ function spanTexts(some: readonly Span[]): string[] {
 /** `told`: the device that is said to be the way there. */
 export function flowTexts(flows: readonly NamedFlow[], told?: string): string[] {
   const byPlace = new Map<string, Span[]>();
-  for (const { protocol, first, last, own, ownFamilies, places } of flows) {
-    const itself = own ? [ownText(ownFamilies)] : [];
+  for (const { protocol, first, last, own, ownFamily, places } of flows) {
+    const itself = own ? [ownText(ownFamily)] : [];
     for (const place of [...itself, ...places.flatMap((place) => placeTexts(place, told))]) {
       const spans = byPlace.get(place) ?? [];
       spans.push({ protocol, first, last });

@@ -29,8 +29,8 @@ export interface NamedFlow {
   readonly last: number;
   /** Whether the destinations' own addresses are meant. */
   readonly own: boolean;
-  /** Which of those: a rule that names one address opens no other. */
-  readonly ownFamilies: readonly (4 | 6)[];
+  /** The family of those that are meant, where they have another that is not: a rule may name one address. */
+  readonly ownFamily: 4 | 6 | null;
   /** Prefixes and ranges behind the destinations; `autogroup:internet` for all of that. */
   readonly behind: readonly string[];
   /** What that is: resources, services, hosts, routes, the internet. Together these have all addresses of `behind`. */
@@ -125,11 +125,11 @@ const namedFlow = (
   at: Side,
   sources: readonly number[],
   targets: readonly number[],
-  { protocol, first, last, own, behind }: FlowText,
+  { protocol, first, last, own, ownInPart, behind }: FlowText,
 ): NamedFlow => ({
   ...{ protocol, first, last },
   own: own.length > 0,
-  ownFamilies: own,
+  ownFamily: ownInPart ? (own[0] ?? null) : null,
   behind: withInternet(behind),
   places: placesAt(at, sources, targets, behind),
 });

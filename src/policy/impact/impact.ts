@@ -18,6 +18,8 @@ export interface FlowText {
   readonly last: number;
   /** Families of the destinations' own addresses that are meant. */
   readonly own: readonly (4 | 6)[];
+  /** Whether they have others that are not. */
+  readonly ownInPart: boolean;
   /** Prefixes and ranges behind the destinations. */
   readonly behind: readonly string[];
 }
@@ -161,10 +163,12 @@ function difference(
 }
 
 function flowText({ protocol, ports, addresses }: Flow, target: DeviceState | undefined): FlowText {
-  const meant = (target?.addresses ?? []).filter(({ addr }) => setContains(addresses, addr));
+  const all = target?.addresses ?? [];
+  const meant = all.filter(({ addr }) => setContains(addresses, addr));
   const rest = subtractSets(addresses, setOfAddrs(meant.map(({ addr }) => addr)));
   const own = [...new Set(meant.map(({ addr }) => addr.family))];
-  return { protocol, first: ports.first, last: ports.last, own, behind: formatSet(rest) };
+  const ownInPart = own.length > 0 && meant.length < all.length;
+  return { protocol, first: ports.first, last: ports.last, own, ownInPart, behind: formatSet(rest) };
 }
 
 /** Groups with equal sources and equal traffic become one with all their targets. */
