@@ -22,6 +22,8 @@ export interface LeasedLoopParts {
   readonly onError: (error: unknown) => void;
   readonly pollMs?: number;
   readonly lingerMs?: number;
+  /** Milliseconds of a clock that is never set. */
+  readonly monotonic?: () => number;
 }
 
 export interface LeasedLoop {
@@ -40,6 +42,12 @@ export interface LeasedLoop {
   close(): Promise<void>;
 }
 
+/** By the clock of the process, and by one that is never set. */
+interface Moment {
+  readonly wall: number;
+  readonly steady: number;
+}
+
 const POLL_MS = SECOND;
 /** After a write: what else it brings comes along. */
 const LINGER_MS = 100;
@@ -49,46 +57,52 @@ const CLOSE_GRACE_MS = 2 * SECOND;
 
 export function createLeasedLoop(parts: LeasedLoopParts): LeasedLoop {
   const { lease, clock, feed, isHint, round, onTaken, settled, onError } = parts;
-  const { pollMs = POLL_MS, lingerMs = LINGER_MS } = parts;
+  const { pollMs = POLL_MS, lingerMs = LINGER_MS, monotonic = () => performance.now() } = parts;
   const stop = new AbortController();
   const hinted = new Set<number>();
   let closed = false;
   let looping: Promise<void> = Promise.resolve();
   let wakeUp = (): void => undefined;
-  let heldUntil = 0;
+  let heldSince: Moment | undefined;
   /** Counts the times that the lease was not ours, or may not have been. */
   let losses = 0;
-  let renewAt = 0;
-  let polledAt = 0;
+  let asked: Moment | undefined;
+  let polled: Moment | undefined;
+
+  const moment = (): Moment => ({ wall: clock.now(), steady: monotonic() });
+  /** A clock that is set back makes no lease last longer; and only the one that can be set goes on while a machine sleeps. */
+  const age = (of: Moment | undefined): number =>
+    of === undefined ? Number.POSITIVE_INFINITY : Math.max(clock.now() - of.wall, monotonic() - of.steady);
 
   const wake = (org: number): void => {
     hinted.add(org);
     wakeUp();
   };
-  const isOurs = (): boolean => !closed && clock.now() < heldUntil;
+  const isOurs = (): boolean => !closed && age(heldSince) < LEASE_MS;
   const turn = (): (() => boolean) => {
     const begun = losses;
     return () => losses === begun && isOurs();
   };
 
   const held = async (): Promise<boolean> => {
-    const now = clock.now();
-    if (now < renewAt) return isOurs();
+    if (age(asked) < (heldSince === undefined ? pollMs : RENEW_MS)) return isOurs();
+    const now = moment();
+    const wasOurs = age(heldSince) < LEASE_MS;
     const has = await lease.hold(LEASE_MS);
-    if (!has || now >= heldUntil) {
+    if (!has || !wasOurs) {
       losses += 1;
       onTaken();
     }
-    heldUntil = has ? now + LEASE_MS : 0;
-    renewAt = now + (has ? RENEW_MS : pollMs);
+    heldSince = has ? now : undefined;
+    asked = now;
     return has;
   };
 
   const look = async (): Promise<void> => {
     const woken = [...hinted];
     hinted.clear();
-    const polls = clock.now() >= polledAt + pollMs;
-    if (polls) polledAt = clock.now();
+    const polls = age(polled) >= pollMs;
+    if (polls) polled = moment();
     await round(polls ? undefined : woken);
   };
 

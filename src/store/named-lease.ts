@@ -1,6 +1,7 @@
 /** A lease by name: a row that says who has it until when. */
 import { INSTALLATION } from '../domain/ports/store.ts';
 import type { NamedLease } from '../domain/ports/webhook-queue.ts';
+import { POSTGRES_NOW } from './database-clock.ts';
 import type { Engine } from './engine.ts';
 import { withPlaceholders } from './statements.ts';
 
@@ -14,8 +15,7 @@ export interface NamedLeaseParts {
 /** On SQLite there is one process, which has every lease. */
 export function createNamedLease({ engine, name, holder }: NamedLeaseParts): NamedLease {
   if (engine.name === 'sqlite') return { hold: async () => true, release: async () => undefined };
-  // The database's own clock serves all that share it.
-  const now = 'CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)';
+  const now = POSTGRES_NOW;
   const take = withPlaceholders(
     engine.placeholder,
     `INSERT INTO "lease" ("org", "name", "holder", "fence", "expiresAt", "data")

@@ -3,6 +3,7 @@ import type { ClaimedOutbox, Outbox } from '../domain/ports/outbox.ts';
 import type { OutboxEntry } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { storableText } from '../kernel/text.ts';
+import { POSTGRES_NOW } from './database-clock.ts';
 import type { Engine } from './engine.ts';
 import type { StoredRow, StoredValue } from './rows.ts';
 import { withPlaceholders } from './statements.ts';
@@ -18,11 +19,16 @@ export function createOutbox({ engine, clock }: OutboxParts): Outbox {
   const change = async (sql: string, parameters: readonly StoredValue[]): Promise<StoredRow[]> =>
     engine.transaction((connection) => connection.run(sql, parameters));
   const text = (sql: string): string => withPlaceholders(engine.placeholder, sql);
+  // Who may take an item is the same for all processes, whatever their clocks say; when it is due, each says by its own.
+  const isShared = engine.name === 'postgres';
+  const lockedFor = isShared ? `${POSTGRES_NOW} + CAST(? AS BIGINT)` : '?';
+  const lockValue = (lockMs: number): number => (isShared ? lockMs : clock.now() + lockMs);
+  const freeValues = (now: number): StoredValue[] => (isShared ? [] : [now]);
 
   // The condition stands twice: a row that another process claims between the choice and the change is looked at again.
-  const isFree = '("lockedUntil" IS NULL OR "lockedUntil" <= ?)';
+  const isFree = `("lockedUntil" IS NULL OR "lockedUntil" <= ${isShared ? POSTGRES_NOW : '?'})`;
   const claimText = text(
-    `UPDATE "outbox" SET "lockedBy" = ?, "lockedUntil" = ?, "attempt" = "attempt" + 1
+    `UPDATE "outbox" SET "lockedBy" = ?, "lockedUntil" = ${lockedFor}, "attempt" = "attempt" + 1
      WHERE ("org", "id") IN (
        SELECT "org", "id" FROM "outbox"
        WHERE "kind" = ? AND "dead" IS NULL AND "runAt" <= ? AND ${isFree}
@@ -35,12 +41,15 @@ export function createOutbox({ engine, clock }: OutboxParts): Outbox {
   const failText = text(
     `UPDATE "outbox" SET "lockedBy" = NULL, "lockedUntil" = NULL, "runAt" = ?, "dead" = ?, "lastError" = ? WHERE ${held} RETURNING "id"`,
   );
-  const extendText = text(`UPDATE "outbox" SET "lockedUntil" = ? WHERE ${held} RETURNING "id"`);
+  const extendText = text(`UPDATE "outbox" SET "lockedUntil" = ${lockedFor} WHERE ${held} RETURNING "id"`);
 
   return {
     claim: async (kind, { holder, limit, lockMs }) => {
       const now = clock.now();
-      const rows = await change(claimText, [holder, now + lockMs, kind, now, now, limit, now]);
+      const rows = await change(claimText, [
+        ...[holder, lockValue(lockMs), kind, now, ...freeValues(now)],
+        ...[limit, ...freeValues(now)],
+      ]);
       // RETURNING keeps no order.
       rows.sort((a, b) => Number(a.runAt) - Number(b.runAt) || Number(a.id) - Number(b.id));
       return rows.map((row) => claimedOf(row, kind));
@@ -53,7 +62,7 @@ export function createOutbox({ engine, clock }: OutboxParts): Outbox {
       return (await change(failText, [runAt, dead, error, ...heldBy(item)])).length > 0;
     },
     extend: async (item, lockMs) =>
-      (await change(extendText, [clock.now() + lockMs, ...heldBy(item)])).length > 0,
+      (await change(extendText, [lockValue(lockMs), ...heldBy(item)])).length > 0,
   };
 }
 

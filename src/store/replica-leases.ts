@@ -1,6 +1,7 @@
 import type { ReplicaLeases } from '../domain/ports/replica-leases.ts';
 import { INSTALLATION } from '../domain/ports/store.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { POSTGRES_NOW } from './database-clock.ts';
 import type { Engine } from './engine.ts';
 import type { StoredRow, StoredValue } from './rows.ts';
 
@@ -16,10 +17,7 @@ export function createReplicaLeases({ engine, clock }: ReplicaLeasesParts): Repl
   /** A text whose `?` are parameters and `NOW` the time in milliseconds. */
   const prepared = (sql: string): string => {
     let position = 0;
-    const now =
-      engine.name === 'postgres'
-        ? 'CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)'
-        : String(clock.now());
+    const now = engine.name === 'postgres' ? POSTGRES_NOW : String(clock.now());
     return sql.replaceAll('NOW', now).replace(/\?/gu, () => engine.placeholder(++position));
   };
   const run = (sql: string, parameters: readonly StoredValue[]): Promise<StoredRow[]> =>
