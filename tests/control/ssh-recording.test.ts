@@ -143,8 +143,7 @@ describe.each(ENGINES)('SSH sessions that a rule says to record, on %s', (engine
     it.each([
       [{ NodeKey: 'nodekey:1' }, 400],
       [{ EventType: 'x' }, 400],
-      [{ LocalUser: 'x'.repeat(200) }, 400],
-      [{ LocalUser: 'x\0' }, 400],
+      [{ LocalUser: 7 }, 400],
       [{ RecordingAttempts: Array.from({ length: 101 }, () => ({})) }, 400],
       [{ RecordingAttempts: 'x' }, 400],
       [{ EventType: 99 }, 201],
@@ -160,7 +159,8 @@ describe.each(ENGINES)('SSH sessions that a rule says to record, on %s', (engine
 
     it('are a line of bounded length, whatever the client says', async () => {
       const attempt = { Recorder: 'x'.repeat(100), FailureMessage: '\ud800\u0000'.repeat(2_000) };
-      expect(await notify({ RecordingAttempts: Array.from({ length: 20 }, () => attempt) })).toBe(201);
+      const RecordingAttempts = Array.from({ length: 20 }, () => attempt);
+      expect(await notify({ LocalUser: '\0y'.repeat(999), RecordingAttempts })).toBe(201);
       const [event] = await events();
       expect(event?.details?.length).toBeLessThanOrEqual(1_024);
     });

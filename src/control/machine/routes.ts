@@ -8,6 +8,7 @@ import type { DisconnectReports } from '../../domain/devices/disconnect-reports.
 import type { OwnAttributes } from '../../domain/devices/own-attributes.ts';
 import type { RecordingReports } from '../../domain/ssh-checks/recording-reports.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { createTokenBuckets } from '../../kernel/token-buckets.ts';
 import { CLIENT_ANSWER_PATH, type ClientCalls } from '../c2n/client-calls.ts';
 import { wireText } from '../hostinfo-schema.ts';
 import type { Hubs } from '../hubs.ts';
@@ -18,6 +19,7 @@ import { mapRequest, nodeKey, registerRequest } from '../requests.ts';
 import { answerJson, answerText, endOf, parseJson } from './answers.ts';
 import { idTokenRoute } from './id-token.ts';
 import { createOwnNode } from './own-node.ts';
+import { plainText } from './plain-text.ts';
 import type { MachineRoute } from './router.ts';
 import { sshNotifyRoute } from './ssh-notify.ts';
 
@@ -37,12 +39,14 @@ export interface MachineRoutesParts {
 }
 
 const MAX_DETAILS = 1_024;
+/** Each is a line in the audit log, and people disconnect no more often than that. Clients send it again on this refusal. */
+const REPORTS = { depth: 20, perSecond: 0.2, capacity: 10_000, refusal: 'too many reports' };
 const MAX_DNS_TEXT = 255;
 const MAX_RECORD_TYPE = 16;
 const auditRequest = z.object({
   NodeKey: nodeKey,
   Action: z.literal('DISCONNECT_NODE'),
-  Details: wireText(MAX_DETAILS).nullish(),
+  Details: z.string().nullish(),
 });
 const featureRequest = z.object({ NodeKey: nodeKey, Feature: wireText(64) });
 const setDnsRequest = z.object({
@@ -82,6 +86,7 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
   const { recordings, publicUrl, clock } = parts;
 
   const ownNode = createOwnNode(hubs);
+  const reports = createTokenBuckets({ ...REPORTS, clock });
 
   return [
     {
@@ -131,7 +136,9 @@ export function machineRoutes(parts: MachineRoutesParts): readonly MachineRoute[
         const request = parseJson(auditRequest, await call.body());
         const found = await ownNode(call, request.NodeKey);
         if (found === undefined) return;
-        await disconnects.report(found.facts.device, request.Details ?? '');
+        const { device } = found.facts;
+        reports.take(`${device.org}/${device.id}`);
+        await disconnects.report(device, plainText(request.Details ?? '', MAX_DETAILS));
         answerText(call.stream, constants.HTTP_STATUS_OK, '');
       },
     },

@@ -4,11 +4,11 @@ import { z } from 'zod';
 import type { RecordingOutcome, RecordingReports } from '../../domain/ssh-checks/recording-reports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { createTokenBuckets } from '../../kernel/token-buckets.ts';
-import { wireText } from '../hostinfo-schema.ts';
 import { SSH_NOTIFY_PATH } from '../map/ssh-policy.ts';
 import { nodeKey } from '../requests.ts';
 import { answerText, parseJson } from './answers.ts';
 import type { OwnNode } from './own-node.ts';
+import { plainText } from './plain-text.ts';
 import type { MachineRoute } from './router.ts';
 
 export interface SshNotifyParts {
@@ -18,6 +18,7 @@ export interface SshNotifyParts {
 }
 
 const MAX_USER = 128;
+const MAX_RECORDER = 64;
 const MAX_FAILURE = 1_024;
 const MAX_ATTEMPTS = 100;
 const SHOWN_ATTEMPTS = 5;
@@ -28,9 +29,9 @@ const notifyRequest = z.object({
   NodeKey: nodeKey,
   EventType: z.int(),
   SrcNode: z.int().nullish(),
-  LocalUser: wireText(MAX_USER).nullish(),
+  LocalUser: z.string().nullish(),
   RecordingAttempts: z
-    .array(z.object({ Recorder: wireText(MAX_USER).nullish(), FailureMessage: z.string().nullish() }))
+    .array(z.object({ Recorder: z.string().nullish(), FailureMessage: z.string().nullish() }))
     .max(MAX_ATTEMPTS)
     .nullish(),
 });
@@ -55,10 +56,10 @@ export function sshNotifyRoute({ ownNode, recordings, clock }: SshNotifyParts): 
         await recordings.report(device, {
           outcome,
           source: request.SrcNode ?? 0,
-          localUser: request.LocalUser ?? '',
+          localUser: plainText(request.LocalUser ?? '', MAX_USER),
           attempts: (request.RecordingAttempts ?? []).slice(0, SHOWN_ATTEMPTS).map((attempt) => ({
-            recorder: attempt.Recorder ?? '',
-            failure: plain(attempt.FailureMessage ?? ''),
+            recorder: plainText(attempt.Recorder ?? '', MAX_RECORDER),
+            failure: plainText(attempt.FailureMessage ?? '', MAX_FAILURE),
           })),
         });
       }
@@ -66,10 +67,3 @@ export function sshNotifyRoute({ ownNode, recordings, clock }: SshNotifyParts): 
     },
   };
 }
-
-/** A client's words, fit for a line of text. */
-const plain = (text: string): string =>
-  text
-    .slice(0, MAX_FAILURE)
-    .toWellFormed()
-    .replace(/\p{Cc}+/gu, ' ');
