@@ -64,8 +64,13 @@ describe('what impact says', () => {
   let place: Place;
   beforeAll(async () => {
     place = await createPolicyPlace(async (tx, org, ada) => {
-      await insertDevice(tx, org, 'laptop', null, ada, '100.64.0.1');
+      const laptop = await insertDevice(tx, org, 'laptop', null, ada, '100.64.0.1');
       const web = await insertDevice(tx, org, 'web', 'tag:web', ada, '100.64.0.2');
+      for (const [holder, ip] of [
+        [laptop, 'fd7a:115c:a1e0::1'],
+        [web, 'fd7a:115c:a1e0::2'],
+      ] as const)
+        await tx.insert('address', { org, ip, family: 6, holderKind: 'device', holder, claim: ip });
       const router = await insertDevice(tx, org, 'router', 'tag:router', ada, '100.64.0.4');
       await carry(tx, org, router, '10.7.0.0/16');
       await carry(tx, org, router, '10.9.0.0/24');
@@ -109,8 +114,10 @@ describe('what impact says', () => {
     ],
     ['ipset:some', 'laptop through router', 'tcp 443 at host lan but 10.7.0.9'],
     ['svc:api', 'laptop through web', 'tcp 443 at svc:api (100.80.0.1)'],
-    ['autogroup:internet', 'laptop through exit', 'tcp 443 at the internet over IPv4'],
+    ['autogroup:internet', 'laptop through exit', 'tcp 443 at the internet'],
     ['tag:exit', 'laptop to exit', 'tcp 443'],
+    ['tag:web', 'laptop to web', 'tcp 443'],
+    ['100.64.0.2', 'laptop to web', 'tcp 443 at its own IPv4 address'],
     [
       'docs',
       'laptop through exit',
@@ -146,7 +153,7 @@ describe('what impact says', () => {
     expect(out).toContain('routes of web for laptop\n  + svc:api (100.80.0.1)\n');
     expect(out).toContain('routes of router for laptop\n  + host lan (10.7.0.0/16), the route 10.9.0.0/24\n');
     expect(out).toContain('routes of exit for laptop\n  + the internet, as an exit node\n');
-    expect(out).toContain('laptop to exit\n  + tcp 443 at its own address, the internet over IPv4\n');
+    expect(out).toContain('laptop to exit\n  + tcp 443 at its own address, the internet\n');
   });
 
   test('tells of capabilities and attributes, though no packet fares differently', async () => {
