@@ -125,19 +125,7 @@ export function createGatewayService({
         const network = await requireRow(tx, 'network', org, input.network);
         if (given !== undefined) await requireFree(tx, org, network.id, given);
         const name = given ?? (await freeName(tx, org, network.id));
-        const gateway = await tx.insert('gateway', {
-          org,
-          id: tx.newId(),
-          network: network.id,
-          device: null,
-          name,
-          nameKey: normalizeKey(name),
-          tokenGeneration: 0,
-          boundGeneration: 0,
-          createdAt: tx.now,
-          updatedAt: tx.now,
-          ...byColumnsOf(actor),
-        });
+        const gateway = await insertGateway(tx, actor, { network: network.id, device: null, name });
         audit(tx, gateway, 'create');
         if (input.statusNotifications === false) await setNotifications(tx, gateway, false);
         return gateway;
@@ -158,19 +146,7 @@ export function createGatewayService({
         let name = base;
         for (let number = 2; (await holder(tx, org, network.id, name)) !== undefined; number += 1)
           name = `${base}-${number}`;
-        const gateway = await tx.insert('gateway', {
-          org,
-          id: tx.newId(),
-          network: network.id,
-          device: device.id,
-          name,
-          nameKey: normalizeKey(name),
-          tokenGeneration: 0,
-          boundGeneration: 0,
-          createdAt: tx.now,
-          updatedAt: tx.now,
-          ...byColumnsOf(actor),
-        });
+        const gateway = await insertGateway(tx, actor, { network: network.id, device: device.id, name });
         audit(tx, gateway, 'create', { after: { device: device.id } });
         return gateway;
       });
@@ -312,3 +288,20 @@ function audit(
     ...change,
   });
 }
+
+const insertGateway = (
+  tx: Tx,
+  actor: Actor,
+  given: Pick<Gateway, 'network' | 'device' | 'name'>,
+): Promise<Gateway> =>
+  tx.insert('gateway', {
+    org: actor.org,
+    id: tx.newId(),
+    nameKey: normalizeKey(given.name),
+    tokenGeneration: 0,
+    boundGeneration: 0,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+    ...byColumnsOf(actor),
+    ...given,
+  });

@@ -11,7 +11,7 @@ import { type Condition, exists, type Reader } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { type ClaimantOf, readClaims } from './address-claims.ts';
 import { isBound } from './gateway-binding.ts';
-import { opensNetwork } from './network-roles.ts';
+import { openingAmong } from './network-reach.ts';
 import { isResolvable, nameTest } from './resource-names.ts';
 
 const MANY = 100_000;
@@ -144,14 +144,7 @@ async function isOpened(
     condition: exists<'groupNetworkRole', 'group'>('group', { id: 'group' }, active),
     limit: MANY,
   });
-  const roles = await reader.find(
-    'networkRole',
-    org,
-    { id: held.map(({ networkRole }) => networkRole) },
-    MANY,
-  );
-  const opening = new Set(roles.filter(opensNetwork).map(({ id }) => id));
-  const byRole = held.filter(({ networkRole }) => opening.has(networkRole)).map(({ network }) => network);
+  const byRole = (await openingAmong(reader, org, held)).map(({ network }) => network);
   const everywhere = byRole.includes(0) || (await readSettings(reader, org)).admins_reach_networks;
   return {
     anyOf: [

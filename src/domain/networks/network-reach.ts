@@ -3,6 +3,7 @@
  * policy file open besides is not told here: that takes the policy engine.
  */
 import { ADMINISTRATIVE_ROLES } from '../access/permissions.ts';
+import type { Row } from '../model/entities.ts';
 import type { Network, Resource } from '../model/networks.ts';
 import type { Group, Membership } from '../model/people.ts';
 import type { Reader } from '../ports/store.ts';
@@ -24,22 +25,18 @@ async function activeGroupsOf(reader: Reader, { org, id }: Membership): Promise<
   return groups.filter(({ active }) => active).map((group) => group.id);
 }
 
-/** Networks that some of these groups hold an opening role on; `all` stands for every network. */
-async function openedByRoles(
+type HeldRole = Pick<Row<'groupNetworkRole'>, 'network' | 'networkRole' | 'group'>;
+
+/** Those of the roles that groups hold which open their network; network 0 stands for every one. */
+export async function openingAmong(
   reader: Reader,
   org: number,
-  groups: readonly number[],
-): Promise<{ readonly all: boolean; readonly networks: ReadonlySet<number> }> {
-  const held = await reader.find('groupNetworkRole', org, { group: groups }, MANY);
-  const roles = await reader.find(
-    'networkRole',
-    org,
-    { id: held.map(({ networkRole }) => networkRole) },
-    MANY,
-  );
+  held: readonly HeldRole[],
+): Promise<readonly HeldRole[]> {
+  const ids = held.map(({ networkRole }) => networkRole);
+  const roles = await reader.find('networkRole', org, { id: ids }, MANY);
   const opening = new Set(roles.filter(opensNetwork).map(({ id }) => id));
-  const networks = held.filter(({ networkRole }) => opening.has(networkRole)).map(({ network }) => network);
-  return { all: networks.includes(0), networks: new Set(networks) };
+  return held.filter(({ networkRole }) => opening.has(networkRole));
 }
 
 const administratorsReach = async (reader: Reader, org: number): Promise<boolean> =>
@@ -60,16 +57,17 @@ export interface MemberReach {
 export async function reachOf(reader: Reader, member: Membership, now: number): Promise<MemberReach> {
   const { org } = member;
   const groups = await activeGroupsOf(reader, member);
-  const roles = await openedByRoles(reader, org, groups);
-  const all = roles.all || (await isAdministratorEverywhere(reader, member));
-  const holdsRole = (network: number): boolean => all || roles.networks.has(network);
+  const held = await reader.find('groupNetworkRole', org, { group: groups }, MANY);
+  const networks = new Set((await openingAmong(reader, org, held)).map(({ network }) => network));
+  const all = networks.has(0) || (await isAdministratorEverywhere(reader, member));
+  const holdsRole = (network: number): boolean => all || networks.has(network);
   const edges = (
     await reader.find('accessEdge', org, { principalKind: 'group', principal: groups }, MANY)
   ).filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
   const byEdge = await reader.find('resource', org, { id: edges.map(({ resource }) => resource) }, MANY);
   const wide = all
     ? await reader.find('resource', org, { networkWide: true }, MANY)
-    : await reader.find('resource', org, { networkWide: true, network: [...roles.networks] }, MANY);
+    : await reader.find('resource', org, { networkWide: true, network: [...networks] }, MANY);
   const resources = new Map<number, Resource>();
   for (const resource of [...byEdge, ...wide.filter(isManual)]) {
     if (resource.active) resources.set(resource.id, resource);
@@ -100,16 +98,9 @@ export async function membersReaching(
     )
   ).filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
   const held = await reader.find('groupNetworkRole', org, { network: [0, id] }, MANY);
-  const roles = await reader.find(
-    'networkRole',
-    org,
-    { id: held.map(({ networkRole }) => networkRole) },
-    MANY,
-  );
-  const opening = new Set(roles.filter(opensNetwork).map((role) => role.id));
   const principals = new Set([
     ...edges.map(({ principal }) => principal),
-    ...held.filter(({ networkRole }) => opening.has(networkRole)).map(({ group }) => group),
+    ...(await openingAmong(reader, org, held)).map(({ group }) => group),
   ]);
   const groups = (await reader.find('group', org, { id: [...principals] }, MANY)).filter(
     (group: Group) => group.active,
