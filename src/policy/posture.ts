@@ -20,6 +20,8 @@ const CONDITION =
 /** Attributes whose values are versions and compare as such. */
 const VERSION_ATTRIBUTES = new Set(['node:osversion', 'node:tsversion']);
 
+const isVersion = (attribute: string): boolean => VERSION_ATTRIBUTES.has(attribute.toLowerCase());
+
 const isOperator = (text: string): text is Operator =>
   ['==', '!=', 'IN', 'NOT IN', 'IS SET', 'NOT SET', '<', '<=', '>', '>='].includes(text);
 
@@ -35,10 +37,10 @@ export function parseCondition(text: string): Condition | string {
     return rest.trim() === '' ? { ...base, values: [] } : `${operator} takes no value`;
   }
   if (operator === 'IN' || operator === 'NOT IN') {
-    const list = parseList(rest.trim());
+    const list = parseList(attribute, rest.trim());
     return list === undefined ? `${operator} needs a list like ['a', 'b']` : { ...base, values: list };
   }
-  const value = parseValue(rest.trim());
+  const value = valueFor(attribute, rest.trim());
   return value === undefined
     ? 'expected a quoted string, a number, true or false'
     : { ...base, values: [value] };
@@ -48,6 +50,15 @@ export function parseCondition(text: string): Condition | string {
 export function conditionProblem(text: string): string | undefined {
   const condition = parseCondition(text);
   return typeof condition === 'string' ? condition : undefined;
+}
+
+const ORDERS: ReadonlySet<Operator> = new Set(['<', '<=', '>', '>=']);
+
+/** Why a condition never holds, whatever a device has: what is no number and no version has no order. */
+export function orderProblem({ attribute, operator, values }: Condition): string | undefined {
+  const kind = isVersion(attribute) ? 'string' : 'number';
+  if (!ORDERS.has(operator) || values.every((value) => typeof value === kind)) return undefined;
+  return `${operator} compares numbers, and the versions node:osVersion and node:tsVersion`;
 }
 
 function parseValue(text: string): AttributeValue | undefined {
@@ -60,11 +71,17 @@ function parseValue(text: string): AttributeValue | undefined {
   return /^-?[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : undefined;
 }
 
-function parseList(text: string): AttributeValue[] | undefined {
+/** Versions compare as texts, also where they look like numbers: 1.40 is not 1.4. */
+function valueFor(attribute: string, text: string): AttributeValue | undefined {
+  const value = parseValue(text);
+  return typeof value === 'number' && isVersion(attribute) ? text : value;
+}
+
+function parseList(attribute: string, text: string): AttributeValue[] | undefined {
   if (!text.startsWith('[') || !text.endsWith(']')) return undefined;
   const items = text.slice(1, -1).match(/'[^']*'|"[^"]*"|[^,\s][^,]*/g);
   if (items === null) return undefined;
-  const values = items.map((item) => parseValue(item.trim()));
+  const values = items.map((item) => valueFor(attribute, item.trim()));
   return values.every((value) => value !== undefined) ? values : undefined;
 }
 
@@ -119,7 +136,7 @@ export function lookUp(attributes: Attributes, name: string): AttributeValue | u
 const same = (a: AttributeValue, b: AttributeValue | undefined): boolean => a === b;
 
 function compare(attribute: string, a: AttributeValue, b: AttributeValue): number | undefined {
-  if (VERSION_ATTRIBUTES.has(attribute.toLowerCase())) return compareVersions(String(a), String(b));
+  if (isVersion(attribute)) return compareVersions(String(a), String(b));
   return typeof a === 'number' && typeof b === 'number' ? a - b : undefined;
 }
 

@@ -3,7 +3,7 @@ import { PolicyError } from '../errors.ts';
 import { readRelays } from '../relays.ts';
 import { validateNodeAttrs, validateOwners } from './attributes.ts';
 import type { ValidationContext } from './context.ts';
-import { validatePostures, validateRules } from './rules.ts';
+import { validateConditions, validatePostures, validateRules } from './rules.ts';
 import { validateSize } from './size.ts';
 import { validateSsh } from './ssh.ts';
 import { validateSshTests } from './tests.ts';
@@ -23,6 +23,7 @@ export function validatePolicy(policy: Policy, context: ValidationContext): void
   validateNodeAttrs(policy, context);
   validateSsh(policy, context);
   validatePostures(policy, policy.defaultSrcPosture, 'defaultSrcPosture');
+  validateConditions(policy);
   validateSshTests(policy);
   if (policy.derpMap !== undefined) {
     readRelays(policy.derpMap, (problem, path) => {
@@ -48,6 +49,12 @@ export function policyWarnings(policy: Policy, context: ValidationContext): stri
     rule.src.forEach(note);
     for (const target of rule.targets) target.dst.forEach(note);
   }
+  for (const { src, dst } of policy.ssh) for (const one of [...src, ...dst]) note(one);
+  for (const { owners } of policy.tagOwners.values()) owners.forEach(note);
+  const { routes, exitNode, services } = policy.autoApprovers;
+  for (const { approvers } of routes) approvers.forEach(note);
+  for (const approvers of [exitNode, ...services.values()]) approvers.forEach(note);
+  for (const { target } of policy.nodeAttrs) target.forEach(note);
   for (const login of named) warnings.push(`user not found: ${JSON.stringify(login)}`);
   return warnings;
 }

@@ -2,6 +2,7 @@ import { isDefaultRoute } from '../../kernel/netip/index.ts';
 import type { Policy, Rule, Selector } from '../ast.ts';
 import { refuseAt } from '../errors.ts';
 import type { Step } from '../parse/places.ts';
+import { orderProblem } from '../posture.ts';
 import type { ValidationContext } from './context.ts';
 import {
   DST_AUTOGROUPS,
@@ -88,5 +89,16 @@ export function validatePostures(
   for (const [i, name] of (postures ?? []).entries()) {
     const missing = policy.postures.has(name) ? undefined : `srcPosture: posture not found: ${quote(name)}`;
     refuseAt(missing, () => policy.places.value(...path, i));
+  }
+}
+
+/** Asked when a file is saved: one that was saved with a condition that never holds stays in force. */
+export function validateConditions(policy: Policy): void {
+  for (const [name, { conditions }] of policy.postures) {
+    for (const [i, condition] of conditions.entries()) {
+      const problem = orderProblem(condition);
+      const text = `postures[${quote(name)}]: ${quote(condition.text)}: ${problem}`;
+      refuseAt(problem && text, () => policy.places.value('postures', name, i));
+    }
   }
 }
