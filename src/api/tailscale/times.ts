@@ -36,11 +36,18 @@ export const wireTime = (ms: number): string =>
 /** What Go prints for a time that is not set. */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/u;
+const RFC_3339 = /^(\d{4}-\d{2}-\d{2})T(?!24)\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/u;
+
+/** `Date` takes the 31st of a month that has 30 days for the first of the next one. */
+function isDay(text: string): boolean {
+  const ms = Date.parse(text);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}
 
 /** Milliseconds since 1970, or undefined when the text is no RFC 3339 time. */
 export function parseWireTime(text: string): number | undefined {
-  if (!RFC_3339.test(text)) return undefined;
+  const day = RFC_3339.exec(text)?.[1];
+  if (day === undefined || !isDay(day)) return undefined;
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -83,6 +83,9 @@ describe.each(ENGINES)('posture attributes over the REST API on %s', (engine) =>
     ['custom:a', {}],
     ['custom:a', { value: 1, expiry: 'tomorrow' }],
     ['custom:a', { value: 1, expiry: '2001-01-01T00:00:00Z' }],
+    ['custom:a', { value: 1, expiry: '2099-11-31T00:00:00Z' }],
+    ['custom:a', { value: 1, expiry: '2099-02-29T12:00:00+02:00' }],
+    ['custom:a', { value: 1, expiry: '2099-01-01T24:00:00Z' }],
     ['custom:a', { value: 1, comment: 'x'.repeat(201) }],
   ])('%s with %j is refused', async (key, body) => {
     expect(await set(one, key, body)).toEqual([400, { message: expect.any(String) }]);
