@@ -106,6 +106,53 @@ describe.each(ENGINES)('certificates for device names on %s', (engine) => {
     expect((await set(digest(1), { Name: `_acme-challenge.shop.acme.${DOMAIN}` })).status).toBe(200);
   });
 
+  it('are offered for the services that a device serves, whose hosts publish beside each other', async () => {
+    await enabled();
+    const shop = `shop.acme.${DOMAIN}`;
+    const ofShop = { Name: `_acme-challenge.${shop}` };
+    const SERVICE = 900;
+    await server.write(async (tx) => {
+      await tx.insert('service', {
+        ...{ org: org(), id: SERVICE, name: 'svc:shop', displayName: '', comment: '', annotations: {} },
+        ...{ ports: ['tcp:443'], tags: [], createdAt: tx.now, updatedAt: tx.now },
+        ...{ byKind: 'system', byId: '', byName: 'test' },
+      });
+    });
+    const serving = {
+      answers: { '/vip-services': { VIPServices: [{ Name: 'svc:shop', Active: true }] } },
+      hostinfo: { ServicesHash: 'h1' },
+    };
+    const one = await server.joined('one', serving);
+    const two = await server.joined('two', serving);
+    const hosts = () => server.store.find('serviceHost', org(), { service: SERVICE, advertised: true });
+    await expect.poll(async () => (await hosts()).length, { timeout: SOON_MS }).toBe(2);
+    expect((await set(digest(1), ofShop, one)).status).toBe(403);
+    await server.write(async (tx) => {
+      for (const host of await tx.find('serviceHost', org(), { service: SERVICE }))
+        await tx.put('serviceHost', { ...host, approval: 'approved:manual' });
+    });
+    for (const device of [one, two])
+      await device.waitFor((map) => domainsOf(map)?.includes(shop) === true, SOON_MS, 'the service');
+    expect(domainsOf(one.netmap())).toEqual([`one.acme.${DOMAIN}`, shop]);
+    expect(domainsOf(web.netmap())).toEqual([`web.acme.${DOMAIN}`]);
+    expect((await set(digest(0), ofShop)).status).toBe(403);
+    const ofOne = { Name: `_acme-challenge.one.acme.${DOMAIN}` };
+    expect((await set(digest(1), ofShop, one)).status).toBe(200);
+    expect((await set(digest(2), ofShop, two)).status).toBe(200);
+    expect((await set(digest(3), ofOne, one)).status).toBe(200);
+    expect(await resolved(ofShop.Name)).toEqual([digest(1), digest(2)]);
+    expect(await resolved(ofOne.Name)).toEqual([digest(3)]);
+    // What was published for a name that is the device's no more ends with what it publishes next.
+    await two.update({ hostinfo: { ServicesHash: '' } });
+    await two.waitFor((map) => domainsOf(map)?.includes(shop) === false, SOON_MS, 'the end');
+    expect((await set(digest(4), ofShop, two)).status).toBe(403);
+    expect((await set(digest(5), { Name: `_acme-challenge.two.acme.${DOMAIN}` }, two)).status).toBe(200);
+    expect(await resolved(ofShop.Name)).toEqual([]);
+    await server.write(async (tx) => removeDevice(tx, await server.row(one)));
+    const left = await server.store.find('certChallenge', org(), {});
+    expect(left.map(({ name }) => name)).toEqual([`_acme-challenge.two.acme.${DOMAIN}`]);
+  });
+
   it('end with the names themselves', async () => {
     await enabled();
     const [dns] = await server.store.find('dnsConfig', org(), {});

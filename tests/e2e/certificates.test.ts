@@ -34,6 +34,7 @@ describe('certificates for the names of real clients', unless(lacking), () => {
   let laptop: RealDevice;
   let router: RealDevice;
   let root = '';
+  let env: Readonly<Record<string, string>> = {};
 
   beforeAll(async () => {
     network = await createNetwork();
@@ -48,7 +49,7 @@ describe('certificates for the names of real clients', unless(lacking), () => {
     const create = { reusable: true, preauthorized: true };
     const made = await rest.ask('POST', '/api/v2/tailnet/-/keys', { capabilities: { devices: { create } } });
     const { key: authKey } = Key.parse(made);
-    const env = { TS_DEBUG_ACME_DIRECTORY_URL: authority.directoryUrl, SSL_CERT_FILE: authority.trust };
+    env = { TS_DEBUG_ACME_DIRECTORY_URL: authority.directoryUrl, SSL_CERT_FILE: authority.trust };
     laptop = await startDevice(network.world, network.clients, 'laptop', { env });
     await laptop.up({ loginServer: LOGIN_SERVER, authKey });
     router = await startDevice(network.world, network.clients, 'router', { env });
@@ -96,6 +97,33 @@ describe('certificates for the names of real clients', unless(lacking), () => {
     async () => {
       await router.cli('serve', '--bg', 'text:hello from the router');
       expect((await https('laptop', `https://${ROUTER}/`, root)).trim()).toBe('hello from the router');
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'are had for the name of a service by whoever serves it, to whom others come by that name',
+    async () => {
+      const shop = `shop.acme.${DOMAIN}`;
+      await rest.ask('POST', '/api/v2/tailnet/-/acl', {
+        tagOwners: { 'tag:shop': [] },
+        grants: [{ src: ['*'], dst: ['*', 'svc:shop'], ip: ['*'] }],
+        autoApprovers: { services: { 'tag:shop': ['tag:shop'] } },
+      });
+      const service = { name: 'svc:shop', ports: ['tcp:443'], tags: ['tag:shop'] };
+      await rest.ask('PUT', '/api/v2/tailnet/-/services/svc:shop', service);
+      const create = { reusable: true, preauthorized: true, tags: ['tag:shop'] };
+      const made = await rest.ask('POST', '/api/v2/tailnet/-/keys', {
+        capabilities: { devices: { create } },
+      });
+      await network.addHost('second', '10.99.3');
+      const second = await startDevice(network.world, network.clients, 'second', { env });
+      await second.up({ loginServer: LOGIN_SERVER, authKey: Key.parse(made).key });
+      await laptop.cli('set', '--accept-routes');
+      await second.cli('serve', '--service=svc:shop', '--https=443', 'text:hello from the shop');
+      const asked = (): Promise<string> =>
+        https('laptop', `https://${shop}/`, root).then((text) => text.trim(), String);
+      await expect.poll(asked, { timeout: TEST_TIMEOUT_MS / 2, interval: 1_000 }).toBe('hello from the shop');
     },
     TEST_TIMEOUT_MS,
   );

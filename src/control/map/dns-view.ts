@@ -5,13 +5,14 @@
  */
 import type { Resource } from '../../domain/model/networks.ts';
 import { connectorDomain, dnsSuffix, normalName } from '../../domain/networks/resource-names.ts';
-import { deviceFqdn } from '../../domain/organizations/names.ts';
+import { deviceFqdn, serviceFqdn } from '../../domain/organizations/names.ts';
 import type { Change } from '../../domain/ports/store.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { resolvedAddresses, servingDevices } from '../../effective-policy/network-serving.ts';
 import type { DnsRecord } from '../wire/index.ts';
 import { hasCertificates } from './certificates.ts';
 import { dnsConfigOf, othersBases, type ResourceNames } from './dns-config.ts';
+import { servedBy } from './service-caps.ts';
 
 export interface DnsView {
   /** The settings of a device as JSON; equal for devices to which the same is open. */
@@ -33,8 +34,9 @@ function namesService(change: Change): boolean {
   return (after ?? before)?.holderKind === 'service';
 }
 
-/** A device has certificates for its own name. */
+/** A device has certificates for its own name, and for those of the services that it serves. */
 function renamesDevice(change: Change): boolean {
+  if (change.kind === 'serviceHost') return true;
   if (change.kind !== 'device') return false;
   const { before, after } = change as Change<'device'>;
   return before !== null && after !== null && before.label !== after.label;
@@ -102,8 +104,10 @@ export function createDnsView({ snapshot, opened, certificateDomain }: DnsViewPa
   const withOwnName = (text: string, id: number): string => {
     const label = snapshot.devices.get(id)?.device.label;
     if (label === undefined) return text;
-    const domains = JSON.stringify([deviceFqdn(snapshot.organization, label)]);
-    return `${text.slice(0, -1)},"CertDomains":${domains}}`;
+    const { organization } = snapshot;
+    const services = servedBy(snapshot, id).map(({ name }) => serviceFqdn(organization, name));
+    const domains = [deviceFqdn(organization, label), ...services.sort()];
+    return `${text.slice(0, -1)},"CertDomains":${JSON.stringify(domains)}}`;
   };
 
   return {

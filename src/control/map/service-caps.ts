@@ -3,7 +3,7 @@
  * (client source, tailcfg: `service-host`, `services/…`; DNS by extra records).
  */
 import type { Service } from '../../domain/model/devices.ts';
-import { magicDnsSuffix } from '../../domain/organizations/names.ts';
+import { serviceFqdn } from '../../domain/organizations/names.ts';
 import type { Snapshot } from '../../domain/snapshot/snapshot.ts';
 import { formatPrefix, parseAddrOrPrefix } from '../../kernel/netip/index.ts';
 import type { CapMap, DnsRecord } from '../wire/index.ts';
@@ -11,7 +11,6 @@ import type { PeerView } from './network-view.ts';
 
 const HOST_CAPABILITY = 'service-host';
 const DETAILS_PREFIX = 'services/';
-const NAME_PREFIX = 'svc:';
 /** A port of the admin API that stands for none. */
 const NO_PORTS = 'do-not-validate';
 
@@ -59,11 +58,8 @@ export function usableServices(snapshot: Snapshot, peer: (host: number) => PeerV
 
 /** Services have names like devices. */
 export const serviceRecords = (snapshot: Snapshot): DnsRecord[] => {
-  const suffix = magicDnsSuffix(snapshot.organization);
+  const { organization } = snapshot;
   return [...snapshot.table('service').values()].flatMap(({ id, name }) =>
-    snapshot.serviceAddresses(id).map((Value) => ({
-      Name: `${name.slice(NAME_PREFIX.length)}.${suffix}`,
-      Value,
-    })),
+    snapshot.serviceAddresses(id).map((Value) => ({ Name: serviceFqdn(organization, name), Value })),
   );
 };

@@ -1,12 +1,12 @@
 /**
- * What devices publish to get certificates (ACME, dns-01): one text at one name that is the device's own, for some minutes.
- * It is kept with the device, so that whichever process the authority's question reaches can answer it.
+ * What devices publish to get certificates (ACME, dns-01): a text at a name that is the device's own, or of a service that it
+ * serves, for some minutes. It is kept in the store, so that whichever process the authority's question reaches can answer it.
  */
 import { type Clock, MINUTE } from '../../kernel/clock.ts';
 import { AppError, invalid, notFound } from '../../kernel/errors.ts';
 import { isInForce } from '../devices/in-force.ts';
 import type { CertChallenge, Device } from '../model/devices.ts';
-import { deviceFqdn } from '../organizations/names.ts';
+import { deviceFqdn, serviceFqdn } from '../organizations/names.ts';
 import type { ChallengeDns } from '../ports/challenge-dns.ts';
 import { INSTALLATION, type Reader, type Store, type Tx } from '../ports/store.ts';
 import { challengeName, LACK_SENTENCES, readCertificateLack } from './certificate-names.ts';
@@ -15,7 +15,7 @@ import { challengeName, LACK_SENTENCES, readCertificateLack } from './certificat
 export const CHALLENGE_LIFETIME_MS = 10 * MINUTE;
 /** A certificate for a name and for all names under it needs two at once. Few, so that the answer fits one packet. */
 const MAX_VALUES = 4;
-/** Values that a device may set within the time that one lives. */
+/** Values that may be set at a name within the time that one lives. */
 const MAX_SETS = 12;
 /** The digest of a key authorization: SHA-256 in base64url (RFC 8555 §8.4). */
 const VALUE = /^[A-Za-z0-9_-]{43}$/u;
@@ -32,8 +32,8 @@ interface ChallengeRequest {
 
 export interface Challenges {
   /**
-   * Resolves when the public DNS has the value. Errors: `invalid` (type, value), `forbidden` (another name than the device's
-   * own; a device that may not; certificates are not to be had), `not_found` (device), `rate_limited`, `unavailable`.
+   * Resolves when the public DNS has the value. Errors: `invalid` (type, value), `forbidden` (a name that is neither the device's
+   * own nor a service's that it serves; a device that may not; certificates are not to be had), `not_found` (device), `rate_limited`, `unavailable`.
    */
   set(request: ChallengeRequest): Promise<void>;
   /** The domain for whose names the public DNS has them now; undefined: for none. */
@@ -73,8 +73,14 @@ export function createChallenges({ store, clock, dns }: ChallengesParts): Challe
       await store.write({ orgs: [org], by, origin: 'control' }, async (tx) => {
         const device = await tx.get('device', org, id);
         if (device === undefined) throw notFound('device');
-        await requirePermitted(tx, device, name, dns?.domain());
-        await put(tx, device, name, value);
+        const names = await requireNames(tx, device, dns?.domain());
+        if (!names.all.has(name)) {
+          throw new AppError('forbidden', `Name: this device may set ${[...names.all].join(' and ')} only`, {
+            field: 'Name',
+          });
+        }
+        await removeEnded(tx, device, name, names);
+        await put(tx, device, name, value, name !== names.own);
       });
       await dns?.publish(name, await valuesAt(name));
     },
@@ -84,12 +90,18 @@ export function createChallenges({ store, clock, dns }: ChallengesParts): Challe
 const living = ({ values }: Pick<CertChallenge, 'values'>, now: number) =>
   values.filter(({ expiresAt }) => expiresAt > now);
 
-async function requirePermitted(
+interface Names {
+  readonly own: string;
+  /** With those of the services that the device serves. */
+  readonly all: ReadonlySet<string>;
+}
+
+/** The names at which a device may publish. */
+async function requireNames(
   tx: Reader & Pick<Tx, 'now'>,
   device: Device,
-  name: string,
   published: string | undefined,
-): Promise<void> {
+): Promise<Names> {
   const { org } = device;
   if (!(await isInForce(tx, device, tx.now))) {
     throw new AppError('forbidden', 'this device is not part of the network now');
@@ -99,14 +111,28 @@ async function requirePermitted(
   const lack = await readCertificateLack(tx, organization, published);
   if (lack !== undefined) throw new AppError('forbidden', LACK_SENTENCES[lack]);
   const own = challengeName(deviceFqdn(organization, device.label));
-  if (name !== own)
-    throw new AppError('forbidden', `Name: this device may set ${own} only`, { field: 'Name' });
+  const hosts = await tx.find('serviceHost', org, { device: device.id, advertised: true });
+  const served = hosts.filter(({ approval }) => approval !== 'not-approved').map(({ service }) => service);
+  const services = served.length === 0 ? [] : await tx.find('service', org, { id: served });
+  const others = services.map(({ name }) => challengeName(serviceFqdn(organization, name)));
+  return { own, all: new Set([own, ...others.sort()]) };
 }
 
-async function put(tx: Tx, device: Device, name: string, value: string): Promise<void> {
+/** Of what the device published before, that which has ended, and that at names which are its own no more. */
+async function removeEnded(tx: Tx, { org, id }: Device, name: string, { all }: Names): Promise<void> {
+  for (const row of await tx.find('certChallenge', org, { device: id })) {
+    if (row.name === name || (all.has(row.name) && living(row, tx.now).length > 0)) continue;
+    await tx.remove('certChallenge', org, { name: row.name });
+  }
+}
+
+/** `shared`: the name is that of a service, whose hosts publish beside each other. */
+async function put(tx: Tx, device: Device, name: string, value: string, shared: boolean): Promise<void> {
   const { org, id } = device;
-  const present = await tx.get('certChallenge', org, { device: id });
-  const values = present?.name === name ? living(present, tx.now) : [];
+  const found = await tx.get('certChallenge', org, { name });
+  // A device that had the name before has another one now, and its values end with that.
+  const present = found !== undefined && (shared || found.device === id) ? found : undefined;
+  const values = present === undefined ? [] : living(present, tx.now);
   const known = values.find((one) => one.value === value);
   if (known !== undefined && known.expiresAt > tx.now + LONG_ENOUGH_MS) return;
   const setAt = (present?.setAt ?? []).filter((at) => at > tx.now - CHALLENGE_LIFETIME_MS);
@@ -114,10 +140,6 @@ async function put(tx: Tx, device: Device, name: string, value: string): Promise
     const minutes = CHALLENGE_LIFETIME_MS / MINUTE;
     throw new AppError('rate_limited', `more than ${MAX_SETS} certificate challenges in ${minutes} minutes`);
   }
-  // A device that had the name before has another one now, and its values end with that.
-  const [former] = await tx.find('certChallenge', org, { name });
-  if (former !== undefined && former.device !== id)
-    await tx.remove('certChallenge', org, { device: former.device });
   const others = values.filter((one) => one !== known);
   await tx.put('certChallenge', {
     org,

@@ -22,7 +22,7 @@ export async function removeDevice(tx: Tx, device: Device): Promise<void> {
   await removeEach(tx, 'shareAccept', org, { device: id });
   await removeEach(tx, 'deviceShare', org, { device: id });
   await tx.remove('presence', org, { device: id });
-  await tx.remove('certChallenge', org, { device: id });
+  await removeEach(tx, 'certChallenge', org, { device: id });
   await tx.remove('deviceLive', org, { device: id });
   await tx.remove('device', org, id);
 }

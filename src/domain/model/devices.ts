@@ -108,19 +108,20 @@ export const sshProof = entity(
 );
 
 /**
- * What a device publishes to prove to a certificate authority that its name is its own (RFC 8555, dns-01). One row a device:
- * what has ended gives way to what follows.
+ * What devices publish to prove to a certificate authority that a name is theirs (RFC 8555, dns-01). One row a name: what has
+ * ended gives way to what follows.
  */
 export const certChallenge = entity(
   {
+    /** Who published last: a service may have several hosts. */
     device: integer(),
-    /** `_acme-challenge.<the device's full name>`, lower case, without trailing dot. */
+    /** `_acme-challenge.<the full name of a device or service>`, lower case, without trailing dot. */
     name: text(),
     values: json<readonly { readonly value: string; readonly expiresAt: number }[]>(),
     /** When values were set lately. */
     setAt: json<readonly number[]>(),
   },
-  { key: ['device'], unique: [{ columns: ['name'], global: true }] },
+  { key: ['name'], unique: [{ columns: ['name'], global: true }], indexes: [['device']] },
 );
 export type CertChallenge = RowOf<typeof certChallenge.columns>;
 

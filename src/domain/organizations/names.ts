@@ -16,6 +16,12 @@ export const magicDnsSuffix = (organization: Named): string =>
 export const deviceFqdn = (organization: Named, deviceLabel: string): string =>
   `${deviceLabel}.${magicDnsSuffix(organization)}`;
 
+const SERVICE_PREFIX = 'svc:';
+
+/** The full name of a service, such as `svc:web`; without trailing dot. */
+export const serviceFqdn = (organization: Named, service: string): string =>
+  deviceFqdn(organization, service.slice(SERVICE_PREFIX.length));
+
 /** The login of a member as dialects and policies see it; one without e-mail is nobody outside. */
 export const loginName = (member: { readonly email: string | null; readonly username: string }): string =>
   member.email ?? `${member.username}@local`;
