@@ -75,7 +75,7 @@ export interface CodeInvitesParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly keyedTexts: KeyedTexts;
-  readonly members: Pick<MemberService, 'revokeInvitation'>;
+  readonly members: Pick<MemberService, 'revokeInvitation' | 'revokeInvitations'>;
   readonly hashPassword: (password: string) => Promise<string>;
 }
 
@@ -254,10 +254,7 @@ export function createCodeInvites(parts: CodeInvitesParts): CodeInvites {
       if (found?.status === 'pending') await members.revokeInvitation(actor, found.id, origin);
     },
 
-    revokeAll: async (actor, origin) => {
-      authorize(actor, 'invitations:write');
-      for (const { id } of await listOpen(actor.org)) await members.revokeInvitation(actor, id, origin);
-    },
+    revokeAll: (actor, origin) => members.revokeInvitations(actor, origin),
   };
 }
 

@@ -9,12 +9,13 @@ import type { Random } from '../../kernel/random.ts';
 import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRecentSignIn } from '../access/recent-sign-in.ts';
+import { eachRow } from '../directory/each-row.ts';
 import { missing, requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
 import { loginName } from '../organizations/names.ts';
-import { INSTALLATION, type Store } from '../ports/store.ts';
+import { INSTALLATION, type Store, type Tx } from '../ports/store.ts';
 import { readSettings } from '../settings/settings.ts';
 import { auditInvitation, auditMember } from './audit-member.ts';
 import { addInvited, type NewMember } from './invited-member.ts';
@@ -67,6 +68,8 @@ export interface MemberService {
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
   /** Takes it back, and with it the member who never joined. `conflict` for one that was accepted. */
   revokeInvitation(actor: Actor, invitation: number, origin: AuditOrigin): Promise<void>;
+  /** Takes all back that are open, or none. */
+  revokeInvitations(actor: Actor, origin: AuditOrigin): Promise<void>;
   /** Takes away the second factor that was set up in this organization. `conflict` if it is their own account's. */
   resetSecondFactor(actor: Actor, id: number, origin: AuditOrigin): Promise<Membership>;
 }
@@ -123,26 +126,35 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
     });
 
   /** A member who has not joined, with the account that the invitation made. */
-  const removeInvited = async (actor: Actor, id: number, origin: AuditOrigin): Promise<void> => {
-    await store.write(contextWithAccounts(actor, origin), async (tx) => {
-      const member = await requireRow(tx, 'membership', actor.org, id);
-      if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
-      requireManages(actor, member.role);
-      const [invitation] = await tx.find('invitation', actor.org, { membership: id, status: 'pending' });
-      await removeMember(tx, member);
-      if (invitation === undefined) auditMember(tx, member, 'delete');
-      else auditInvitation(tx, member, invitation, 'revoke');
-      const account = await tx.get('account', INSTALLATION, member.account);
-      if (account?.claimed === false) {
-        await tx.remove('account', INSTALLATION, account.id);
-        const name = loginName(member);
-        tx.audit(INSTALLATION, {
-          verb: 'delete',
-          objectKind: 'account',
-          objectId: account.id,
-          objectName: name,
-        });
-      }
+  const removeInvited = async (tx: Tx, actor: Actor, id: number): Promise<void> => {
+    const member = await requireRow(tx, 'membership', actor.org, id);
+    if (member.joinedAt !== null) throw new AppError('conflict', 'the user joined just now, try again');
+    requireManages(actor, member.role);
+    const [invitation] = await tx.find('invitation', actor.org, { membership: id, status: 'pending' });
+    await removeMember(tx, member);
+    if (invitation === undefined) auditMember(tx, member, 'delete');
+    else auditInvitation(tx, member, invitation, 'revoke');
+    const account = await tx.get('account', INSTALLATION, member.account);
+    if (account?.claimed === false) {
+      await tx.remove('account', INSTALLATION, account.id);
+      const name = loginName(member);
+      tx.audit(INSTALLATION, {
+        verb: 'delete',
+        objectKind: 'account',
+        objectId: account.id,
+        objectName: name,
+      });
+    }
+  };
+
+  const revoke = async (tx: Tx, actor: Actor, invitation: Invitation): Promise<void> => {
+    if (invitation.membership !== null) return removeInvited(tx, actor, invitation.membership);
+    await tx.remove('invitation', actor.org, invitation.id);
+    tx.audit(actor.org, {
+      verb: 'revoke',
+      objectKind: 'invitation',
+      objectId: invitation.id,
+      objectName: invitation.email ?? 'link',
     });
   };
 
@@ -189,24 +201,25 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       const present = await find(actor, id);
       requireManual(present, 'delete');
       if (present.joinedAt !== null) return admin.remove(actor, id, origin);
-      return removeInvited(actor, id, origin);
+      return store.write(contextWithAccounts(actor, origin), (tx) => removeInvited(tx, actor, id));
     },
 
     revokeInvitation: async (actor, invitationId, origin) => {
       authorize(actor, 'invitations:write');
-      const invitation = await requireRow(store, 'invitation', actor.org, invitationId);
-      if (invitation.status === 'accepted') throw new AppError('conflict', 'the invitation was accepted');
-      if (invitation.membership !== null) return removeInvited(actor, invitation.membership, origin);
-      await store.write(contextOf(actor, origin), async (tx) => {
-        await tx.remove('invitation', actor.org, invitationId);
-        tx.audit(actor.org, {
-          verb: 'revoke',
-          objectKind: 'invitation',
-          objectId: invitationId,
-          objectName: invitation.email ?? 'link',
-        });
+      await store.write(contextWithAccounts(actor, origin), async (tx) => {
+        const invitation = await requireRow(tx, 'invitation', actor.org, invitationId);
+        if (invitation.status === 'accepted') throw new AppError('conflict', 'the invitation was accepted');
+        await revoke(tx, actor, invitation);
       });
-      return undefined;
+    },
+
+    revokeInvitations: async (actor, origin) => {
+      authorize(actor, 'invitations:write');
+      await store.write(contextWithAccounts(actor, origin), async (tx) => {
+        for await (const invitation of eachRow(tx, 'invitation', actor.org, { status: 'pending' })) {
+          if (invitation.expiresAt > tx.now) await revoke(tx, actor, invitation);
+        }
+      });
     },
 
     resetSecondFactor: async (actor, id, origin) => {

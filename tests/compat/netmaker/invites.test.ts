@@ -284,6 +284,18 @@ describe.each(ENGINES)('Netmaker invites on %s', (engine) => {
     expect(await invites()).toEqual([]);
   });
 
+  test('are all taken back, or none', async () => {
+    // A narrowed credential manages no administrators.
+    const token = await api.createToken(api, api.owner, ['users']);
+    await invite(['first@example.com']);
+    await invite(['second@example.com'], { platform_role_id: 'admin' });
+    const refused = await call('DELETE', '/api/v1/users/invites', undefined, token);
+    expect(refused.status).toBe(403);
+    expect((await invites()).map(({ email }) => email)).toEqual(['first@example.com', 'second@example.com']);
+    await call('DELETE', '/api/v1/users/invites');
+    expect(await invites()).toEqual([]);
+  });
+
   test('the code of one organization opens nothing in another', async () => {
     await invite(['two@example.com']);
     const code = await codeOf('two@example.com');
