@@ -18,9 +18,17 @@ const setOf = (...texts: string[]): IpSet =>
 const TAILNET_V4 = setOf('100.64.0.0/10');
 const TAILNET_V6 = setOf('fd7a:115c:a1e0::/48');
 
-/** Whether an address is a device's, or nobody's: no exit node takes packets to the others' addresses. */
-export const isAmongDevices = (addr: Addr): boolean =>
-  setContains({ v4: TAILNET_V4.v4, v6: TAILNET_V6.v6 }, addr);
+const LOCAL = setOf(
+  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '224.0.0.0/4'],
+  ...['fe80::/10', 'ff00::/8'],
+);
+
+/**
+ * Whether clients that are exit nodes refuse packets to an address, whatever their filter says: to devices, and to networks of
+ * their own or nobody's, which have to be routed by a prefix of theirs.
+ */
+export const isWithheldByExits = (addr: Addr): boolean =>
+  [TAILNET_V4, TAILNET_V6, LOCAL].some((set) => setContains(set, addr));
 
 /** What `*` stands for as a source: every device address but the block that one platform's containers use. */
 export const ALL_DEVICES: IpSet = {

@@ -23,7 +23,7 @@ import {
 } from '../evaluate/endpoint.ts';
 import { createLookup } from '../evaluate/lookup.ts';
 import { parseSelector } from '../parse/selector.ts';
-import { isAmongDevices } from '../ranges.ts';
+import { isWithheldByExits } from '../ranges.ts';
 import type { ResourceInput } from '../world.ts';
 
 /** One side of a question, as people ask it. */
@@ -258,8 +258,7 @@ export function pathsTo(core: Core, addr: Addr, source?: DeviceState): Path[] {
   for (const receiver of core.devices.values()) {
     for (const route of receiver.routes) {
       if (!setContains(setOfRanges([route.range]), addr)) continue;
-      // Clients that are exit nodes cut the devices' blocks out of what they take.
-      if (route.exit && isAmongDevices(addr)) continue;
+      if (route.exit && isWithheldByExits(addr)) continue;
       const bits = Number(route.text.slice(route.text.lastIndexOf('/') + 1));
       const carrier = source
         ? carrierFor(carriers, source, route)
