@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Organization } from '../../domain/model/people.ts';
+import { MAX_CHILDREN } from '../../domain/organizations/child-organizations.ts';
 import { magicDnsSuffix } from '../../domain/organizations/names.ts';
 import { invalid, notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../shared/operation.ts';
@@ -11,6 +12,8 @@ import { wireTime } from './times.ts';
 
 const createBody = z.object({ displayName: z.string() });
 const MAX_PAGE = 100;
+/** The caller's own, and all that it made. Whoever asks for no page knows of none, so they get everything there is. */
+const ALL = MAX_CHILDREN + 1;
 
 const tailnetWire = (organization: Organization, org: number): object => ({
   id: tailnetId(organization.id),
@@ -27,8 +30,9 @@ function requireOwn({ request, actor }: GuardedCall): void {
 }
 
 function pageOf({ request }: GuardedCall): { after: number; limit: number } {
-  const limit = Number(queryValue(request, 'limit') ?? MAX_PAGE);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+  const asked = queryValue(request, 'limit');
+  const limit = asked === undefined ? ALL : Number(asked);
+  if (!Number.isInteger(limit) || limit < 1 || (asked !== undefined && limit > MAX_PAGE)) {
     throw invalid(`limit must be an integer from 1 to ${MAX_PAGE}`, 'limit');
   }
   const after = Number(queryValue(request, 'cursor') || 0);
@@ -47,12 +51,13 @@ export function tailnetOperations({ services }: TailscaleApiParts): Operation[] 
       requires: 'organizations:read',
       handle: async (call) => {
         requireOwn(call);
-        const page = pageOf(call);
-        const found = await childOrganizations.list(call.actor, page);
-        const last = found.length === page.limit ? found.at(-1) : undefined;
+        const { after, limit } = pageOf(call);
+        const found = await childOrganizations.list(call.actor, { after, limit: limit + 1 });
+        const page = found.slice(0, limit);
+        const last = found.length > limit ? page.at(-1) : undefined;
         return {
-          tailnets: found.map((organization) => tailnetWire(organization, call.actor.org)),
-          ...(last === undefined ? {} : { nextCursor: String(last.id) }),
+          tailnets: page.map((organization) => tailnetWire(organization, call.actor.org)),
+          ...(last === undefined ? {} : { cursor: String(last.id) }),
         };
       },
     },

@@ -31,7 +31,8 @@ export interface ChildOrganizations {
 }
 
 const NAME = /^[A-Za-z0-9' -]{1,63}$/u;
-const MAX_CHILDREN = 1_000;
+/** How many an organization makes at most. */
+export const MAX_CHILDREN = 1_000;
 
 export interface ChildOrganizationsParts {
   readonly store: Store;

@@ -130,10 +130,10 @@ export const settings = z.strictObject({
 
 /** [3.3] */
 const tailnet = { id: text, displayName: text, orgId: text, dnsName: text, createdAt: time };
-/** `nextCursor` is our own: where a page ended. */
+/** `cursor` is what a client in the field goes on with: where a page ended. */
 export const tailnets = z.strictObject({
   tailnets: z.array(z.strictObject(tailnet)),
-  nextCursor: text.optional(),
+  cursor: text.optional(),
 });
 export const madeTailnet = z.strictObject({
   ...tailnet,

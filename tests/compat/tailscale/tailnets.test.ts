@@ -5,6 +5,8 @@ import { type ApiServer, createApiServer, ENGINES, type TestOrganization } from 
 import { addDevices, tailscaleDialect } from './support.ts';
 
 const TAILNETS = '/api/v2/organizations/-/tailnets';
+/** A page has at most 100. */
+const MORE_THAN_A_PAGE = 101;
 
 interface Tailnet {
   readonly id: string;
@@ -34,7 +36,7 @@ describe.each(ENGINES)('tailnets over the REST API on %s', (engine) => {
   const listed = async (query = '', token = api.token) =>
     (await api.call('GET', `${TAILNETS}${query}`, { token })).json<{
       tailnets: Tailnet[];
-      nextCursor?: string;
+      cursor?: string;
     }>();
   const tokenOf = async (client: Tailnet['oauthClient'], scope = ''): Promise<string> =>
     (
@@ -121,11 +123,19 @@ describe.each(ENGINES)('tailnets over the REST API on %s', (engine) => {
     for (const name of ['One', 'Two', 'Three']) await create(name);
     const first = await listed('?limit=2');
     expect(first.tailnets.map(({ displayName }) => displayName)).toEqual(['acme', 'One']);
-    const second = await listed(`?limit=2&cursor=${first.nextCursor}`);
+    const second = await listed(`?limit=2&cursor=${first.cursor}`);
     expect(second.tailnets.map(({ displayName }) => displayName)).toEqual(['Two', 'Three']);
+    expect(second).not.toHaveProperty('cursor');
     for (const query of ['?limit=0', '?limit=101', '?limit=x', '?cursor=-1']) {
       expect((await api.call('GET', `${TAILNETS}${query}`)).status).toBe(400);
     }
+  });
+
+  test('whoever asks for no page gets all there are', async () => {
+    for (let each = 0; each < MORE_THAN_A_PAGE; each += 1) await create(`Lab ${each}`);
+    const all = await listed();
+    expect(all.tailnets).toHaveLength(MORE_THAN_A_PAGE + 1);
+    expect(all).not.toHaveProperty('cursor');
   });
 
   test('another organization than the own is not found', async () => {
