@@ -62,11 +62,11 @@ function lines(impact: NamedImpact): string[] {
       routeTexts(closesPlaces, carrier),
     );
   }
-  for (const one of impact.unresolved) {
+  for (const one of impact.waiting) {
     const of = one.network === null ? '' : ` of ${one.network}`;
     const what = `resource ${one.resource}${of} (${one.address})`;
-    if (one.opens.length > 0) both(`${listed(one.opens)} to ${what}`, [FOUND], []);
-    if (one.closes.length > 0) both(`${listed(one.closes)} to ${what}`, [], [FOUND]);
+    if (one.opens.length > 0) both(`${listed(one.opens)} to ${what}`, [ONCE[one.for]], []);
+    if (one.closes.length > 0) both(`${listed(one.closes)} to ${what}`, [], [ONCE[one.for]]);
   }
   for (const { targets, opens, closes } of sshGroups(impact.ssh)) {
     both(`SSH to ${listed(targets)}`, loginTexts(opens), loginTexts(closes));
@@ -100,7 +100,10 @@ const MAX_SHOWN = 120;
 const shortened = (text: string): string =>
   text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
 
-const FOUND = 'as soon as a gateway has found an address of this name';
+const ONCE = {
+  address: 'as soon as a gateway has found an address of this name',
+  gateway: 'as soon as the network has a gateway',
+} as const;
 
 /** One line for all, since they are as many as a network's resources. */
 function routeTexts(places: readonly NamedPlace[], told: string): string[] {

@@ -20,7 +20,7 @@ import {
 import { type Names, nameOf, namesNow, namesOfEither } from './impact-names.ts';
 import { internetPlace, type NamedPlace, namedPlace, withoutNetwork } from './named-places.ts';
 import type { OrganizationPolicy } from './organization-policy.ts';
-import { type UnresolvedImpact, unresolvedImpact } from './unresolved-impact.ts';
+import { type WaitingImpact, waitingImpact } from './waiting-impact.ts';
 
 export interface NamedFlow {
   /** IP protocol number. */
@@ -55,8 +55,8 @@ export interface NamedImpact {
     readonly opensPlaces: readonly NamedPlace[];
     readonly closesPlaces: readonly NamedPlace[];
   }[];
-  /** Accesses to resources that are names of which no gateway knows an address yet: nothing but the question passes. */
-  readonly unresolved: readonly UnresolvedImpact[];
+  /** Accesses to resources without a gateway, and to names of which no gateway knows an address yet: nothing passes. */
+  readonly waiting: readonly WaitingImpact[];
   /** What applications are told of who calls them. */
   readonly capabilities: readonly NamedCapability[];
   /** What clients are told of themselves, by `nodeAttrs` of the policy file. */
@@ -167,7 +167,7 @@ function namedImpact(before: Side, after: Side): NamedImpact {
       opensPlaces: placesOfRoutes(after, carrier, gained),
       closesPlaces: placesOfRoutes(before, carrier, lost),
     })),
-    unresolved: unresolvedImpact(before.engine, after.engine, names),
+    waiting: waitingImpact(before.engine, after.engine, names),
     capabilities: namedCapabilities(before.engine, after.engine, names),
     attributes: namedAttributes(before.engine, after.engine, names),
     ssh: impact.ssh.flatMap(({ target, gained, lost }) => {
@@ -193,7 +193,7 @@ export function withoutNetworks(impact: NamedImpact): NamedImpact {
       opensPlaces: one.opensPlaces.map(withoutNetwork),
       closesPlaces: one.closesPlaces.map(withoutNetwork),
     })),
-    unresolved: [],
+    waiting: [],
   };
 }
 

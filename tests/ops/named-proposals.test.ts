@@ -66,6 +66,9 @@ describe.each(ENGINES)('an access that is only asked about, on %s', (engine) => 
       const lathe = await insertResource(tx, org, { network, name: 'lathe', ...at('10.88.0.2') });
       const named = { addressKind: 'dns', lowAddress: null, highAddress: null } as const;
       await insertResource(tx, org, { network, name: 'database', ...named, addressText: 'db.plant.test' });
+      const { id: depot } = await insertNetwork(tx, org, { name: 'Depot' });
+      await insertGateway(tx, org, { network: depot, name: 'depot-1' });
+      await insertResource(tx, org, { network: depot, name: 'crane', ...at('10.90.0.2') });
       const staff = await insertGroup(tx, org, { name: 'Staff' });
       await addToGroup(tx, org, staff.id, [ada]);
       const others = await insertGroup(tx, org, { name: 'Others' });
@@ -91,7 +94,7 @@ describe.each(ENGINES)('an access that is only asked about, on %s', (engine) => 
   };
 
   test('names the resource and the network', async () => {
-    const { traffic, routes, unresolved } = await impactOf('/api/graphql/', { query: await access('lathe') });
+    const { traffic, routes, waiting } = await impactOf('/api/graphql/', { query: await access('lathe') });
     expect(traffic).toMatchObject([{ sources: ['laptop'], targets: ['box'], closes: [] }]);
     const place = { kind: 'resource', name: 'lathe', resourceAddress: '10.88.0.2', network: 'Plant' };
     const addresses = ['10.88.0.2'];
@@ -99,16 +102,23 @@ describe.each(ENGINES)('an access that is only asked about, on %s', (engine) => 
       expect(flow).toMatchObject({ behind: addresses, places: [{ ...place, addresses }] });
     }
     expect(routes).toMatchObject([{ opens: ['10.88.0.2/32'], opensPlaces: [place] }]);
-    expect(unresolved).toEqual([]);
+    expect(waiting).toEqual([]);
   });
 
   test('tells of a name without an address, though no packet passes yet', async () => {
-    const { pairs, traffic, unresolved } = await impactOf('/api/graphql/', {
+    const { pairs, traffic, waiting } = await impactOf('/api/graphql/', {
       query: await access('database'),
     });
     expect({ pairs, traffic }).toEqual({ pairs: 0, traffic: [] });
-    const resource = { resource: 'database', address: 'db.plant.test', network: 'Plant' };
-    expect(unresolved).toEqual([{ ...resource, opens: ['laptop'], closes: [] }]);
+    const resource = { resource: 'database', address: 'db.plant.test', network: 'Plant', for: 'address' };
+    expect(waiting).toEqual([{ ...resource, opens: ['laptop'], closes: [] }]);
+  });
+
+  test('tells of a network that has no gateway', async () => {
+    const { traffic, waiting } = await impactOf('/api/graphql/', { query: await access('crane') });
+    expect(traffic).toEqual([]);
+    const resource = { resource: 'crane', address: '10.90.0.2', network: 'Depot', for: 'gateway' };
+    expect(waiting).toEqual([{ ...resource, opens: ['laptop'], closes: [] }]);
   });
 
   test('does not name it to a token that may not read networks', async () => {

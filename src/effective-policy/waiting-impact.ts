@@ -1,12 +1,14 @@
-/** Accesses to names without an address. No packet passes yet, and whoever asks what a change does wants to know of them. */
+/** Accesses to what nothing leads to yet. No packet passes, and whoever asks what a change does wants to know of them. */
 import { isUnresolved, type PolicyEngine } from '../policy/index.ts';
 import { type Names, nameOf } from './impact-names.ts';
 
-export interface UnresolvedImpact {
+export interface WaitingImpact {
   readonly resource: string;
-  /** The name in DNS, or a pattern of names. */
+  /** Its address, its name in DNS, or a pattern of names. */
   readonly address: string;
   readonly network: string | null;
+  /** What it waits for: a gateway that finds an address of the name, or any gateway of the network. */
+  readonly for: 'address' | 'gateway';
   /** Devices that gain or lose it. */
   readonly opens: readonly string[];
   readonly closes: readonly string[];
@@ -17,12 +19,13 @@ interface Devices {
   readonly closes: number[];
 }
 
-export function unresolvedImpact(
-  before: PolicyEngine,
-  after: PolicyEngine,
-  names: Names,
-): UnresolvedImpact[] {
+export function waitingImpact(before: PolicyEngine, after: PolicyEngine, names: Names): WaitingImpact[] {
   const found = new Map<number, Devices>();
+  const [old, present] = [waitingResources(before), waitingResources(after)];
+  /** Also one that is there on one side alone: nothing leads to it on the other. */
+  const isWaiting = (id: number): boolean =>
+    (old.has(id) || !before.core.world.resources.has(id)) &&
+    (present.has(id) || !after.core.world.resources.has(id));
   const devices = new Set([...before.core.devices.keys(), ...after.core.devices.keys()]);
   for (const device of devices) {
     const [was, is] = [openTo(before, device), openTo(after, device)];
@@ -30,7 +33,7 @@ export function unresolvedImpact(
     const note = (key: keyof Devices, some: readonly number[], others: readonly number[]): void => {
       const known = new Set(others);
       for (const id of some) {
-        if (known.has(id) || !hasNoAddress(before, id) || !hasNoAddress(after, id)) continue;
+        if (known.has(id) || !isWaiting(id)) continue;
         const one = found.get(id) ?? { opens: [], closes: [] };
         one[key].push(device);
         found.set(id, one);
@@ -43,6 +46,7 @@ export function unresolvedImpact(
     resource: names.thing(id)?.name ?? 'a resource',
     address: names.thing(id)?.address ?? '',
     network: names.thing(networkOf(after, id) ?? networkOf(before, id) ?? 0)?.name ?? null,
+    for: present.get(id) ?? old.get(id) ?? 'address',
     opens: opens.map((device) => nameOf(names, device)),
     closes: closes.map((device) => nameOf(names, device)),
   }));
@@ -61,11 +65,19 @@ function openTo(engine: PolicyEngine, device: number): readonly number[] {
   return engine.opened(device).filter((id) => networks.includes(networkOf(engine, id) ?? 0));
 }
 
-/** Also one that is not there: it has no address either. */
-const hasNoAddress = ({ core: { world } }: PolicyEngine, id: number): boolean => {
-  const resource = world.resources.get(id);
-  return resource === undefined || isUnresolved(resource);
-};
+function waitingResources({ core: { world, devices } }: PolicyEngine): Map<number, WaitingImpact['for']> {
+  const served = new Set(
+    [...world.gateways.values()].flatMap(({ network, device }) =>
+      devices.get(device ?? 0)?.active === true ? [network] : [],
+    ),
+  );
+  const out = new Map<number, WaitingImpact['for']>();
+  for (const resource of world.resources.values()) {
+    if (!served.has(resource.network)) out.set(resource.id, 'gateway');
+    else if (isUnresolved(resource)) out.set(resource.id, 'address');
+  }
+  return out;
+}
 
 const networkOf = ({ core: { world } }: PolicyEngine, id: number): number | undefined =>
   world.resources.get(id)?.network;
