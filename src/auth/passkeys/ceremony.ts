@@ -55,7 +55,6 @@ export interface NewPasskey {
   readonly publicKey: string;
   readonly counter: number;
   readonly transports: readonly string[];
-  readonly backedUp: boolean;
 }
 
 export interface PasskeyData {
@@ -228,7 +227,6 @@ export function createCeremonies(parts: {
           publicKey: Buffer.from(publicKey).toString('base64url'),
           counter,
           transports,
-          backedUp: registrationInfo.credentialBackedUp,
         };
       } catch {
         return undefined;

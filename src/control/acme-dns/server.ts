@@ -23,8 +23,6 @@ const LENGTH_BYTES = 2;
 
 export interface AcmeDnsServer {
   readonly port: number;
-  /** Questions that were answered since the start. */
-  answered(): number;
   close(): Promise<void>;
 }
 
@@ -47,7 +45,6 @@ export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Pro
   const limits = { udp: createSourceLimits(), tcp: createSourceLimits() };
   const hints = createRateLimit(HINTS_PER_SECOND, HINTS_PER_SECOND);
   let atWork = 0;
-  let count = 0;
 
   const answer = async (
     message: Buffer,
@@ -62,9 +59,7 @@ export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Pro
     }
     atWork += 1;
     try {
-      const made = await respond(zone, message, transport);
-      if (made !== undefined) count += 1;
-      return made;
+      return await respond(zone, message, transport);
     } catch (error) {
       onError(error);
       return undefined;
@@ -102,7 +97,6 @@ export async function startAcmeDns(where: Where, parts: AcmeDnsServerParts): Pro
   tcp.on('error', onError);
   return {
     port,
-    answered: () => count,
     close: async () => {
       await Promise.all([new Promise<void>((resolve) => udp.close(() => resolve())), closeTcp()]);
     },

@@ -5,7 +5,6 @@ import { stunAnswer } from './stun.ts';
 
 export interface StunListener {
   readonly port: number;
-  answered(): number;
   close(): Promise<void>;
 }
 
@@ -15,11 +14,9 @@ export function startStun(
   onError: (error: unknown) => void,
 ): Promise<StunListener> {
   const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
-  let count = 0;
   socket.on('message', (datagram, from) => {
     const answer = stunAnswer(datagram, from);
     if (answer === undefined) return;
-    count += 1;
     // An address that cannot be answered is its sender's affair.
     socket.send(answer, from.port, from.address, () => undefined);
   });
@@ -33,7 +30,6 @@ export function startStun(
       socket.on('error', onError);
       resolve({
         port: socket.address().port,
-        answered: () => count,
         close: () => new Promise((closed) => socket.close(() => closed())),
       });
     });

@@ -10,7 +10,7 @@ import { type Actor, contextOf } from '../access/actor.ts';
 import { authorize } from '../access/authorize.ts';
 import { requireRecentSignIn } from '../access/recent-sign-in.ts';
 import { eachRow } from '../directory/each-row.ts';
-import { missing, requireRow } from '../directory/missing.ts';
+import { requireRow } from '../directory/missing.ts';
 import { isSameRow } from '../directory/same-row.ts';
 import type { AuditOrigin } from '../model/operations.ts';
 import type { Invitation, Membership, Role } from '../model/people.ts';
@@ -59,11 +59,6 @@ export interface MemberService {
     origin: AuditOrigin,
     isSame?: (present: Role) => boolean,
   ): Promise<Membership>;
-  /**
-   * Active: restored and approved, whatever was missing; not active: suspended, if they were active. Whoever has not joined
-   * is neither: `not_found`.
-   */
-  setActive(actor: Actor, id: number, active: boolean, origin: AuditOrigin): Promise<Membership>;
   /** With the invitation of somebody who has not joined. `invalid` for whom a directory manages. */
   remove(actor: Actor, id: number, origin: AuditOrigin): Promise<void>;
   /** Takes it back, and with it the member who never joined. `conflict` for one that was accepted. */
@@ -179,15 +174,6 @@ export function createMemberService({ store, random, admin }: MemberServiceParts
       if (named) requireManual(member, 'change the name of');
       if (suspended !== undefined) await setSuspended(actor, member, suspended, origin);
       return named ? setNames(actor, id, wanted, origin) : find(actor, id);
-    },
-
-    setActive: async (actor, id, active, origin) => {
-      authorize(actor, 'members:write');
-      const member = await find(actor, id);
-      if (member.joinedAt === null) throw missing('membership', id);
-      if (!active) return memberState(member) === 'active' ? admin.suspend(actor, id, origin) : member;
-      const restored = member.suspendedAt === null ? member : await admin.restore(actor, id, origin);
-      return restored.approvedAt === null ? admin.approve(actor, id, origin) : restored;
     },
 
     setRole: async (actor, id, role, origin, isSame = (present) => present === role) => {
