@@ -86,7 +86,7 @@ describe('flags and variables', () => {
       '--bg',
       '--exit-node',
     ],
-    ...['--login-server', '--no-logs-no-support', '--verify-client-url'],
+    ...['--https', '--login-server', '--no-logs-no-support', '--service', '--verify-client-url'],
     ...['--devices', '--engine'],
   ]);
 

@@ -122,14 +122,14 @@ async function requireNames(
 async function removeEnded(tx: Tx, { org, id }: Device, name: string, { all }: Names): Promise<void> {
   for (const row of await tx.find('certChallenge', org, { device: id })) {
     if (row.name === name || (all.has(row.name) && living(row, tx.now).length > 0)) continue;
-    await tx.remove('certChallenge', org, { name: row.name });
+    await tx.remove('certChallenge', org, row.id);
   }
 }
 
 /** `shared`: the name is that of a service, whose hosts publish beside each other. */
 async function put(tx: Tx, device: Device, name: string, value: string, shared: boolean): Promise<void> {
   const { org, id } = device;
-  const found = await tx.get('certChallenge', org, { name });
+  const [found] = await tx.find('certChallenge', org, { name });
   // A device that had the name before has another one now, and its values end with that.
   const present = found !== undefined && (shared || found.device === id) ? found : undefined;
   const values = present === undefined ? [] : living(present, tx.now);
@@ -143,6 +143,7 @@ async function put(tx: Tx, device: Device, name: string, value: string, shared: 
   const others = values.filter((one) => one !== known);
   await tx.put('certChallenge', {
     org,
+    id: found?.id ?? tx.newId(),
     device: id,
     name,
     values: [...others, { value, expiresAt: tx.now + CHALLENGE_LIFETIME_MS }].slice(-MAX_VALUES),

@@ -113,6 +113,7 @@ export const sshProof = entity(
  */
 export const certChallenge = entity(
   {
+    id: integer(),
     /** Who published last: a service may have several hosts. */
     device: integer(),
     /** `_acme-challenge.<the full name of a device or service>`, lower case, without trailing dot. */
@@ -121,7 +122,7 @@ export const certChallenge = entity(
     /** When values were set lately. */
     setAt: json<readonly number[]>(),
   },
-  { key: ['name'], unique: [{ columns: ['name'], global: true }], indexes: [['device']] },
+  { unique: [{ columns: ['name'], global: true }], indexes: [['device']] },
 );
 export type CertChallenge = RowOf<typeof certChallenge.columns>;
 
