@@ -149,14 +149,16 @@ export function createOrganizationService({ store, random }: OrganizationService
         return { organization, owner, apiToken: token };
       }),
     createChild: (input, by, origin) =>
-      make(input, by, origin, async (tx, organization, _owner, stamp) => {
+      make(input, by, origin, async (tx, organization, owner, stamp) => {
+        // Who asks is somebody of another organization, and in this one the owner.
+        const maker = by.kind === 'membership' ? { ...stamp, byId: String(owner.id) } : stamp;
         const first = {
           kind: 'oauth-client',
           ownerKind: 'organization',
           owner: 0,
           name: 'first client',
         } as const;
-        const { token, publicId } = await insertCredential(tx, random, organization, first, stamp);
+        const { token, publicId } = await insertCredential(tx, random, organization, first, maker);
         return { organization, client: { publicId, secret: token } };
       }),
   };

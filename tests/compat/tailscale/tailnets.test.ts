@@ -70,8 +70,13 @@ describe.each(ENGINES)('tailnets over the REST API on %s', (engine) => {
     // Neither may see the other's.
     expect((await api.call('GET', `/api/v2/tailnet/${shown.id}/acl`)).status).toBe(404);
     expect((await listed('', token)).tailnets.map(({ displayName }) => displayName)).toEqual(["Bob's lab 1"]);
-    const users = (await api.call('GET', '/api/v2/tailnet/-/users', { token })).json();
-    expect(users).toMatchObject({ users: [{ loginName: 'owner@acme.test', role: 'owner' }] });
+    const { users } = (await api.call('GET', '/api/v2/tailnet/-/users', { token })).json<{
+      users: { id: string }[];
+    }>();
+    expect(users).toMatchObject([{ loginName: 'owner@acme.test', role: 'owner' }]);
+    // Who made the client is a user of the tailnet, not of the one that asked for it.
+    const client = await api.call('GET', `/api/v2/tailnet/-/keys/${oauthClient.id}`, { token });
+    expect(client.json()).toMatchObject({ userId: users[0]!.id });
   });
 
   test('a client with the scope makes and lists them, and one without does not', async () => {
