@@ -32,7 +32,7 @@ import { isForeign, lacksTowardsSharedIn, problemAcross } from './across.ts';
 import { distance, type Lack, lacksSource } from './lack.ts';
 import { type Path, type Place, type Resolution, resolvePlace } from './places.ts';
 import { ruleText } from './rule-text.ts';
-import { addressOf, isCarried, ofFamily, wayOf, whyNotCarried } from './way.ts';
+import { addressOf, isCarried, ofFamily, secondAddressOf, wayOf, whyNotCarried } from './way.ts';
 
 export interface Question {
   readonly source: Place;
@@ -98,6 +98,7 @@ export interface Explanation {
   readonly allowed: boolean;
 }
 
+const ICMP = 1;
 const MAX_CLOSEST = 3;
 const MAX_BY = 10;
 
@@ -131,10 +132,20 @@ interface Asked {
   readonly resource: ResourceInput | undefined;
 }
 
+/** A rule may name one address of a device alone: what passes over IPv6 is no refusal. */
 function verdict(asked: Asked, from: Endpoint, to: Endpoint): Verdict {
+  const addr = addressOf(from, to);
+  const first = verdictAt(asked, from, to, addr);
+  // ICMP is another protocol over IPv6: whoever asks about one does not mean the other.
+  const second =
+    first.allowed || asked.traffic.protocol === ICMP ? undefined : secondAddressOf(from, to, addr);
+  const other = second && verdictAt(asked, from, to, second);
+  return other?.allowed ? other : first;
+}
+
+function verdictAt(asked: Asked, from: Endpoint, to: Endpoint, addr: Addr | undefined): Verdict {
   const { engine, resource } = asked;
   const { core } = engine;
-  const addr = addressOf(from, to);
   const path = addr && wayOf(engine, from, addr, resource?.network);
   const sides = {
     ...{ source: from.label, sourceDevice: from.device?.id },

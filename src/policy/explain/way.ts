@@ -16,6 +16,13 @@ export function addressOf(from: Endpoint, to: Endpoint): Addr | undefined {
   return v6 === undefined ? undefined : { family: 6, value: v6 };
 }
 
+/** The IPv6 address beside an IPv4 one: connections by name try both. */
+export function secondAddressOf(from: Endpoint, to: Endpoint, first: Addr | undefined): Addr | undefined {
+  const v6 = to.addresses.v6[0];
+  const speaks6 = isEmptySet(from.addresses) || from.addresses.v6.length > 0;
+  return first?.family === 4 && v6 !== undefined && speaks6 ? { family: 6, value: v6 } : undefined;
+}
+
 const hasIPv4 = ({ device }: Endpoint): boolean =>
   device === undefined || !(DISABLE_IPV4 in device.profile.caps);
 
