@@ -186,6 +186,20 @@ describe('a policy that is saved', () => {
     );
   });
 
+  it('tells a device at once of the role of its owner', async () => {
+    const device = await server.joined('laptop');
+    const isAdmin = (map: Netmap): boolean =>
+      Object.hasOwn(map.self?.CapMap ?? {}, 'https://tailscale.com/cap/is-admin');
+    expect(isAdmin(device.netmap())).toBe(true);
+    const { org, owner } = await server.row(device);
+    const become = (role: 'member' | 'admin') =>
+      server.write(async (tx) => void (await tx.update('membership', org, owner, { role })));
+    await become('member');
+    await device.waitFor((map) => !isAdmin(map), SOON_MS);
+    await become('admin');
+    await device.waitFor(isAdmin, SOON_MS);
+  });
+
   it('closes everything when a stored file cannot be read', async () => {
     const a = await server.joined('a');
     await server.joined('b');

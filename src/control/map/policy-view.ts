@@ -51,6 +51,9 @@ const withoutFunnel = (caps: CapMap): CapMap =>
     ? Object.fromEntries(Object.entries(caps).filter(([capability]) => !isFunnel(capability)))
     : caps;
 
+/** Settings of which devices are told among their own capabilities. */
+const TOLD_SETTINGS: ReadonlySet<string> = new Set(['devices_auto_update', 'key_days']);
+
 /** In a millisecond. */
 const NANOSECONDS = 1_000_000;
 
@@ -150,6 +153,19 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
     changes.some(({ kind }) => kind === 'service')
       ? { ...effects, own: new Set([...effects.own, ...snapshot.devices.keys()]) }
       : effects;
+  /** What a device is told of its owner's role, and of settings, is told again when those change. */
+  const concernedThemselves = (changes: readonly Change[]): ReadonlySet<number> => {
+    const isSetting = ({ kind, key }: Change): boolean => kind === 'setting' && TOLD_SETTINGS.has(key);
+    if (changes.some(isSetting)) return new Set(snapshot.devices.keys());
+    const isRole = (one: Change): boolean =>
+      one.kind === 'membership' && one.before?.role !== one.after?.role;
+    const owners = new Set(changes.filter(isRole).map(({ key }) => Number(key)));
+    if (owners.size === 0) return owners;
+    const owned = [...snapshot.devices.values()].filter(
+      ({ device }) => device.ownerKind === 'membership' && owners.has(device.owner),
+    );
+    return new Set(owned.map(({ device }) => device.id));
+  };
   /** Devices that are logged in to are told where that is recorded, so a recorder that comes or goes concerns them. */
   const withRecorders = (effects: ViewEffects): ViewEffects => {
     if (!recorders.refresh()) return effects;
@@ -206,7 +222,10 @@ export function createPolicyView(parts: PolicyViewParts): PolicyView {
     update: (changes, touched) => {
       servicesOfClass.clear();
       const effects = withRecorders(withServices(gather(policy.apply(changes, touched)), changes));
-      return { ...effects, own: effects.own.union(connectorsConcerned(snapshot, changes)) };
+      return {
+        ...effects,
+        own: effects.own.union(connectorsConcerned(snapshot, changes)).union(concernedThemselves(changes)),
+      };
     },
     sshRule: (source, target, user) => {
       const addresses = new Set(snapshot.devices.get(source)?.addresses.map(({ ip }) => ip));
