@@ -51,9 +51,12 @@ export const internetPlace = (addresses: readonly string[]): NamedPlace => ({
   ...{ network: null, route: null, carrier: null, offered: true },
 });
 
+/** What only networks have, also where a router outside of them leads to the same address. */
+const OF_NETWORKS: ReadonlySet<Thing['kind']> = new Set(['resource', 'clients']);
+
 /** For whoever may not read networks: which addresses, and not what stands there. */
 export const withoutNetwork = (place: NamedPlace): NamedPlace =>
-  place.network === null
+  place.network === null && !OF_NETWORKS.has(place.kind)
     ? place
     : {
         ...{ kind: 'address', name: null, resourceAddress: null, addresses: place.addresses, part: false },

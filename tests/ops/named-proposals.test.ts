@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { NamedImpact } from '../../src/effective-policy/policy-impact.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openStore, type StoreLocation } from '../../src/store/open-store.ts';
-import { insertDevice } from '../cli/policy-place.ts';
+import { carry, insertDevice } from '../cli/policy-place.ts';
 import { commandLine } from '../support/command-line.ts';
 import { ENGINES } from '../support/engines.ts';
 import type { Server } from '../support/holdfast.ts';
@@ -64,6 +64,11 @@ describe.each(ENGINES)('an access that is only asked about, on %s', (engine) => 
       await tx.update('device', org, device, { ownerKind: 'gateway', owner: gateway.id });
       const at = (ip: string) => ({ addressText: ip, lowAddress: ip, highAddress: ip });
       const lathe = await insertResource(tx, org, { network, name: 'lathe', ...at('10.88.0.2') });
+      // A router outside of the network carries the same address as a resource of it.
+      const router = await insertDevice(tx, org, 'router', 'tag:router', ada, '100.64.0.5');
+      await carry(tx, org, router, '10.88.0.3/32');
+      const press = await insertResource(tx, org, { network, name: 'press', ...at('10.88.0.3') });
+      await tx.insert('routePrimary', { org, network, prefix: '10.88.0.3/32', device, since: tx.now });
       const named = { addressKind: 'dns', lowAddress: null, highAddress: null } as const;
       await insertResource(tx, org, { network, name: 'database', ...named, addressText: 'db.plant.test' });
       const { id: depot } = await insertNetwork(tx, org, { name: 'Depot' });
@@ -76,6 +81,7 @@ describe.each(ENGINES)('an access that is only asked about, on %s', (engine) => 
       await insertDevice(tx, org, 'pad', null, eve.id, '100.64.0.9');
       await addToGroup(tx, org, others.id, [eve.id]);
       await insertEdge(tx, org, { resource: lathe.id, principalKind: 'group', principal: others.id });
+      await insertEdge(tx, org, { resource: press.id, principalKind: 'group', principal: others.id });
       const prefix = '10.88.0.2/32';
       await tx.insert('routePrimary', { org, network, prefix, device, since: tx.now });
     });
@@ -132,5 +138,10 @@ describe.each(ENGINES)('an access that is only asked about, on %s', (engine) => 
     expect(opens).toMatchObject([{ first: 80, places: [{ kind: 'address', addresses: ['10.88.0.2'] }] }]);
     const whole = await impactOf('/api/v2/tailnet/-/acl', { grants });
     expect(JSON.stringify(whole)).toContain('lathe');
+    await post('/api/v2/tailnet/-/acl', { grants: [] }, key);
+    const both = [{ src: ['owner@acme.test'], dst: ['10.88.0.3'], ip: ['tcp:80'] }];
+    const less = await impactOf('/api/v2/tailnet/-/acl', { grants: both }, key);
+    expect(less.traffic.map(({ targets }) => targets)).toContainEqual(['box', 'router']);
+    expect(JSON.stringify(less)).not.toMatch(/press|Plant/u);
   });
 });
