@@ -79,8 +79,17 @@ export function createChallenges({ store, clock, dns }: ChallengesParts): Challe
             field: 'Name',
           });
         }
-        await removeEnded(tx, device, name, names);
-        await put(tx, device, name, value, name !== names.own);
+        const removed = await removeEnded(tx, device, name, names);
+        const kept = await put(tx, device, name, value, name !== names.own);
+        if (!removed && kept === 'present') return;
+        tx.audit(org, {
+          verb: 'update',
+          objectKind: 'device',
+          objectId: id,
+          objectName: device.label,
+          field: 'certificateChallenge',
+          details: name,
+        });
       });
       await dns?.publish(name, await valuesAt(name));
     },
@@ -118,23 +127,34 @@ async function requireNames(
   return { own, all: new Set([own, ...others.sort()]) };
 }
 
-/** Of what the device published before, that which has ended, and that at names which are its own no more. */
-async function removeEnded(tx: Tx, { org, id }: Device, name: string, { all }: Names): Promise<void> {
+/** Of what the device published before, that which has ended, and that at names which are its own no more. Says whether any was. */
+async function removeEnded(tx: Tx, { org, id }: Device, name: string, { all }: Names): Promise<boolean> {
+  let removed = false;
   for (const row of await tx.find('certChallenge', org, { device: id })) {
     if (row.name === name || (all.has(row.name) && living(row, tx.now).length > 0)) continue;
     await tx.remove('certChallenge', org, row.id);
+    removed = true;
   }
+  return removed;
 }
 
-/** `shared`: the name is that of a service, whose hosts publish beside each other. */
-async function put(tx: Tx, device: Device, name: string, value: string, shared: boolean): Promise<void> {
-  const { org, id } = device;
+/**
+ * `shared`: the name is that of a service, whose hosts publish beside each other. `present`: the value is there for long enough,
+ * and nothing was written.
+ */
+async function put(
+  tx: Tx,
+  { org, id }: Device,
+  name: string,
+  value: string,
+  shared: boolean,
+): Promise<'written' | 'present'> {
   const [found] = await tx.find('certChallenge', org, { name });
   // A device that had the name before has another one now, and its values end with that.
   const present = found !== undefined && (shared || found.device === id) ? found : undefined;
   const values = present === undefined ? [] : living(present, tx.now);
   const known = values.find((one) => one.value === value);
-  if (known !== undefined && known.expiresAt > tx.now + LONG_ENOUGH_MS) return;
+  if (known !== undefined && known.expiresAt > tx.now + LONG_ENOUGH_MS) return 'present';
   const setAt = (present?.setAt ?? []).filter((at) => at > tx.now - CHALLENGE_LIFETIME_MS);
   if (setAt.length >= MAX_SETS) {
     const minutes = CHALLENGE_LIFETIME_MS / MINUTE;
@@ -149,12 +169,5 @@ async function put(tx: Tx, device: Device, name: string, value: string, shared: 
     values: [...others, { value, expiresAt: tx.now + CHALLENGE_LIFETIME_MS }].slice(-MAX_VALUES),
     setAt: [...setAt, tx.now],
   });
-  tx.audit(org, {
-    verb: 'update',
-    objectKind: 'device',
-    objectId: id,
-    objectName: device.label,
-    field: 'certificateChallenge',
-    details: name,
-  });
+  return 'written';
 }
