@@ -113,6 +113,28 @@ describe('patching', () => {
     expect(removeValue(FILE, ['groups', 'group:b'])).toBe(FILE.replace('\n\t\t"group:b": [],', ''));
   });
 
+  it.each([
+    ['', 'b'],
+    [',', 'b,'],
+  ])('leaves each comment at the end of a line with its element (last comma: %j)', (comma, b) => {
+    const lines = (...all: string[]) => `{"a": [\n${all.map((line) => `\t${line}\n`).join('')}]}\n`;
+    const [first, second] = ['1, // first', `2${comma} // second`];
+    const both = lines(first, '// on', second);
+    expect(removeValue(both, ['a', 1])).toBe(lines(`1${comma} // first`));
+    expect(removeValue(both, ['a', 0])).toBe(lines('// on', second));
+    expect(removeValue(lines(second), ['a', 0])).toBe(lines());
+    expect(insertValue(both, ['a', '-'], 3)).toBe(lines(first, '// on', '2, // second', `3${comma}`));
+    expect(insertValue(`[1${comma} // one\n]`, ['-'], b)).toBe(`[1, // one\n"${b}"${comma}\n]`);
+    expect(insertValue(`[1${comma} /* one */]`, ['-'], 2)).toBe(`[1, 2${comma} /* one */]`);
+  });
+
+  it('removes a comment of several lines whole', () => {
+    expect(removeValue('[1, /* on\n two */ 2, /* three */ 3]', [1])).toBe('[1, /* three */ 3]');
+    expect(removeValue('[/* of\n one */ 1, 2 /* two */]', [0])).toBe('[/* of\n one */  2 /* two */]');
+    expect(removeValue('[ // of\n1, 2]', [0])).toBe('[ // of\n 2]');
+    expect(removeValue('[\n\t1,\n\t/* on\n\ttwo */\n\t2, // two\n]', [1])).toBe('[\n\t1,\n]');
+  });
+
   it('inserts into an empty array and removes the only element again', () => {
     const one = insertValue('{"a": []}', ['a', '-'], 1);
     expect(one).toBe('{"a": [1]}');

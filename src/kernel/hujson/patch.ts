@@ -1,5 +1,5 @@
 import { type Container, type ExactValue, isContainer, type Node, stringValue } from './ast.ts';
-import { hasNewline } from './extra.ts';
+import { hasComment, hasNewline, skipComment } from './extra.ts';
 import { parse } from './parse.ts';
 
 /**
@@ -66,18 +66,22 @@ export function replaceEdit(text: string, path: Path, value: ExactValue): Edit {
   return { start: node.start, end: node.end, text: render(value, lineIndent(text, node.start)) };
 }
 
-/** Removes the member or element at `path`, with its comma and, if it has lines of its own, those lines. */
+/** Removes the member or element at `path`, with its comma and, if it has lines of its own, those lines and their comments. */
 function removeEdit(text: string, path: Path): Edit {
   const { parent, index } = locate(text, path);
-  const first = entryStart(parent, index);
+  const before = entryExtraStart(text, parent, index);
   const current = valueAt(parent, index);
-  const end = current.end + current.after.length;
   const hasComma = index < count(parent) - 1 || parent.trailingComma;
-  if (hasComma) return { start: entryExtraStart(parent, index, first), end: end + 1, text: '' };
-  // The last one without a comma: the comma in front of it goes too.
-  const previous = index > 0 ? valueAt(parent, index - 1) : undefined;
-  const start = previous ? previous.end + previous.after.length : entryExtraStart(parent, index, first);
-  return { start, end: current.end, text: '' };
+  const past = hasComma ? current.end + current.after.length + 1 : current.end;
+  const isOnLine = text[before] === '\n';
+  const end = isOnLine ? lineEnd(text, past) : past;
+  // One line end stays, since a comment in front may need it.
+  const first = isOnLine && text[end] !== '\n' ? before + 1 : before;
+  if (hasComma || index === 0) return { start: first, end, text: '' };
+  // The last one without a comma: the comma in front of it goes too, and a comment behind that stays.
+  const previous = valueAt(parent, index - 1);
+  const comma = previous.end + previous.after.length;
+  return { start: comma, end, text: text.slice(comma + 1, first) };
 }
 
 /** Inserts into the container at `path` minus its last step; siblings set the layout. */
@@ -114,10 +118,15 @@ function insertEdit(text: string, path: Path, value: ExactValue): Edit {
     const at = entryStart(parent, index);
     return { start: at, end: at, text: `${entry},${gap}` };
   }
+  // A comment that ends the line of the last one stays with it.
   const last = valueAt(parent, n - 1);
-  const comma = last.end + last.after.length;
-  if (parent.trailingComma) return { start: comma + 1, end: comma + 1, text: `${gap}${entry},` };
-  return { start: last.end, end: last.end, text: `,${gap}${entry}` };
+  const start = parent.trailingComma ? last.end + last.after.length + 1 : last.end;
+  const end = lineEnd(text, start);
+  const comment = text.slice(start, end);
+  const next = (hasComment(comment) ? `\n${indent}` : gap) + entry;
+  return parent.trailingComma
+    ? { start, end, text: `${comment}${next},` }
+    : { start, end, text: `,${comment}${next}` };
 }
 
 /** Replaces the value at `path`; every other byte of the text stays. Throws PathError when it is not there. */
@@ -159,13 +168,28 @@ const entryExtra = (node: Container, index: number): string =>
 
 /**
  * Where the removal of an entry begins: its whole `before`, but for a comment that ends the line of the entry in front
- * of it, which belongs to that one.
+ * of it, which belongs to that one. At the end of a line, if the entry has lines of its own.
  */
-function entryExtraStart(node: Container, index: number, start: number): number {
-  const extra = entryExtra(node, index);
-  const newline = extra.indexOf('\n');
-  if (newline < 0) return index === 0 ? start : start - extra.length;
-  return start - extra.length + newline;
+function entryExtraStart(text: string, node: Container, index: number): number {
+  const start = entryStart(node, index);
+  const from = start - entryExtra(node, index).length;
+  const end = lineEnd(text, from);
+  if (text[end] === '\n') return end;
+  return index === 0 ? start : from;
+}
+
+/** Where the line of `from` ends, if nothing but comments follows on it; else `from`. */
+function lineEnd(text: string, from: number): number {
+  let at = from;
+  for (;;) {
+    while (text[at] === ' ' || text[at] === '\t' || text[at] === '\r') at++;
+    if (text[at] === '\n') return at;
+    const past = skipComment(text, at);
+    if (past <= at) return from;
+    if (text[at + 1] === '/') return past - 1;
+    if (hasNewline(text.slice(at, past))) return from;
+    at = past;
+  }
 }
 
 function locate(text: string, path: Path): { parent: Container; index: number } {
