@@ -4,7 +4,7 @@ import { flowTexts } from './flow-texts.ts';
 
 const BARE = {
   ...{ kind: 'address', name: null, resourceAddress: null, part: false, except: [] },
-  ...{ network: null, route: null, carrier: null, offered: null },
+  ...{ network: null, route: null, carrier: null },
 } as const satisfies Omit<NamedPlace, 'addresses'>;
 const ALL = { first: 0, last: 65_535 };
 const flow = (

@@ -29,7 +29,7 @@ function wholeText(place: NamedPlace): string {
     case 'route':
       return `the route ${all}${byCarrier(place)}`;
     case 'internet':
-      return `${internetText(addresses)}${offer(place)}`;
+      return internetText(addresses);
     case 'address':
       return all;
   }
@@ -42,13 +42,13 @@ function aroundText(place: NamedPlace): string {
     case 'resource':
       return resourceText(place, []);
     case 'host':
-      return `host ${name}${route === null ? ` on the internet${offer(place)}` : byCarrier(place)}`;
+      return `host ${name}${route === null ? ' on the internet' : byCarrier(place)}`;
     case 'clients':
       return `the plain clients of ${name}`;
     case 'route':
       return `the route ${route}${byCarrier(place)}`;
     case 'internet':
-      return `${except.length > 0 ? internetText(addresses) : 'the internet'}${offer(place)}`;
+      return except.length > 0 ? internetText(addresses) : 'the internet';
     default:
       return wholeText(place);
   }
@@ -63,13 +63,9 @@ function resourceText({ name, resourceAddress, network }: NamedPlace, addresses:
 /** How one gets to a host of the policy file, where that is no route of just this prefix. */
 function behindText(place: NamedPlace): string {
   const { addresses, route } = place;
-  if (route === null) return ` on the internet${offer(place)}`;
+  if (route === null) return ' on the internet';
   return addresses.includes(route) ? byCarrier(place) : `, behind ${route}${byCarrier(place)}`;
 }
-
-/** Packets to an address that is allowed, and nobody's way leads to. */
-const offer = ({ offered }: NamedPlace): string =>
-  offered === false ? ', as soon as a rule gives them the exit node' : '';
 
 /** In a network any gateway does; elsewhere a route has one router at a time. */
 const byCarrier = ({ carrier, network }: NamedPlace): string =>

@@ -20,19 +20,9 @@ export interface NamedPlace {
   /** The prefix by which devices get there, and the device that carries it. */
   readonly route: string | null;
   readonly carrier: string | null;
-  /** Of the internet: whether any of the sources is given an exit node there. Without, its packets find no way. */
-  readonly offered: boolean | null;
 }
 
-/** A host of the file is on the internet where no route leads to it. */
-const isOnInternet = ({ kind }: Thing, route: ThingBehind['route']): boolean =>
-  kind === 'internet' || (kind === 'host' && route === undefined);
-
-export function namedPlace(
-  names: Names,
-  { thing, addresses, part, except, route }: ThingBehind,
-  isOffered: () => boolean,
-): NamedPlace {
+export function namedPlace(names: Names, { thing, addresses, part, except, route }: ThingBehind): NamedPlace {
   const resource = thing.kind === 'resource' ? names.thing(thing.id) : undefined;
   return {
     kind: thing.kind,
@@ -42,13 +32,12 @@ export function namedPlace(
     network: (route && names.thing(route.network)?.name) ?? null,
     route: route?.prefix ?? null,
     carrier: route?.carrier === undefined ? null : nameOf(names, route.carrier),
-    offered: isOnInternet(thing, route) ? isOffered() : null,
   };
 }
 
 export const internetPlace = (addresses: readonly string[]): NamedPlace => ({
   ...{ kind: 'internet', name: null, resourceAddress: null, addresses, part: false, except: [] },
-  ...{ network: null, route: null, carrier: null, offered: true },
+  ...{ network: null, route: null, carrier: null },
 });
 
 /** What only networks have, also where a router outside of them leads to the same address. */
@@ -60,7 +49,7 @@ export const withoutNetwork = (place: NamedPlace): NamedPlace =>
     ? place
     : {
         ...{ kind: 'address', name: null, resourceAddress: null, addresses: place.addresses, part: false },
-        ...{ except: [], network: null, route: place.route, carrier: place.carrier, offered: null },
+        ...{ except: [], network: null, route: place.route, carrier: place.carrier },
       };
 
 function thingName(names: Names, thing: Thing): string | null {

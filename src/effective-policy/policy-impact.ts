@@ -97,33 +97,15 @@ const side = (engine: PolicyEngine, names: Names): Side => ({
 /** What lies behind routes: that of an exit node is the internet as a whole. */
 function placesOfRoutes(at: Side, carrier: number, routes: readonly string[]): NamedPlace[] {
   const [ways, others] = [routes.filter(isWayOut), routes.filter((route) => !isWayOut(route))];
-  return [...placesAt(at, [], [carrier], others), ...(ways.length === 0 ? [] : [internetPlace(ways)])];
+  return [...placesAt(at, [carrier], others), ...(ways.length === 0 ? [] : [internetPlace(ways)])];
 }
 const isWayOut = (route: string): boolean => route.endsWith('/0');
 
-/** Whether any of these sources has one of these targets as an exit node. */
-function offersExit({ engine }: Side, sources: readonly number[], targets: readonly number[]): boolean {
-  const exits = targets.filter((id) => leadsOut(engine, id));
-  return sources.some((from) => exits.some((to) => engine.routes(from, to).some(isWayOut)));
-}
-function leadsOut({ core }: PolicyEngine, id: number): boolean {
-  const device = core.devices.get(id);
-  return device !== undefined && (device.exit || device.exitNetworks.length > 0);
-}
-
-const placesAt = (
-  at: Side,
-  sources: readonly number[],
-  targets: readonly number[],
-  texts: readonly string[],
-): NamedPlace[] =>
-  at.things
-    .among(targets, texts)
-    .map((thing) => namedPlace(at.names, thing, () => offersExit(at, sources, targets)));
+const placesAt = (at: Side, targets: readonly number[], texts: readonly string[]): NamedPlace[] =>
+  at.things.among(targets, texts).map((thing) => namedPlace(at.names, thing));
 
 const namedFlow = (
   at: Side,
-  sources: readonly number[],
   targets: readonly number[],
   { protocol, first, last, own, ownInPart, behind }: FlowText,
 ): NamedFlow => ({
@@ -131,7 +113,7 @@ const namedFlow = (
   own: own.length > 0,
   ownFamily: ownInPart ? (own[0] ?? null) : null,
   behind: withInternet(behind),
-  places: placesAt(at, sources, targets, behind),
+  places: placesAt(at, targets, behind),
 });
 
 const SSH_SOURCE = /^(\S+)(?= as )/u;
@@ -156,8 +138,8 @@ function namedImpact(before: Side, after: Side): NamedImpact {
     traffic: impact.flows.map(({ sources, targets, gained, lost }) => ({
       sources: sources.map(called),
       targets: targets.map(called),
-      opens: gained.map((flow) => namedFlow(after, sources, targets, flow)),
-      closes: lost.map((flow) => namedFlow(before, sources, targets, flow)),
+      opens: gained.map((flow) => namedFlow(after, targets, flow)),
+      closes: lost.map((flow) => namedFlow(before, targets, flow)),
     })),
     routes: impact.routes.map(({ viewers, carrier, gained, lost }) => ({
       viewers: viewers.map(called),

@@ -86,9 +86,9 @@ export {
   type ImpactGroup,
   impactBetween,
   impactOf,
-  type RouteImpact,
   type SshImpact,
 } from './impact/impact.ts';
+export type { RouteImpact } from './impact/routes.ts';
 export {
   type CarriedRoute,
   createThings,

@@ -391,8 +391,8 @@ describe('what explain says', () => {
     const { out } = await commandLine('policy', 'impact', file, '--org', 'acme', ...place.flags);
     expect(out).toContain('laptop, pad to web\n  + tcp 25 at its own address, svc:api (100.80.0.1)\n');
     expect(out).toContain('laptop, pad to mute\n  + tcp 25\n');
-    expect(out).toContain('laptop, pad through exit\n  + everything but udp 53 at the internet over IPv4\n');
-    expect(out).toContain('  + udp 53 at the internet over IPv4 but 8.8.8.8\n');
+    // 8.8.8.8 too, which the filter took before: nobody was given the exit node.
+    expect(out).toContain('laptop, pad through exit\n  + everything at the internet over IPv4\n');
     expect(out).toContain('SSH to web, mute\n  - laptop, pad as root (check)\n');
     expect(out).toContain('routes of exit for laptop, pad\n  + the internet, as an exit node\n');
   });

@@ -154,6 +154,25 @@ export function flowsBetween(
   return out;
 }
 
+/**
+ * What of it gets there: what is behind a device only where the source's map leads to that one. A plain client has one way, its
+ * gateway; the map of a device of another organization is that one's own.
+ */
+export function flowsLed(
+  flows: readonly Flow[],
+  source: DeviceState | undefined,
+  target: DeviceState | undefined,
+  led: (target: DeviceState) => IpSet,
+): readonly Flow[] {
+  if (source === undefined || target === undefined || target.routes.length === 0 || flows.length === 0)
+    return flows;
+  if (isForeign(source) || source.input.behind !== undefined) return flows;
+  const gets = unionSets([setOfAddrs(target.addresses.map(({ addr }) => addr)), led(target)]);
+  return flows
+    .map((flow) => ({ ...flow, addresses: intersectSets(flow.addresses, gets) }))
+    .filter(({ addresses }) => !isEmptySet(addresses));
+}
+
 const isForeign = ({ profile }: DeviceState): boolean => profile.external !== undefined;
 
 /** Addresses with which a device is a source: a literal source may name only one of its two. */

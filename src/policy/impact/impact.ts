@@ -2,15 +2,21 @@
  * What a change would do before it is made: the exact traffic between live devices that opens and closes, the routes and
  * SSH logins that come and go. Devices are taken together as far as they are alike to the rules before and after.
  */
-import { formatSet, setContains, setOfAddrs, subtractSets } from '../../kernel/netip/index.ts';
+import {
+  formatSet,
+  setContains,
+  setOfAddrs,
+  setOverlapsRange,
+  subtractSets,
+} from '../../kernel/netip/index.ts';
 import { type Bits, intersects, isZero, orInto } from '../engine/bits.ts';
 import type { Change } from '../engine/change.ts';
-import type { Core } from '../engine/core.ts';
 import type { DeviceState } from '../engine/device-state.ts';
 import type { PolicyEngine } from '../engine/engine.ts';
-import { routeBitsOf } from '../engine/route-views.ts';
-import { type Flow, flowsBetween, flowsBeyond, type Opening, openingsOf } from './flows.ts';
-import { isMutual, isTouched, mayDiffer, type Twins, twinsOf } from './twins.ts';
+import { type Flow, flowsBetween, flowsBeyond, flowsLed, type Opening, openingsOf } from './flows.ts';
+import { type Rerouted, type RouteImpact, routeImpact } from './routes.ts';
+import { isMutual, isTouched, mayDiffer, sharesRule, type Twins, twinsOf } from './twins.ts';
+import { createWays, type Ways } from './ways.ts';
 
 export interface FlowText {
   readonly protocol: number;
@@ -30,13 +36,6 @@ export interface ImpactGroup {
   readonly targets: readonly number[];
   readonly gained: readonly FlowText[];
   readonly lost: readonly FlowText[];
-}
-
-export interface RouteImpact {
-  readonly viewers: readonly number[];
-  readonly carrier: number;
-  readonly gained: readonly string[];
-  readonly lost: readonly string[];
 }
 
 export interface SshImpact {
@@ -61,11 +60,11 @@ export function impactOf(engine: PolicyEngine, changes: Iterable<Change>): Impac
 
 export function impactBetween(before: PolicyEngine, after: PolicyEngine): Impact {
   const classes = twinsOf(before.core, after.core);
-  const touched = classes.filter(isTouched);
-  const { groups, pairs } = flowImpact(before.core, after.core, classes, touched);
+  const rerouted = routeImpact(before, after, classes);
+  const { groups, pairs } = flowImpact(before, after, classes, rerouted.moved);
   return {
     flows: groups,
-    routes: routeImpact(before, after, classes),
+    routes: rerouted.routes,
     ssh: sshImpact(
       before,
       after,
@@ -76,11 +75,13 @@ export function impactBetween(before: PolicyEngine, after: PolicyEngine): Impact
 }
 
 function flowImpact(
-  before: Core,
-  after: Core,
+  before: PolicyEngine,
+  after: PolicyEngine,
   classes: readonly Twins[],
-  touched: readonly Twins[],
+  moved: Rerouted['moved'],
 ): { groups: ImpactGroup[]; pairs: number } {
+  const touched = classes.filter(isTouched);
+  const ways = { was: createWays(before), is: createWays(after) };
   const groups = new Map<
     string,
     { sources: Set<number>; targets: Set<number>; gained: FlowText[]; lost: FlowText[] }
@@ -92,13 +93,15 @@ function flowImpact(
     const named = !isZero(target.dst.changed) || target.moved || target.self || isMutual(target);
     const reached = changed !== undefined && intersects(changed, target.dst.ever);
     const sources = named ? classes : reached ? touched : everywhere;
+    const rerouted = reroutedTo(target, moved);
     const openings = memo(() => ({
-      was: target.was === undefined ? [] : openingsOf(before, target.was),
-      is: target.is === undefined ? [] : openingsOf(after, target.is),
+      was: target.was === undefined ? [] : openingsOf(before.core, target.was),
+      is: target.is === undefined ? [] : openingsOf(after.core, target.is),
     }));
-    for (const source of sources) {
-      if (!mayDiffer(source, target)) continue;
-      const { gained, lost } = difference(source, target, openings());
+    for (const source of rerouted.size === 0 ? sources : new Set([...sources, ...rerouted])) {
+      const isRerouted = rerouted.has(source);
+      if (!mayDiffer(source, target) && !(isRerouted && sharesRule(source, target))) continue;
+      const { gained, lost } = difference({ source, target, isRerouted }, openings(), ways);
       if (gained.length + lost.length === 0) continue;
       const own = source === target ? target.members.length : 0;
       pairs += source.members.length * target.members.length - own;
@@ -128,16 +131,31 @@ function memo<T>(make: () => T): () => T {
   };
 }
 
-interface Openings {
-  readonly was: readonly Opening[];
-  readonly is: readonly Opening[];
+/** Sources whose maps lead some of the addresses behind a target elsewhere than before. */
+function reroutedTo(target: Twins, moved: Rerouted['moved']): ReadonlySet<Twins> {
+  const routes = [...(target.was?.routes ?? []), ...(target.is?.routes ?? [])];
+  if (routes.length === 0 || moved.size === 0) return NOBODY;
+  const concerned = [...moved].filter(([, set]) => routes.some(({ range }) => setOverlapsRange(set, range)));
+  return new Set(concerned.map(([source]) => source));
+}
+const NOBODY: ReadonlySet<Twins> = new Set();
+
+interface Sides<T> {
+  readonly was: T;
+  readonly is: T;
+}
+
+interface Pair {
+  readonly source: Twins;
+  readonly target: Twins;
+  readonly isRerouted: boolean;
 }
 
 /** Members of a class differ in addresses only, so any two of them stand for all. */
 function difference(
-  source: Twins,
-  target: Twins,
-  openings: Openings,
+  { source, target, isRerouted }: Pair,
+  openings: Sides<readonly Opening[]>,
+  ways: Sides<Ways>,
 ): { gained: FlowText[]; lost: FlowText[] } {
   if (source === target && target.members.length < 2) return { gained: [], lost: [] };
   const flows = (
@@ -151,14 +169,21 @@ function difference(
   const was = flows(source.was, target.was, openings.was);
   const is = flows(source.is, target.is, openings.is);
   // A rule that opens the same before and after can neither be gained nor lost.
-  const same = (slot: number): boolean => !source.moved && !target.moved && was.has(slot) && is.has(slot);
+  const still = !source.moved && !target.moved && !isRerouted;
   const changed = (flowsBySlot: ReadonlyMap<number, readonly Flow[]>): Flow[] =>
-    [...flowsBySlot].flatMap(([slot, own]) => (same(slot) ? [] : own));
+    [...flowsBySlot].flatMap(([slot, own]) => (still && was.has(slot) && is.has(slot) ? [] : own));
   const whole = (flowsBySlot: ReadonlyMap<number, readonly Flow[]>): Flow[] =>
     [...flowsBySlot.values()].flat();
+  const [opened, closed] = [changed(is), changed(was)];
+  if (opened.length + closed.length === 0) return { gained: [], lost: [] };
+  const viewer = source.members[source === target ? 1 : 0];
+  const led = (some: readonly Flow[], side: 'was' | 'is'): readonly Flow[] =>
+    flowsLed(some, source[side], target[side], (to) => ways[side].led(viewer ?? 0, to));
+  const gained = flowsBeyond(led(opened, 'is'), led(whole(was), 'was'));
+  const lost = flowsBeyond(led(closed, 'was'), led(whole(is), 'is'));
   return {
-    gained: flowsBeyond(changed(is), whole(was)).map((flow) => flowText(flow, target.is ?? target.was)),
-    lost: flowsBeyond(changed(was), whole(is)).map((flow) => flowText(flow, target.was ?? target.is)),
+    gained: gained.map((flow) => flowText(flow, target.is ?? target.was)),
+    lost: lost.map((flow) => flowText(flow, target.was ?? target.is)),
   };
 }
 
@@ -190,60 +215,6 @@ function mergeTargets(
     ...group,
     targets: [...group.targets].sort((a, b) => a - b),
   }));
-}
-
-/** Prefixes that viewers get or lose, for each device that routes something. */
-function routeImpact(before: PolicyEngine, after: PolicyEngine, classes: readonly Twins[]): RouteImpact[] {
-  const out: RouteImpact[] = [];
-  const elected = samePrimaries(before.core, after.core);
-  for (const carrier of classes.flatMap((one) => (routesSomething(one) ? one.members : []))) {
-    const own = classes.find((one) => one.members.includes(carrier));
-    const rules = rulesOfRoutes(before.core, after.core, carrier);
-    const groups = new Map<string, { viewers: number[]; gained: string[]; lost: string[] }>();
-    for (const one of classes) {
-      const still = elected && own?.moved === false && !one.moved;
-      if (still && !intersects(one.src.changed, rules.into) && !intersects(one.dst.changed, rules.outOf))
-        continue;
-      const viewer = one.members.find((id) => id !== carrier);
-      if (viewer === undefined) continue;
-      const [was, is] = [before.routes(viewer, carrier), after.routes(viewer, carrier)];
-      const gained = is.filter((route) => !was.includes(route));
-      const lost = was.filter((route) => !is.includes(route));
-      if (gained.length + lost.length === 0) continue;
-      const key = `${gained.join()}|${lost.join()}`;
-      const group = groups.get(key) ?? { viewers: [], gained, lost };
-      group.viewers.push(...one.members.filter((id) => id !== carrier));
-      groups.set(key, group);
-    }
-    for (const group of groups.values()) out.push({ carrier, ...group });
-  }
-  return out;
-}
-
-const routesSomething = ({ was, is }: Twins): boolean =>
-  (was?.routes.length ?? 0) + (is?.routes.length ?? 0) > 0;
-
-/** Rules that lead into a device's routes, and those that lead out of them. */
-function rulesOfRoutes(before: Core, after: Core, carrier: number): { into: Bits; outOf: Bits } {
-  const width = Math.max(before.program().words.net, after.program().words.net);
-  const rules = { into: new Uint32Array(width), outOf: new Uint32Array(width) };
-  for (const core of [before, after]) {
-    const device = core.devices.get(carrier);
-    if (device === undefined) continue;
-    for (const { src, dst, via } of routeBitsOf(core.program(), device, core.asFile())) {
-      orInto(rules.into, dst);
-      orInto(rules.into, via);
-      orInto(rules.outOf, src);
-    }
-  }
-  return rules;
-}
-
-/** Whether prefixes surely have the same carriers for everybody. */
-function samePrimaries(before: Core, after: Core): boolean {
-  if (before.regions.inUse() || after.regions.inUse()) return false;
-  const [was, is] = [before.world.primaries, after.world.primaries];
-  return was.size === is.size && [...was].every(([key, device]) => is.get(key) === device);
 }
 
 /** Logins that open or close, on the devices whose rules are touched. */

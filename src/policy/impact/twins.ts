@@ -76,9 +76,16 @@ function sides(was: Bits, is: Bits): Sides {
   return { ever, changed };
 }
 
-/** Whether a device has a difference of its own. All others follow from profiles, which are equal within a class. */
+/**
+ * Whether a device has a difference of its own: also which of those with equal routes carries them. All others follow from
+ * profiles, which are equal within a class.
+ */
 const isAlone = (was: DeviceState | undefined, is: DeviceState | undefined): boolean =>
-  was === undefined || is === undefined || was.addressKey !== is.addressKey || was.routeKey !== is.routeKey;
+  was === undefined ||
+  is === undefined ||
+  was.addressKey !== is.addressKey ||
+  was.routeKey !== is.routeKey ||
+  was.routes.some(({ exit }) => !exit);
 
 const isMoved = (was: DeviceState | undefined, is: DeviceState | undefined): boolean =>
   was === undefined ||
@@ -113,8 +120,12 @@ export function mayDiffer(source: Twins, target: Twins): boolean {
   if ((source.self || (source.moved && target.self)) && areOnePersons(source, target)) return true;
   if (intersects(source.src.changed, target.dst.ever) || intersects(target.dst.changed, source.src.ever))
     return true;
-  return (source.moved || target.moved) && intersects(source.src.ever, target.dst.ever);
+  return (source.moved || target.moved) && sharesRule(source, target);
 }
+
+/** Whether any rule leads from one to the other, before or after. */
+export const sharesRule = (source: Twins, target: Twins): boolean =>
+  intersects(source.src.ever, target.dst.ever);
 
 /** Whether anything about their part in the rules is different. */
 export const isTouched = (twins: Twins): boolean =>
