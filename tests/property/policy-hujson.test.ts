@@ -150,6 +150,23 @@ describe('HuJSON, for any document', () => {
     );
   });
 
+  it('removes one element of an array and no other value', () => {
+    fc.assert(
+      fc.property(document, fc.nat(), (text, pick) => {
+        const paths = pathsOf(parseValue(text)).filter((path) => typeof path.at(-1) === 'number');
+        fc.pre(paths.length > 0);
+        const path = paths[pick % paths.length]!;
+        const expected = parseValue(text);
+        const list = path
+          .slice(0, -1)
+          .reduce<unknown>((at, step) => Reflect.get(at as object, step), expected);
+        (list as JsonValue[]).splice(Number(path.at(-1)), 1);
+        expect(parseValue(removeValue(text, path))).toEqual(expected);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
   it('answers any text with a tree or a positioned error, quickly', () => {
     const noise = fc.tuple(document, fc.nat(), fc.string({ maxLength: 3 })).map(([text, at, junk]) => {
       const cut = at % (text.length + 1);
