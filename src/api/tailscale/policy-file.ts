@@ -16,11 +16,13 @@ const TAILSCALE_DEFAULT = 'ts-default';
 
 /** Go's clients quote an ETag that has its quotes already, and escape those. */
 const QUOTES_AROUND = /^[\\"]+|[\\"]+$/gu;
+/** Of characters; what is longer is no ETag, and is not searched for quotes, which takes the square of their number. */
+const MAX_CONDITION = 256;
 
 /** `If-Match`: an ETag with quotes, without, or with too many, `ts-default`, `*`, or nothing. No state has an empty ETag. */
 function conditionOf(request: FastifyRequest): PolicyCondition {
   const header = request.headers['if-match']?.trim() ?? '';
-  const value = header.replace(QUOTES_AROUND, '');
+  const value = header.length > MAX_CONDITION ? header : header.replace(QUOTES_AROUND, '');
   if (header === '' || value === '*') return { kind: 'none' };
   if (value === TAILSCALE_DEFAULT) return { kind: 'untouched-default' };
   return { kind: 'etag', etag: value };
