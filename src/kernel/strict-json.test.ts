@@ -37,10 +37,8 @@ describe('strict JSON', () => {
         fc.jsonValue(),
         (object, other) => {
           const [name = ''] = Object.keys(object);
-          const text = JSON.stringify(object).replace(
-            /\}$/u,
-            `,${JSON.stringify(name)}:${JSON.stringify(other)}}`,
-          );
+          const again = `${JSON.stringify(name)}:${JSON.stringify(other)}`;
+          const text = `${JSON.stringify(object).slice(0, -1)},${again}}`;
           expect(parseStrictJson(text)).toBeUndefined();
         },
       ),
